@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The exported surface of libxesvm_native: the thin shim over the kernel, and the CPU-fault half of the software backend (the "pump").
+ *
+ * Conventions. Every export starts with xesvm_, uses fixed-width types only, and returns a value >= 0 or -errno. Nothing here calls
+ * back into managed code, and no lock is held when a function returns: a garbage collection that suspends the caller can therefore
+ * never stand between a CPU fault and its resolution.
+ */
+#ifndef XESVM_NATIVE_H
+#define XESVM_NATIVE_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define XESVM_EXPORT __attribute__((visibility("default")))
+
+#define XESVM_ABI_VERSION 1
+#define XESVM_PAGE_SIZE 4096u
+#define XESVM_BLOCK_SIZE (2u << 20) /* the largest unit that one pump call takes: one aligned 2 MiB block */
+#define XESVM_BLOCK_PAGES 512u
+
+/* ---- shim ------------------------------------------------------------------------------------------------------------------------ */
+
+struct xesvm_struct_size {
+    char name[48];
+    uint32_t size;
+    uint32_t reserved;
+};
+
+XESVM_EXPORT int32_t xesvm_abi_version(void);
+/* Copies up to capacity entries and returns how many there are in all. */
+XESVM_EXPORT int32_t xesvm_struct_sizes(struct xesvm_struct_size *entries, uint32_t capacity);
+
+/* ioctl(2), restarted on EINTR and EAGAIN as libdrm does: the only place where that happens. */
+XESVM_EXPORT int32_t xesvm_ioctl(int32_t fd, uint32_t request, void *argument);
+/* mmap(2) and munmap(2); the address comes back in *result. */
+XESVM_EXPORT int32_t xesvm_mmap(uint64_t address, uint64_t length, int32_t protection, int32_t flags, int32_t fd, uint64_t offset,
+                                uint64_t *result);
+XESVM_EXPORT int32_t xesvm_munmap(uint64_t address, uint64_t length);
+XESVM_EXPORT int64_t xesvm_clock_monotonic_ns(void);
+XESVM_EXPORT int64_t xesvm_clock_thread_cpu_ns(void);
+
+/* ---- client memory: this process, reached the way another process would be (EFAULT, never a signal) ----------------------------- */
+
+#define XESVM_VMA_READ 0x01u
+#define XESVM_VMA_WRITE 0x02u
+#define XESVM_VMA_EXEC 0x04u
+#define XESVM_VMA_SHARED 0x08u
+#define XESVM_VMA_ANONYMOUS 0x10u /* no file behind it */
+
+struct xesvm_vma {
+    uint64_t start;
+    uint64_t end; /* exclusive */
+    uint32_t flags;
+    uint32_t reserved;
+};
+
+/* 0, or -EFAULT when any byte could not be copied (what was copied before stays copied). */
+XESVM_EXPORT int32_t xesvm_client_read(uint64_t address, void *destination, uint64_t length);
+XESVM_EXPORT int32_t xesvm_client_write(uint64_t address, const void *source, uint64_t length);
+/* The mapping that contains address, else the first one above it (start > address); -ENOENT when there is none. */
+XESVM_EXPORT int32_t xesvm_client_find_vma(uint64_t address, struct xesvm_vma *vma);
+
+/* ---- pump: one per process -------------------------------------------------------------------------------------------------------- */
+
+typedef struct xesvm_pump xesvm_pump;
+
+#define XESVM_PUMP_USER_MODE_ONLY 0x1u /* ask for no more than unprivileged userfaultfd gives */
+
+#define XESVM_PUMP_MODE_FULL 1u /* faults from system calls are resolved too */
+#define XESVM_PUMP_MODE_USER 2u /* a system call that meets a device page gets EFAULT */
+
+struct xesvm_pump_info {
+    uint32_t mode;
+    uint32_t reserved;
+    uint64_t features; /* UFFD_FEATURE_* of the kernel */
+};
+
+/* What a page is to the pump. */
+#define XESVM_PAGE_SYSTEM 0u   /* the CPU's page table has it, or it was never touched */
+#define XESVM_PAGE_ISOLATED 1u /* in staging: a migration is under way */
+#define XESVM_PAGE_DEVICE 2u   /* in VRAM: a CPU touch brings it home */
+
+struct xesvm_isolation {
+    uint64_t id;         /* not 0 */
+    uint64_t staging;    /* host address of the staging slot of the first page; congruent to va modulo 2 MiB */
+    uint64_t present[8]; /* bit i: page i had content, now at staging + i * 4096. Clear: a hole, reads as zeros, do not touch its slot */
+};
+
+#define XESVM_EVENT_HOME 1u       /* device pages went home to system memory, by CPU fault or xesvm_pump_restore */
+#define XESVM_EVENT_DISCARD 2u    /* the client unmapped or dropped device pages: their content is gone, as it asked */
+#define XESVM_EVENT_INVALIDATE 3u /* the client unmapped, dropped or moved registered memory (device pages or not) */
+#define XESVM_EVENT_OVERFLOW 4u   /* INVALIDATE events were lost: treat every mirrored range as invalidated */
+
+struct xesvm_pump_event {
+    uint64_t sequence;
+    uint32_t type;
+    uint32_t pages;          /* HOME, DISCARD: device pages that left. INVALIDATE: length in pages */
+    uint64_t address;        /* first page */
+    uint64_t allocation;     /* HOME, DISCARD: the cookie given to commit */
+    uint32_t remaining;      /* HOME, DISCARD: device pages that the allocation still has */
+    uint32_t by_restore;     /* HOME: 1 when asked for by xesvm_pump_restore, 0 when a CPU fault did it */
+    uint64_t begin_ns;       /* monotonic: the fault message was read */
+    uint64_t copy_ns;        /* duration of the copy out of VRAM */
+    uint64_t end_ns;         /* monotonic: the pages were in place */
+};
+
+struct xesvm_pump_counters {
+    uint64_t cpu_faults;          /* fault messages read */
+    uint64_t cpu_faults_isolated; /* of these: met a page under migration, and took it back */
+    uint64_t zero_pages;          /* never-touched pages filled */
+    uint64_t isolations;
+    uint64_t commits;
+    uint64_t aborts;
+    uint64_t busy;                /* isolate answered EBUSY */
+    uint64_t pages_isolated;
+    uint64_t pages_committed;
+    uint64_t pages_home;
+    uint64_t pages_discarded;
+    uint64_t restarts;            /* userfaultfd answered EAGAIN and the call went on */
+    uint64_t events_pending;
+};
+
+/* 0 and *pump; or -EPERM, -ENOSYS, -EOPNOTSUPP (no UFFDIO_MOVE): the caller then runs without CPU faults (coherent mode). */
+XESVM_EXPORT int32_t xesvm_pump_create(uint32_t flags, xesvm_pump **pump, struct xesvm_pump_info *info);
+/* Brings every device page home first; -EBUSY while isolations are open. */
+XESVM_EXPORT int32_t xesvm_pump_destroy(xesvm_pump *pump);
+
+/* Takes pages [va, va + pages * 4096), within one aligned 2 MiB block, out of the CPU's page table into staging.
+ * All or nothing: -EBUSY shared, pinned, read-only, special or already isolated memory; -EEXIST a page is a device page (restore it first);
+ * -EFAULT not mapped; -EINVAL bad bounds; -ENOMEM. On error nothing has moved. */
+XESVM_EXPORT int32_t xesvm_pump_isolate(xesvm_pump *pump, uint64_t va, uint32_t pages, struct xesvm_isolation *isolation);
+/* Ends a migration: the pages, holes too, are device pages now, the first at host address vram. Staging is dropped.
+ * -EBUSY: a CPU touch took the pages back meanwhile, the isolation is closed, VRAM content is to be forgotten. */
+XESVM_EXPORT int32_t xesvm_pump_commit(xesvm_pump *pump, uint64_t isolation, uint64_t vram, uint64_t allocation);
+/* Ends a migration without effect: content goes back where it was. */
+XESVM_EXPORT int32_t xesvm_pump_abort(xesvm_pump *pump, uint64_t isolation);
+/* Brings home the whole of every allocation that has a device page in the range. Returns the number of pages that moved. */
+XESVM_EXPORT int32_t xesvm_pump_restore(xesvm_pump *pump, uint64_t va, uint32_t pages);
+/* One XESVM_PAGE_* per page. */
+XESVM_EXPORT int32_t xesvm_pump_query(xesvm_pump *pump, uint64_t va, uint32_t pages, uint8_t *states);
+/* Makes every page of the range present for the CPU (as HMM's faulting walk does): device pages come home, holes are filled.
+ * -EFAULT not mapped; -EPERM write wanted and the mapping is read-only. */
+XESVM_EXPORT int32_t xesvm_pump_populate(xesvm_pump *pump, uint64_t va, uint32_t pages, uint32_t write);
+
+/* GPU access to one device page: valid only while page va is at host address vram (of the same byte); else -EAGAIN and no access.
+ * The access must not cross a page. Naturally aligned accesses of 4 and 8 bytes are single copies. */
+XESVM_EXPORT int32_t xesvm_pump_device_read(xesvm_pump *pump, uint64_t va, uint64_t vram, void *destination, uint32_t length);
+XESVM_EXPORT int32_t xesvm_pump_device_write(xesvm_pump *pump, uint64_t va, uint64_t vram, const void *source, uint32_t length);
+/* Atomic add on an aligned word of 4 or 8 bytes; the old value comes back. */
+XESVM_EXPORT int32_t xesvm_pump_device_add(xesvm_pump *pump, uint64_t va, uint64_t vram, uint64_t addend, uint32_t size, uint64_t *old);
+
+/* Takes up to capacity events; returns how many. */
+XESVM_EXPORT int32_t xesvm_pump_take_events(xesvm_pump *pump, struct xesvm_pump_event *events, uint32_t capacity);
+/* Blocks until there are events or xesvm_pump_wake was called: 1 events, 0 woken or timed out. timeout_ns < 0: no limit. */
+XESVM_EXPORT int32_t xesvm_pump_wait(xesvm_pump *pump, int64_t timeout_ns);
+XESVM_EXPORT int32_t xesvm_pump_wake(xesvm_pump *pump);
+XESVM_EXPORT int32_t xesvm_pump_read_counters(xesvm_pump *pump, struct xesvm_pump_counters *counters);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
