@@ -1,0 +1,62 @@
+using System.Globalization;
+
+using XeSvm.Simulation.Iommu;
+
+namespace XeSvm.Simulation;
+
+/// <summary>What the software backend's machine is like.</summary>
+public sealed record SoftwareBackendOptions
+{
+    /// <summary>The default size of VRAM: 8 GiB. It is sparse: only what is used takes memory of the host.</summary>
+    public const ulong DefaultVramBytes = 8UL << 30;
+
+    /// <summary>
+    /// How system pages are mapped for DMA: <c>per-page</c> (one dma_map_page a page), <c>iova</c> (dma-map IOVA alloc, link, sync: the
+    /// merged form) or <c>iova-runs</c> (one link for each physically contiguous run), and what else <see cref="StrategyNames"/> lists.
+    /// </summary>
+    public string Strategy { get; init; } = "iova";
+
+    /// <summary>
+    /// How the pages of a client fall on page frames: <c>scattered</c>, <c>descending</c>, <c>runs:K</c>, <c>contiguous</c>,
+    /// <c>contiguous-unaligned</c> or <c>huge</c>.
+    /// </summary>
+    public string Layout { get; init; } = "scattered";
+
+    /// <summary>The mode of the device's IOMMU domain.</summary>
+    public IommuMode Iommu { get; init; } = IommuMode.Strict;
+
+    /// <summary>Whether the IOMMU's page walker sees the CPU's caches; if not, every entry written is flushed.</summary>
+    public bool CoherentWalker { get; init; } = true;
+
+    /// <summary>Size of VRAM in bytes; a multiple of 2 MiB, from 2 MiB to 64 GiB.</summary>
+    public ulong VramBytes { get; init; } = DefaultVramBytes;
+
+    /// <summary>
+    /// How a CPU touch of memory in VRAM is noticed: <c>auto</c>, <c>userfaultfd</c>, <c>userfaultfd-user-mode</c> or <c>coherent</c>.
+    /// <c>auto</c> takes the best that this process may use.
+    /// </summary>
+    public string CpuFaults { get; init; } = "auto";
+
+    /// <summary>The defaults, changed by the environment: <c>XESVM_VRAM_BYTES</c> and <c>XESVM_CPU_FAULTS</c>.</summary>
+    /// <exception cref="FormatException">A variable has a value that is not valid; the message says which are.</exception>
+    public static SoftwareBackendOptions FromEnvironment()
+    {
+        var options = new SoftwareBackendOptions();
+        if (Environment.GetEnvironmentVariable("XESVM_VRAM_BYTES") is { Length: > 0 } vram)
+        {
+            if (!ulong.TryParse(vram, NumberStyles.None, CultureInfo.InvariantCulture, out ulong bytes))
+            {
+                throw new FormatException($"XESVM_VRAM_BYTES is '{vram}'; a number of bytes is valid, such as 536870912.");
+            }
+
+            options = options with { VramBytes = bytes };
+        }
+
+        if (Environment.GetEnvironmentVariable("XESVM_CPU_FAULTS") is { Length: > 0 } faults)
+        {
+            options = options with { CpuFaults = faults };
+        }
+
+        return options;
+    }
+}
