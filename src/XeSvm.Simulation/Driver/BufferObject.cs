@@ -1,4 +1,5 @@
 using XeSvm.Interop;
+using XeSvm.Interop.LibC;
 using XeSvm.Simulation.Gpu;
 
 namespace XeSvm.Simulation.Driver;
@@ -10,11 +11,11 @@ namespace XeSvm.Simulation.Driver;
 internal sealed unsafe class BufferObject
 {
     private readonly SoftwareDevice _device;
-    private readonly int _memoryFile = -1;
+    private readonly FileDescriptorHandle _memoryFile;
     private readonly ulong _fileOffset;
     private int _references = 1;
 
-    private BufferObject(SoftwareDevice device, ulong size, uint placement, ushort caching, bool inVram, ulong vramOffset, int memoryFile, byte* host)
+    private BufferObject(SoftwareDevice device, ulong size, uint placement, ushort caching, bool inVram, ulong vramOffset, FileDescriptorHandle memoryFile, byte* host)
     {
         _device = device;
         Size = size;
@@ -90,14 +91,14 @@ internal sealed unsafe class BufferObject
         else
         {
             SystemCalls.Unmap((nint)Host, (nuint)Size);
-            SystemCalls.Close(_memoryFile);
+            _memoryFile.Dispose();
             _device.AddSystemMemoryUse(-(long)Size);
         }
     }
 
     /// <summary>Maps the content for the CPU (mmap of the object's fake offset).</summary>
     public int Map(nuint length, DrmMapProtection protection, out nint address) =>
-        SystemCalls.MapShared(_memoryFile, _fileOffset, length, (int)protection, out address);
+        SystemCalls.MapShared(_memoryFile, _fileOffset, length, (MemoryProtection)protection, fixedAddress: 0, out address);
 
     /// <summary>The page-table entry of a byte of the object.</summary>
     public GpuPte PteAt(ulong offset, bool writable) => IsInVram
@@ -121,27 +122,13 @@ internal sealed unsafe class BufferObject
     private static int CreateInSystem(SoftwareDevice device, ulong size, uint placement, ushort caching, out BufferObject? created)
     {
         created = null;
-        int file = SystemCalls.MemfdCreate("xesvm-bo");
-        if (file < 0)
+        if (SharedMemory.Create("xesvm-bo", size, out FileDescriptorHandle? file, out nint host) < 0)
         {
-            return -Errno.ENOMEM;
-        }
-
-        nint host = 0;
-        int result = SystemCalls.SetLength(file, size);
-        if (result == 0)
-        {
-            result = SystemCalls.MapShared(file, 0, (nuint)size, (int)(DrmMapProtection.Read | DrmMapProtection.Write), out host);
-        }
-
-        if (result < 0)
-        {
-            SystemCalls.Close(file);
             return -Errno.ENOMEM;
         }
 
         device.AddSystemMemoryUse((long)size);
-        created = new BufferObject(device, size, placement, caching, inVram: false, 0, file, (byte*)host);
+        created = new BufferObject(device, size, placement, caching, inVram: false, 0, file!, (byte*)host);
         return 0;
     }
 }

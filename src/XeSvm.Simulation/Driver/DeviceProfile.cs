@@ -45,7 +45,7 @@ internal sealed record DeviceProfile
     public required uint ReferenceClock { get; init; }
 
     /// <summary>User-visible engines of GT 0, in query order.</summary>
-    public required IReadOnlyList<Engine> Engines { get; init; }
+    public required IReadOnlyList<(EngineClass Class, int Instance)> Engines { get; init; }
 
     public required bool HasNoCompressionHint { get; init; }
 
@@ -72,9 +72,9 @@ internal sealed record DeviceProfile
         ReferenceClock = 19_200_000,
         Engines =
         [
-            new Engine(EngineClass.Render, 0, 0),
-            new Engine(EngineClass.Copy, 0, 0),
-            new Engine(EngineClass.Compute, 0, 0),
+            (EngineClass.Render, 0),
+            (EngineClass.Copy, 0),
+            (EngineClass.Compute, 0),
         ],
         HasNoCompressionHint = true,
     };

@@ -1,4 +1,4 @@
-using XeSvm.Interop;
+using XeSvm.Interop.LibC;
 using XeSvm.Interop.Uapi;
 using XeSvm.Simulation.Cost;
 using XeSvm.Simulation.Dma;
@@ -21,16 +21,17 @@ internal sealed unsafe class SoftwareDevice
     private int _references = 1;
     private long _systemMemoryUse;
 
-    private SoftwareDevice(SoftwareDeviceOptions options, int vramFile, byte* vramBase)
+    private SoftwareDevice(SoftwareDeviceOptions options, ClientMemoryLease lease, FileDescriptorHandle vramFile, byte* vramBase)
     {
         Options = options;
         VramFile = vramFile;
         VramBase = vramBase;
-        _clientLease = ClientMemoryLease.Acquire(options.CpuFaults);
+        _clientLease = lease;
         _domain = new IommuDomain(options.Iommu);
         Dma = new DmaDevice(_domain);
         Frames = new PageFrames(options.Layout);
         PrimaryGt = new Gt(0, GtType.Main, 0);
+        Engines = [.. options.Profile.Engines.Select(engine => new Engine(engine.Class, engine.Instance, PrimaryGt))];
         Vram = new VramManager(options.VramBytes);
         CopyEngine = new CopyEngine(this, PrimaryGt);
         Pagemap = new DevicePagemap(this, PrimaryGt, Vram);
@@ -44,7 +45,7 @@ internal sealed unsafe class SoftwareDevice
 
     public bool IsDiscrete => Profile.IsDiscrete;
 
-    public int VramFile { get; }
+    public FileDescriptorHandle VramFile { get; }
 
     /// <summary>The driver's mapping of all VRAM.</summary>
     public byte* VramBase { get; }
@@ -52,6 +53,9 @@ internal sealed unsafe class SoftwareDevice
     public VramManager Vram { get; }
 
     public Gt PrimaryGt { get; }
+
+    /// <summary>The engines that user space sees, in query order.</summary>
+    public Engine[] Engines { get; }
 
     public CopyEngine CopyEngine { get; }
 
@@ -83,26 +87,20 @@ internal sealed unsafe class SoftwareDevice
     public static int Create(SoftwareDeviceOptions options, out SoftwareDevice? device)
     {
         device = null;
-        int file = SystemCalls.MemfdCreate("xesvm-vram");
-        if (file < 0)
-        {
-            return file;
-        }
-
-        nint host = 0;
-        int result = SystemCalls.SetLength(file, options.VramBytes);
-        if (result == 0)
-        {
-            result = SystemCalls.MapShared(file, 0, (nuint)options.VramBytes, (int)(DrmMapProtection.Read | DrmMapProtection.Write), out host);
-        }
-
+        int result = ClientMemoryLease.Acquire(options.CpuFaults, out ClientMemoryLease? lease);
         if (result < 0)
         {
-            SystemCalls.Close(file);
             return result;
         }
 
-        device = new SoftwareDevice(options, file, (byte*)host);
+        result = SharedMemory.Create("xesvm-vram", options.VramBytes, out FileDescriptorHandle? file, out nint host);
+        if (result < 0)
+        {
+            lease!.Dispose();
+            return result;
+        }
+
+        device = new SoftwareDevice(options, lease!, file!, (byte*)host);
         return 0;
     }
 
@@ -117,13 +115,18 @@ internal sealed unsafe class SoftwareDevice
         }
 
         Pagemap.EvictAll();
+        Vram.Dispose();
         _clientLease.Dispose();
         _domain.Dispose();
         SystemCalls.Unmap((nint)VramBase, (nuint)Options.VramBytes);
-        SystemCalls.Close(VramFile);
+        VramFile.Dispose();
     }
 
     public void AddSystemMemoryUse(long bytes) => Interlocked.Add(ref _systemMemoryUse, bytes);
+
+    /// <summary>The engine that user space names so, or null.</summary>
+    public Engine? FindEngine(uint engineClass, uint instance, uint gt) =>
+        Array.Find(Engines, engine => (uint)engine.Class == engineClass && engine.Instance == instance && engine.Gt.Id == gt);
 
     /// <summary>The VRAM next to a GT, as device pages.</summary>
     public DevicePagemap PagemapOf(Gt gt)

@@ -1,4 +1,5 @@
 using XeSvm.Interop;
+using XeSvm.Interop.LibC;
 using XeSvm.Simulation.Gpu;
 using XeSvm.Simulation.Memory;
 

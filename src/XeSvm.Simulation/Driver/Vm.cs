@@ -26,6 +26,15 @@ internal sealed unsafe class Vm : IGpuFaultHandler
         Flags = flags;
         Size = 1UL << device.Profile.VirtualAddressBits;
         PageTable = new GpuPageTable(Gate, device.Profile.VirtualAddressBits);
+        AddressSpace = new GpuAddressSpace
+        {
+            PageTable = PageTable,
+            Gate = Gate,
+            VramBase = device.VramBase,
+            Client = client,
+            Bus = new BusAccess(device),
+            Faults = this,
+        };
         if (IsFaultMode)
         {
             Svm = new SvmMirror(this);
@@ -50,6 +59,9 @@ internal sealed unsafe class Vm : IGpuFaultHandler
     public TlbGate Gate { get; } = new();
 
     public GpuPageTable PageTable { get; }
+
+    /// <summary>What engines need to reach this VM's memory.</summary>
+    public GpuAddressSpace AddressSpace { get; }
 
     /// <summary>The mirror of the client's memory; fault-mode VMs only.</summary>
     public SvmMirror? Svm { get; }

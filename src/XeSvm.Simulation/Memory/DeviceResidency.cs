@@ -38,6 +38,15 @@ internal sealed class DeviceResidency
         }
     }
 
+    /// <summary>Adds every allocation that overlaps <c>[start, end)</c> to a list.</summary>
+    public void Collect(ulong start, ulong end, List<DeviceMemoryAllocation> into)
+    {
+        lock (_lock)
+        {
+            _chunks.Collect(start, end, into);
+        }
+    }
+
     /// <summary>Whether <c>[start, end)</c> is wholly, partly or not at all device memory.</summary>
     /// <param name="start">First byte.</param>
     /// <param name="end">One past the last byte.</param>

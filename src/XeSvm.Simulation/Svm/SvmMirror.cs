@@ -270,6 +270,22 @@ internal sealed class SvmMirror : IMmuNotifier, IDisposable
         }
     }
 
+    /// <summary>Sends the range that an address lies inside of to system memory and removes it. Called under the VM lock.</summary>
+    public void EvictStraddling(ulong address)
+    {
+        SvmRange? range;
+        lock (_notifierLock)
+        {
+            if (!_ranges.TryFind(address, out range) || range.Start == address)
+            {
+                return;
+            }
+        }
+
+        Pagemap.DevicePagemap.EvictRange(Vm.Client, range.Start, range.PageCount);
+        RemoveRanges(range.Start, range.End);
+    }
+
     /// <summary>Ends the mirror: no notifier, no ranges.</summary>
     public void Dispose()
     {

@@ -65,14 +65,14 @@ internal static unsafe class DeviceQueryIoctl
 
     private static byte[] Engines(SoftwareDevice device)
     {
-        IReadOnlyList<Engine> engines = device.Profile.Engines;
-        var answer = Answer<drm_xe_query_engines, drm_xe_engine>(engines.Count, out Span<drm_xe_engine> items);
-        Head<drm_xe_query_engines>(answer).num_engines = (uint)engines.Count;
+        Engine[] engines = device.Engines;
+        var answer = Answer<drm_xe_query_engines, drm_xe_engine>(engines.Length, out Span<drm_xe_engine> items);
+        Head<drm_xe_query_engines>(answer).num_engines = (uint)engines.Length;
         for (int i = 0; i < items.Length; i++)
         {
             items[i].instance.engine_class = (ushort)engines[i].Class;
             items[i].instance.engine_instance = (ushort)engines[i].Instance;
-            items[i].instance.gt_id = (ushort)device.PrimaryGt.Id;
+            items[i].instance.gt_id = (ushort)engines[i].Gt.Id;
         }
 
         return answer;
@@ -107,8 +107,9 @@ internal static unsafe class DeviceQueryIoctl
         DeviceProfile profile = device.Profile;
         var answer = Answer<drm_xe_query_config, ulong>(ConfigParameters, out Span<ulong> info);
         Head<drm_xe_query_config>(answer).num_params = ConfigParameters;
-        ulong flags = DrmXe.DRM_XE_QUERY_CONFIG_FLAG_HAS_LOW_LATENCY | DrmXe.DRM_XE_QUERY_CONFIG_FLAG_HAS_DISABLE_STATE_CACHE_PERF_FIX
-            | DrmXe.DRM_XE_QUERY_CONFIG_FLAG_HAS_PURGING_SUPPORT;
+
+        // PURGING_SUPPORT is left out as long as MADVISE has no purgeable state.
+        ulong flags = DrmXe.DRM_XE_QUERY_CONFIG_FLAG_HAS_LOW_LATENCY | DrmXe.DRM_XE_QUERY_CONFIG_FLAG_HAS_DISABLE_STATE_CACHE_PERF_FIX;
         flags |= profile.IsDiscrete ? DrmXe.DRM_XE_QUERY_CONFIG_FLAG_HAS_VRAM : 0UL;
         flags |= profile.HasUsm ? DrmXe.DRM_XE_QUERY_CONFIG_FLAG_HAS_CPU_ADDR_MIRROR : 0UL;
         flags |= profile.HasNoCompressionHint ? DrmXe.DRM_XE_QUERY_CONFIG_FLAG_HAS_NO_COMPRESSION_HINT : 0UL;

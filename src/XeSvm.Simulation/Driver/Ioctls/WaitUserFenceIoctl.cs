@@ -76,7 +76,7 @@ internal static unsafe class WaitUserFenceIoctl
             }
 
             // One more look after the time is over, as the fence may have been signalled without a wake.
-            expired = !file.Device.UserFences.WaitUntil(generation, deadline);
+            expired = !file.Device.UserFences.Wait(generation, deadline);
         }
     }
 
@@ -100,6 +100,6 @@ internal static unsafe class WaitUserFenceIoctl
         return absolute ? timeout : timeout > long.MaxValue - Now() ? long.MaxValue : Now() + timeout;
     }
 
-    /// <summary>CLOCK_MONOTONIC in nanoseconds.</summary>
-    private static long Now() => (long)(Stopwatch.GetTimestamp() * (1_000_000_000.0 / Stopwatch.Frequency));
+    /// <summary>CLOCK_MONOTONIC in nanoseconds, which on Linux is what a Stopwatch counts.</summary>
+    private static long Now() => Stopwatch.GetTimestamp();
 }
