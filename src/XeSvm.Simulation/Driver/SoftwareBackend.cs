@@ -68,14 +68,11 @@ public sealed class SoftwareBackend : DrmBackend
     {
         lock (_lock)
         {
-            if (_disposed)
-            {
-                return;
-            }
-
             _disposed = true;
             _device?.Release();
             _device = null;
         }
+
+        base.Dispose(disposing);
     }
 }

@@ -14,7 +14,7 @@ namespace XeSvm.Simulation.Driver;
 /// One device (xe_device): one tile, its VRAM, its GT, its IOMMU domain. Counted references: one of the backend, one of each open
 /// file; the last one sends all device pages home and frees the VRAM.
 /// </summary>
-internal sealed unsafe class SoftwareDevice
+internal sealed unsafe class SoftwareDevice : IDisposable
 {
     private readonly ClientMemoryLease _clientLease;
     private readonly IommuDomain _domain;
@@ -28,7 +28,7 @@ internal sealed unsafe class SoftwareDevice
         VramBase = vramBase;
         _clientLease = lease;
         _domain = new IommuDomain(options.Iommu);
-        Dma = new DmaDevice(_domain);
+        Dma = new DmaDevice(options.Profile.Name, _domain);
         Frames = new PageFrames(options.Layout);
         PrimaryGt = new Gt(0, GtType.Main, 0);
         Engines = [.. options.Profile.Engines.Select(engine => new Engine(engine.Class, engine.Instance, PrimaryGt))];
@@ -109,11 +109,15 @@ internal sealed unsafe class SoftwareDevice
     /// <summary>Drops a reference; the last one ends the device.</summary>
     public void Release()
     {
-        if (Interlocked.Decrement(ref _references) != 0)
+        if (Interlocked.Decrement(ref _references) == 0)
         {
-            return;
+            Dispose();
         }
+    }
 
+    /// <summary>Sends all device pages home, then frees everything. For the last holder only: see <see cref="Release"/>.</summary>
+    public void Dispose()
+    {
         Pagemap.EvictAll();
         Vram.Dispose();
         _clientLease.Dispose();

@@ -158,7 +158,7 @@ internal sealed class VmBindTransaction(Vm vm) : IDisposable
     }
 
     private static bool IsDefaultMirror(Vma vma) => vma.Kind == VmaKind.CpuAddressMirror
-        && vma.Attributes is { PreferredDevmemFd: DrmXe.DRM_XE_PREFERRED_LOC_DEFAULT_DEVICE, Atomic: AtomicPolicy.Undefined };
+        && vma.Attributes is { PreferredDevmemFd: (int)DrmXe.DRM_XE_PREFERRED_LOC_DEFAULT_DEVICE, Atomic: AtomicPolicy.Undefined };
 
     /// <summary>Empties <c>[start, end)</c>: areas inside go, areas that stick out are cut (__drm_gpuvm_sm_unmap).</summary>
     private int Clear(ulong start, ulong end, bool byMirror)

@@ -107,7 +107,9 @@ internal sealed unsafe class CopyEngine(SoftwareDevice device, Gt gt)
             }
 
             Flush();
-            (_destination, _source, _length) = (destination, source, PageConstants.PageSize);
+            _destination = destination;
+            _source = source;
+            _length = PageConstants.PageSize;
         }
 
         public void Flush()

@@ -1,6 +1,5 @@
 using System.Globalization;
 
-using XeSvm.Interop;
 using XeSvm.Interop.Native;
 
 namespace XeSvm.Simulation.Memory;
@@ -17,11 +16,11 @@ internal sealed unsafe class CpuFaultPump
 
     private readonly Lock _settleLock = new();
     private readonly Thread _settler;
-    private readonly nint _pump;
+    private readonly xesvm_pump* _pump;
     private volatile bool _stopping;
     private int _users = 1;
 
-    private CpuFaultPump(nint pump, CpuFaultMode mode, string reason)
+    private CpuFaultPump(xesvm_pump* pump, CpuFaultMode mode, string reason)
     {
         _pump = pump;
         Memory = new ProcessClientMemory(this, pump, mode, reason);
@@ -49,16 +48,16 @@ internal sealed unsafe class CpuFaultPump
             }
 
             pump = null;
-            nint handle;
+            xesvm_pump* handle;
             xesvm_pump_info info;
-            int result = NativeMethods.xesvm_pump_create(userModeOnly ? NativeMethods.XESVM_PUMP_USER_MODE_ONLY : 0, &handle, &info);
+            int result = NativeMethods.xesvm_pump_create(userModeOnly ? Xesvm.XESVM_PUMP_USER_MODE_ONLY : 0, &handle, &info);
             if (result < 0)
             {
-                reason = string.Create(CultureInfo.InvariantCulture, $"userfaultfd cannot be used: {Interop.Errno.Describe(-result)}.");
+                reason = string.Create(CultureInfo.InvariantCulture, $"userfaultfd cannot be used: {Errno.Describe(result)}.");
                 return result;
             }
 
-            CpuFaultMode mode = info.mode == NativeMethods.XESVM_PUMP_MODE_FULL ? CpuFaultMode.Full : CpuFaultMode.UserModeOnly;
+            CpuFaultMode mode = info.mode == Xesvm.XESVM_PUMP_MODE_FULL ? CpuFaultMode.Full : CpuFaultMode.UserModeOnly;
             s_current = pump = new CpuFaultPump(handle, mode, Explain(mode, userModeOnly));
             return 0;
         }
@@ -76,10 +75,14 @@ internal sealed unsafe class CpuFaultPump
 
             s_current = null;
             _stopping = true;
-            NativeMethods.xesvm_pump_wake(_pump);
+            _ = NativeMethods.xesvm_pump_wake(_pump);
             _settler.Join();
             Settle();
-            NativeMethods.xesvm_pump_destroy(_pump);
+            int result = NativeMethods.xesvm_pump_destroy(_pump);
+            if (result < 0)
+            {
+                throw new InvalidOperationException($"The CPU-fault pump did not end: {Errno.Describe(result)}.");
+            }
         }
     }
 
@@ -112,7 +115,8 @@ internal sealed unsafe class CpuFaultPump
     {
         while (!_stopping)
         {
-            NativeMethods.xesvm_pump_wait(_pump, -1);
+            // Woken for events or to look at the flag above: settling is right in both cases.
+            _ = NativeMethods.xesvm_pump_wait(_pump, -1);
             Settle();
         }
     }
@@ -122,15 +126,15 @@ internal sealed unsafe class CpuFaultPump
         ulong end = e.address + ((ulong)e.pages << PageConstants.PageShift);
         switch (e.type)
         {
-            case NativeMethods.XESVM_EVENT_HOME:
-            case NativeMethods.XESVM_EVENT_DISCARD:
+            case Xesvm.XESVM_EVENT_HOME:
+            case Xesvm.XESVM_EVENT_DISCARD:
                 Memory.Owners.Find(e.allocation)?.PagesLeft(new DevicePagesLeft(
-                    e.address, (int)e.pages, (int)e.remaining, e.type == NativeMethods.XESVM_EVENT_DISCARD, e.copy_ns));
+                    e.address, (int)e.pages, (int)e.remaining, e.type == Xesvm.XESVM_EVENT_DISCARD, e.copy_ns));
                 break;
-            case NativeMethods.XESVM_EVENT_INVALIDATE:
+            case Xesvm.XESVM_EVENT_INVALIDATE:
                 Memory.Notifiers.Invalidate(e.address, end, MmuEvent.Unmap);
                 break;
-            case NativeMethods.XESVM_EVENT_OVERFLOW:
+            case Xesvm.XESVM_EVENT_OVERFLOW:
                 Memory.Notifiers.Invalidate(0, ulong.MaxValue & ~PageConstants.PageMask, MmuEvent.Unmap);
                 break;
         }

@@ -1,10 +1,9 @@
-using XeSvm.Interop;
 using XeSvm.Interop.Native;
 
 namespace XeSvm.Simulation.Memory;
 
 /// <summary>This process as the client, with userfaultfd: device pages really leave the CPU's page table.</summary>
-internal sealed unsafe class ProcessClientMemory(CpuFaultPump owner, nint pump, CpuFaultMode mode, string reason) : ClientMemory
+internal sealed unsafe class ProcessClientMemory(CpuFaultPump owner, xesvm_pump* pump, CpuFaultMode mode, string reason) : ClientMemory
 {
     private const int PresentWords = PageConstants.BlockPages / 64;
 

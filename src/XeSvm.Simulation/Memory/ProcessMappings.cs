@@ -19,7 +19,7 @@ internal static unsafe class ProcessMappings
     public static bool IsPopulated(ClientMemory client, ulong address, int pages)
     {
         byte* present = stackalloc byte[PageConstants.BlockPages];
-        if (SystemCalls.MemoryInCore((nint)address, (nuint)pages << PageConstants.PageShift, present) < 0)
+        if (SystemCalls.FindResident((nint)address, (nuint)pages << PageConstants.PageShift, present) < 0)
         {
             return false;
         }

@@ -71,11 +71,9 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
 
         DmaWork work = default;
         DmaMapping mapping = default;
-        if (device.Strategy.MapMigrate(device.Dma, pages, DmaDirection.FromDevice, addresses, ref mapping, ref work) < 0)
-        {
-            work.Errors++;
-        }
 
+        // A failure is in the counters as an error; the data is home all the same.
+        device.Strategy.MapMigrate(device.Dma, pages, DmaDirection.FromDevice, addresses, ref mapping, ref work);
         device.Strategy.UnmapMigrate(device.Dma, pages, addresses, DmaDirection.FromDevice, ref mapping, ref work);
         for (int i = 0; i < pages.Length; i++)
         {
@@ -104,17 +102,11 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
         if (any)
         {
             DmaMapping mapping = default;
-            work.Segments++;
             result = device.Strategy.MapMigrate(device.Dma, pages, DmaDirection.ToDevice, addresses, ref mapping, ref work);
             if (result == 0)
             {
                 result = device.CopyEngine.CopyToDevice(addresses, allocation.VramOffset, ref work);
             }
-            else
-            {
-                work.Errors++;
-            }
-
             device.Strategy.UnmapMigrate(device.Dma, pages, addresses, DmaDirection.ToDevice, ref mapping, ref work);
         }
         else

@@ -67,10 +67,10 @@ internal sealed class SvmPageMapper(SoftwareDevice device)
         Span<DeviceAddress> addresses = range.Pages.Reserve(pages.Length);
         int result = device.Strategy.MapRange(device.Dma, pages, direction, addresses, ref range.Pages.Mapping, ref work);
         range.Pages.Count = pages.Length;
+        range.Pages.Direction = direction;
         range.Pages.HasDmaMapping = true;
         if (result < 0)
         {
-            work.Errors++;
             Unmap(client, range);
         }
 
@@ -89,7 +89,7 @@ internal sealed class SvmPageMapper(SoftwareDevice device)
 
         DmaWork work = default;
         Span<DeviceAddress> addresses = range.Pages.Addresses.AsSpan(0, range.Pages.Count);
-        device.Strategy.UnmapRange(device.Dma, addresses, ref range.Pages.Mapping, ref work);
+        device.Strategy.UnmapRange(device.Dma, [], addresses, range.Pages.Direction, ref range.Pages.Mapping, ref work);
         device.Counters.Add(DmaPurpose.GetPages, work);
         PageFrameBlock block = device.Frames.Block(client, range.Start);
         int first = FirstPage(range);

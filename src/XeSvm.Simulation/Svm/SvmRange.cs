@@ -58,6 +58,8 @@ internal sealed class SvmPages
 
     public DmaMapping Mapping;
 
+    public DmaDirection Direction { get; set; }
+
     /// <summary>Number of slots in use.</summary>
     public int Count { get; set; }
 

@@ -81,7 +81,7 @@ internal static unsafe class MadviseIoctl
         {
             case DrmXe.DRM_XE_MEM_RANGE_ATTR_PREFERRED_LOC:
                 int fd = (int)args->preferred_mem_loc.devmem_fd;
-                return fd >= DrmXe.DRM_XE_PREFERRED_LOC_DEFAULT_SYSTEM
+                return fd >= unchecked((int)DrmXe.DRM_XE_PREFERRED_LOC_DEFAULT_SYSTEM)
                     && (fd > 0 || args->preferred_mem_loc.region_instance == 0)
                     && args->preferred_mem_loc.migration_policy <= MostMigrationPolicies
                     && args->preferred_mem_loc.reserved == 0;
