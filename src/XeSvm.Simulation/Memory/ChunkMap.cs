@@ -31,7 +31,21 @@ internal sealed class ChunkMap<T>
     /// <summary>Whether any chunk overlaps <c>[start, end)</c>.</summary>
     public bool Overlaps(ulong start, ulong end)
     {
-        for (ulong at = start & ~PageConstants.BlockMask; at < end; at += PageConstants.BlockSize)
+        ulong first = start & ~PageConstants.BlockMask;
+        if (IsSparse(first, end))
+        {
+            foreach (Block block in _blocks.Values)
+            {
+                if (block.Overlaps(start, end))
+                {
+                    return true;
+                }
+            }
+
+            return false;
+        }
+
+        for (ulong at = first; at < end; at += PageConstants.BlockSize)
         {
             if (_blocks.TryGetValue(at, out Block? block) && block.Overlaps(start, end))
             {
@@ -72,7 +86,7 @@ internal sealed class ChunkMap<T>
     public void Collect(ulong start, ulong end, List<T> into)
     {
         ulong first = start & ~PageConstants.BlockMask;
-        if ((end - first) / PageConstants.BlockSize > (ulong)_blocks.Count)
+        if (IsSparse(first, end))
         {
             foreach (Block block in _blocks.Values)
             {
@@ -90,6 +104,9 @@ internal sealed class ChunkMap<T>
             }
         }
     }
+
+    /// <summary>Whether looking at every block there is costs less than at every block of a range.</summary>
+    private bool IsSparse(ulong start, ulong end) => (end - start) / PageConstants.BlockSize > (ulong)_blocks.Count;
 
     private sealed class Block
     {

@@ -14,6 +14,12 @@ internal sealed class SvmFaultHandler(Vm vm, SvmMirror mirror)
     private const int AtomicMigrationBudget = 3;
     private const int OrdinaryMigrationBudget = 1;
 
+    /// <summary>
+    /// The kernel tries again without limit when pages cannot be had (xe_svm.c), and holds the VM meanwhile. A library must not: after
+    /// this many passes the fault fails.
+    /// </summary>
+    private const int PassLimit = 1000;
+
     /// <summary>Resolves one fault.</summary>
     /// <returns>0 when the access may be replayed, or a negative errno.</returns>
     public int Handle(Vma vma, Gt gt, ulong address, GpuAccess access)
@@ -33,14 +39,14 @@ internal sealed class SvmFaultHandler(Vm vm, SvmMirror mirror)
         {
             result = TryOnce(ref fault);
         }
-        while (result == -Errno.EAGAIN);
+        while (result == -Errno.EAGAIN && ++fault.Passes < PassLimit);
 
         if (result == 0)
         {
             gt.Statistics.AddMicroseconds(GtCounter.Svm4KPagefaultUs, fault.Size, Stopwatch.GetElapsedTime(begin));
         }
 
-        return result;
+        return result == -Errno.EAGAIN ? -Errno.EFAULT : result;
     }
 
     /// <summary>One pass of the handler; -EAGAIN asks for another.</summary>
@@ -158,6 +164,7 @@ internal sealed class SvmFaultHandler(Vm vm, SvmMirror mirror)
         public readonly ulong Address = address;
         public readonly bool DevmemOnly = devmemOnly;
         public int Budget;
+        public int Passes;
         public ulong Size;
     }
 }
