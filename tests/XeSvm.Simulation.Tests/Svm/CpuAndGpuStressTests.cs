@@ -112,6 +112,11 @@ public unsafe class CpuAndGpuStressTests(ITestOutputHelper output)
             }
 
             stored[page] = value++;
+            if (random.Next(32) == 0)
+            {
+                // Home by request as well, which is the only way home without CPU faults.
+                gpu.Prefetch((memory + ((ulong)page << 12)) & ~(Block - 1), Block, region: 0);
+            }
         }
 
         return stored;
