@@ -21,11 +21,12 @@ internal sealed unsafe class BusAccess(SoftwareDevice device) : IGpuBusAccess
         return result < 0 ? result : AsFault(frame.Client.Write(frame.ClientAddress, source, (nuint)length));
     }
 
-    /// <remarks>Entries for system memory do not allow atomics, so the memory view asks for a fault before it comes here.</remarks>
+    /// <remarks>Nothing that executes asks for the old value, which client memory cannot give.</remarks>
     public int Add(ulong busAddress, ulong addend, int size, out ulong old)
     {
         old = 0;
-        return -Errno.EFAULT;
+        int result = Resolve(busAddress, write: true, out ResolvedFrame frame);
+        return result < 0 ? result : size != sizeof(int) ? -Errno.EINVAL : AsFault(frame.Client.Add(frame.ClientAddress, (int)addend));
     }
 
     private int Resolve(ulong busAddress, bool write, out ResolvedFrame frame)
@@ -40,5 +41,5 @@ internal sealed unsafe class BusAccess(SoftwareDevice device) : IGpuBusAccess
         return device.Frames.TryResolve(physical, out frame) ? frame.Host is null ? 0 : -Errno.EAGAIN : -Errno.EFAULT;
     }
 
-    private static int AsFault(int result) => result < 0 ? -Errno.EAGAIN : 0;
+    private static int AsFault(int result) => result == -Errno.EFAULT ? -Errno.EAGAIN : result;
 }

@@ -33,6 +33,9 @@ internal abstract unsafe class ClientMemory
     /// <summary>copy_to_user.</summary>
     public abstract int Write(ulong address, void* source, nuint length);
 
+    /// <summary>Atomic add on an aligned 32-bit word, as another agent on the bus would do it; -EINVAL for an addend beyond 12 bits.</summary>
+    public abstract int Add(ulong address, int addend);
+
     /// <summary>The mapping that contains an address, else the first above it; -ENOENT when there is none.</summary>
     public abstract int FindVma(ulong address, out ClientVma vma);
 

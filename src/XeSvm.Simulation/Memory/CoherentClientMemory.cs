@@ -29,6 +29,8 @@ internal sealed unsafe class CoherentClientMemory(string reason) : ClientMemory
 
     public override int Write(ulong address, void* source, nuint length) => NativeMethods.xesvm_client_write(address, source, length);
 
+    public override int Add(ulong address, int addend) => NativeMethods.xesvm_client_add32(address, addend);
+
     public override int FindVma(ulong address, out ClientVma vma) => ProcessMappings.Find(address, out vma);
 
     public override bool IsPopulated(ulong address, int pages) => ProcessMappings.IsPopulated(this, address, pages);
@@ -106,9 +108,17 @@ internal sealed unsafe class CoherentClientMemory(string reason) : ClientMemory
     public override int WriteDevice(ulong address, byte* vram, void* source, int length) =>
         Write(address, source, (nuint)length) < 0 ? -Errno.EAGAIN : 0;
 
+    /// <remarks>The page is the CPU's, so the add is one on client memory. Nothing that executes asks for the old value.</remarks>
     public override int AddDevice(ulong address, byte* vram, ulong addend, int size, out ulong old)
     {
-        throw new NotImplementedException();
+        old = 0;
+        if (size != sizeof(int))
+        {
+            return -Errno.EINVAL;
+        }
+
+        int result = Add(address, (int)addend);
+        return result == -Errno.EFAULT ? -Errno.EAGAIN : result;
     }
 
     private byte* TakeStaging()

@@ -25,6 +25,12 @@ internal sealed unsafe class ProcessClientMemory(CpuFaultPump owner, xesvm_pump*
         return ShouldRetry(result, address, length) ? NativeMethods.xesvm_client_write(address, source, length) : result;
     }
 
+    public override int Add(ulong address, int addend)
+    {
+        int result = NativeMethods.xesvm_client_add32(address, addend);
+        return ShouldRetry(result, address, sizeof(int)) ? NativeMethods.xesvm_client_add32(address, addend) : result;
+    }
+
     public override int FindVma(ulong address, out ClientVma vma) => ProcessMappings.Find(address, out vma);
 
     public override bool IsPopulated(ulong address, int pages) => ProcessMappings.IsPopulated(this, address, pages);

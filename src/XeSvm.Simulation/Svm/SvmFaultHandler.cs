@@ -125,7 +125,7 @@ internal sealed class SvmFaultHandler(Vm vm, SvmMirror mirror)
 
         statistics.AddMicroseconds(GtCounter.Svm4KGetPagesUs, range.Size, Stopwatch.GetElapsedTime(begin));
         begin = Stopwatch.GetTimestamp();
-        result = mirror.Bind(range, fault.Gt.TileId, fault.Vma.IsReadOnly);
+        result = mirror.Bind(range, fault.Gt.TileId, fault.Vma);
         statistics.AddMicroseconds(GtCounter.Svm4KBindUs, range.Size, Stopwatch.GetElapsedTime(begin));
         return result;
     }
@@ -149,9 +149,8 @@ internal sealed class SvmFaultHandler(Vm vm, SvmMirror mirror)
 
         return vma.Attributes.Atomic switch
         {
+            AtomicPolicy.Device => vm.Device.Profile.HasDeviceAtomicsOnSystemMemory ? 0 : 1,
             AtomicPolicy.Cpu => -Errno.EACCES,
-
-            // DEVICE could stay in system memory on a device with atomics there; this backend's bus has none, so it moves as well.
             _ => 1,
         };
     }

@@ -168,7 +168,7 @@ internal sealed class SvmMirror : IMmuNotifier, IDisposable
 
     /// <summary>Writes the page-table entries of a range for a tile (xe_vm_range_rebind).</summary>
     /// <returns>0; -EAGAIN when the pages were invalidated since they were got.</returns>
-    public int Bind(SvmRange range, int tile, bool readOnly)
+    public int Bind(SvmRange range, int tile, Vma vma)
     {
         lock (_notifierLock)
         {
@@ -177,7 +177,7 @@ internal sealed class SvmMirror : IMmuNotifier, IDisposable
                 return -Errno.EAGAIN;
             }
 
-            SvmPageTableWriter.Write(Vm, range, readOnly);
+            SvmPageTableWriter.Write(Vm, range, vma);
             range.TilePresent |= 1u << tile;
             range.TileInvalidated &= ~(1u << tile);
             range.Pages.Device?.Pagemap.Touch(range.Pages.Device);

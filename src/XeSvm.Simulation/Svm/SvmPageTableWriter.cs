@@ -8,7 +8,7 @@ namespace XeSvm.Simulation.Svm;
 internal static class SvmPageTableWriter
 {
     /// <summary>Writes the entries of a whole range.</summary>
-    public static void Write(Vm vm, SvmRange range, bool readOnly)
+    public static void Write(Vm vm, SvmRange range, Vma vma)
     {
         ReadOnlySpan<DeviceAddress> addresses = range.Pages.Addresses.AsSpan(0, range.Pages.Count);
         ulong at = range.Start;
@@ -31,25 +31,27 @@ internal static class SvmPageTableWriter
             }
             else
             {
-                WriteRun(vm, runStart, runLength, runValue, runKind, readOnly);
+                WriteRun(vm, runStart, runLength, runValue, runKind, vma);
                 (runStart, runValue, runLength, runKind) = (at, address.Value, length, address.Kind);
             }
 
             at += length;
         }
 
-        WriteRun(vm, runStart, runLength, runValue, runKind, readOnly);
+        WriteRun(vm, runStart, runLength, runValue, runKind, vma);
     }
 
-    private static void WriteRun(Vm vm, ulong start, ulong length, ulong value, DeviceAddressKind kind, bool readOnly)
+    private static void WriteRun(Vm vm, ulong start, ulong length, ulong value, DeviceAddressKind kind, Vma vma)
     {
         if (length == 0)
         {
             return;
         }
 
-        // Atomics are enabled on VRAM only: on system memory they fault, and the fault brings the data to VRAM.
+        // In VRAM atomics always work. In system memory they work for data that only the device uses atomically, on a device whose bus
+        // can do them; else they fault, and the fault brings the data to VRAM.
         bool vram = kind == DeviceAddressKind.Vram;
-        vm.MapPageTable(start, length, new GpuPte(vram ? GpuPteKind.Vram : GpuPteKind.Dma, value, writable: !readOnly, atomic: vram, svm: true));
+        bool atomic = vram || (vma.Attributes.Atomic == AtomicPolicy.Device && vm.Device.Profile.HasDeviceAtomicsOnSystemMemory);
+        vm.MapPageTable(start, length, new GpuPte(vram ? GpuPteKind.Vram : GpuPteKind.Dma, value, !vma.IsReadOnly, atomic, svm: true));
     }
 }

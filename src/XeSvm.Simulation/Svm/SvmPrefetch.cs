@@ -90,6 +90,6 @@ internal sealed class SvmPrefetch(Vm vm, SvmMirror mirror)
             return result is -Errno.EOPNOTSUPP or -Errno.EFAULT or -Errno.EPERM ? -Errno.ENODATA : result;
         }
 
-        return mirror.Bind(range, tile: 0, vma.IsReadOnly) < 0 ? -Errno.ENODATA : 0;
+        return mirror.Bind(range, tile: 0, vma) < 0 ? -Errno.ENODATA : 0;
     }
 }
