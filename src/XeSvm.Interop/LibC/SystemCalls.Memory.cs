@@ -72,6 +72,13 @@ internal static unsafe partial class SystemCalls
     internal static int Advise(nint address, nuint length, MemoryAdvice advice) =>
         Result(madvise((void*)address, (size_t)length, (int)advice));
 
+    /// <summary>Moves a mapping with its content to another address, replacing what is mapped there.</summary>
+    internal static int MoveMapping(nint address, nuint length, nint newAddress)
+    {
+        void* moved = mremap((void*)address, (size_t)length, (size_t)length, MREMAP_MAYMOVE | MREMAP_FIXED, (void*)newAddress);
+        return moved == (void*)-1 ? -errno : 0;
+    }
+
     /// <summary>Tells for each page whether the page table has it: bit 0 of its byte. Faults nothing in.</summary>
     /// <param name="address">First page.</param>
     /// <param name="length">Length in bytes.</param>
