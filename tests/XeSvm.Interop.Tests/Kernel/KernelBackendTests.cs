@@ -66,7 +66,8 @@ public sealed class KernelBackendTests : IDisposable
         string node = _folder.Write("dri/renderD128", string.Empty);
         File.SetUnixFileMode(node, UnixFileMode.None);
         using KernelBackend backend = Backend();
-        Skip.IfNot(UnprivilegedThread.Run(_folder.Path, () => Assert.Empty(backend.Enumerate())), UnprivilegedThread.SkipReason);
+        bool ran = UnprivilegedThread.Run(() => Assert.Empty(backend.Enumerate()), _folder.Path, Paths.Devices);
+        Skip.IfNot(ran, UnprivilegedThread.SkipReason);
         Assert.Equal(
             [$"{node}: EACCES (13): Permission denied; add the user to the group that owns the node, mostly render."],
             backend.SearchReport);
@@ -78,7 +79,7 @@ public sealed class KernelBackendTests : IDisposable
         _folder.Link("dri/renderD128", "/dev/null");
         File.SetUnixFileMode(Paths.Devices, UnixFileMode.None);
         using KernelBackend backend = Backend();
-        bool ran = UnprivilegedThread.Run(_folder.Path, () => Assert.Empty(backend.Enumerate()));
+        bool ran = UnprivilegedThread.Run(() => Assert.Empty(backend.Enumerate()), _folder.Path);
         File.SetUnixFileMode(Paths.Devices, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         Skip.IfNot(ran, UnprivilegedThread.SkipReason);
         string report = Assert.Single(backend.SearchReport);

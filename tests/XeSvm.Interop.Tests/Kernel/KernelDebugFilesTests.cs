@@ -69,7 +69,7 @@ public sealed class KernelDebugFilesTests : IDisposable
         _folder.Write("debug/dri/128/gt0/stats", "text");
         File.SetUnixFileMode(Paths.Debugfs, UnixFileMode.None);
         DrmDebugText text = default;
-        bool ran = UnprivilegedThread.Run(_folder.Path, () => text = Files.Read("gt0/stats"));
+        bool ran = UnprivilegedThread.Run(() => text = Files.Read("gt0/stats"), _folder.Path);
         File.SetUnixFileMode(Paths.Debugfs, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         Skip.IfNot(ran, UnprivilegedThread.SkipReason);
         Assert.False(text.IsAvailable);

@@ -73,9 +73,9 @@ public sealed unsafe class KernelDeviceTests(ITestOutputHelper output)
     private static DrmFile OpenDevice()
     {
         using KernelBackend backend = new();
-        DrmNode? node = backend.Enumerate().FirstOrDefault();
-        Skip.If(node is null, $"No xe device: {string.Join(' ', backend.SearchReport)}");
-        Assert.Equal(0, backend.Open(node, out DrmFile? file));
+        IReadOnlyList<DrmNode> nodes = backend.Enumerate();
+        Skip.If(nodes.Count == 0, $"No xe device: {string.Join(' ', backend.SearchReport)}");
+        Assert.Equal(0, backend.Open(nodes[0], out DrmFile? file));
         return file!;
     }
 }

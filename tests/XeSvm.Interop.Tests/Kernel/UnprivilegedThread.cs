@@ -1,6 +1,6 @@
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
-using Tmds.Linux;
+using static Tmds.Linux.LibC;
 
 namespace XeSvm.Interop.Tests.Kernel;
 
@@ -14,10 +14,10 @@ internal static class UnprivilegedThread
     private const int Nobody = 65534;
 
     /// <summary>Runs an action, and throws what it throws.</summary>
-    /// <param name="folder">A folder that has to stay reachable for the action.</param>
     /// <param name="action">The accesses.</param>
+    /// <param name="reachable">Folders that the action must be able to get through.</param>
     /// <returns>Whether the action could be run.</returns>
-    public static bool Run(string folder, Action action)
+    public static bool Run(Action action, params ReadOnlySpan<string> reachable)
     {
         if (!Environment.IsPrivilegedProcess)
         {
@@ -36,13 +36,18 @@ internal static class UnprivilegedThread
             return false;
         }
 
-        File.SetUnixFileMode(folder, File.GetUnixFileMode(folder) | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
+        // The thread keeps root's groups, so that the group's rights are the ones that count.
+        foreach (string folder in reachable)
+        {
+            File.SetUnixFileMode(folder, File.GetUnixFileMode(folder) | UnixFileMode.GroupRead | UnixFileMode.GroupExecute);
+        }
+
         ExceptionDispatchInfo? failure = null;
 
         // The user of file accesses belongs to the thread: this one ends with it.
         Thread thread = new(() =>
         {
-            LibC.syscall(call, Nobody);
+            syscall(call, Nobody);
             try
             {
                 action();
