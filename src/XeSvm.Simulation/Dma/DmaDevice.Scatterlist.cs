@@ -43,7 +43,7 @@ internal sealed partial class DmaDevice
         }
 
         Domain.SyncMap(dmaAddress, bytes, ref work);
-        Domain.LivePages.Add((long)(bytes >> IoEntry.PageShift));
+        Domain.AddLive((long)(bytes >> IoEntry.PageShift));
         return 0;
     }
 

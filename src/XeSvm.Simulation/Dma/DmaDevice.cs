@@ -158,14 +158,14 @@ internal sealed partial class DmaDevice
         }
 
         Domain.SyncMap(dmaAddress, size, ref work);
-        Domain.LivePages.Add((long)(size >> IoEntry.PageShift));
+        Domain.AddLive((long)(size >> IoEntry.PageShift));
         return 0;
     }
 
     private void UnmapTranslated(ulong dmaAddress, ulong size, ref DmaWork work)
     {
         ulong cleared = Domain.UnmapAndFree(dmaAddress, size, ref work);
-        Domain.LivePages.Add(-(long)(size >> IoEntry.PageShift));
+        Domain.AddLive(-(long)(size >> IoEntry.PageShift));
         if (cleared != size)
         {
             Misuse(DmaMisuseKind.NotMapped, dmaAddress + cleared, size - Math.Min(size, cleared));

@@ -95,8 +95,8 @@ internal sealed unsafe class IoPageTable : IDisposable
     /// <summary>Gives detached tables back; only after the invalidation.</summary>
     public void Release(in IoTableList detached) => _memory.Return(in detached);
 
-    /// <summary>Names every leaf as (address, entry, level), lowest address first (audit).</summary>
-    public void VisitLeaves(Action<ulong, ulong, int> visit) => VisitLeaves(_root, _levels, 0, visit);
+    /// <summary>Names every leaf as (address, entry, level), lowest address first, as the CPU or the walker sees them; counts tables (audit).</summary>
+    public int VisitLeaves(bool walker, Action<ulong, ulong, int> visit) => VisitLeaves(_root, _levels, 0, walker, visit);
 
     /// <inheritdoc/>
     public void Dispose() => _memory.Dispose();
@@ -360,11 +360,12 @@ internal sealed unsafe class IoPageTable : IDisposable
         }
     }
 
-    private void VisitLeaves(ulong* table, int level, ulong start, Action<ulong, ulong, int> visit)
+    private int VisitLeaves(ulong* table, int level, ulong start, bool walker, Action<ulong, ulong, int> visit)
     {
+        int tables = 1;
         for (int i = 0; i < IoEntry.TableEntries; i++)
         {
-            ulong entry = Volatile.Read(ref table[i]);
+            ulong entry = Volatile.Read(ref *(walker ? _memory.WalkerView(table + i) : table + i));
             ulong address = start + ((ulong)i << IoEntry.Shift(level));
             if (!IoEntry.IsPresent(entry))
             {
@@ -377,8 +378,10 @@ internal sealed unsafe class IoPageTable : IDisposable
             }
             else
             {
-                VisitLeaves((ulong*)IoEntry.Address(entry), level - 1, address, visit);
+                tables += VisitLeaves((ulong*)IoEntry.Address(entry), level - 1, address, walker, visit);
             }
         }
+
+        return tables;
     }
 }

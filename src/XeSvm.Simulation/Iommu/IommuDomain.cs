@@ -27,6 +27,7 @@ internal sealed class IommuDomain : IDisposable
         _tlb = new IoTlb(options.IotlbEntries);
         _invalidations = new InvalidationQueue(_tlb);
         LivePages = new ShardedCounter(options.Processors);
+        LiveSlackPages = new ShardedCounter(options.Processors);
         if (!options.Translates)
         {
             return;
@@ -54,6 +55,9 @@ internal sealed class IommuDomain : IDisposable
 
     /// <summary>Pages of live dma_map_page and dma_map_sg mappings.</summary>
     public ShardedCounter LivePages { get; }
+
+    /// <summary>Pages that the allocator added to such mappings when it rounded their sizes up.</summary>
+    public ShardedCounter LiveSlackPages { get; }
 
     /// <summary>Refused device accesses.</summary>
     public EventLog<IommuFault> Faults { get; } = new();
@@ -218,6 +222,18 @@ internal sealed class IommuDomain : IDisposable
                 physical = Physical(walked, walkedLevel, address);
                 return true;
             }
+        }
+    }
+
+    /// <summary>Counts pages of dma_map mappings in or, if negative, out.</summary>
+    public void AddLive(long pages)
+    {
+        LivePages.Add(pages);
+        ulong size = (ulong)Math.Abs(pages);
+        long slack = (long)(IovaAllocator.RoundUp(size) - size);
+        if (slack != 0)
+        {
+            LiveSlackPages.Add(Math.Sign(pages) * slack);
         }
     }
 
