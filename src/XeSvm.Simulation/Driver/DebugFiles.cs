@@ -35,8 +35,12 @@ internal static class DebugFiles
         var text = new StringBuilder();
         Line("cpu_faults", cpuFaults);
         Line("cpu_faults_reason", device.Client.ModeReason);
-        Line("iommu", device.Options.Iommu.Mode.ToString().ToLowerInvariant());
+        Line("iommu", device.Options.Iommu.EffectiveMode.ToString().ToLowerInvariant());
         Line("iommu_walker", device.Options.Iommu.CoherentWalker ? "coherent" : "non-coherent");
+        Line("iommu_levels", device.Options.Iommu.Levels.ToString(CultureInfo.InvariantCulture));
+        Line("iommu_caching_mode", device.Options.Iommu.CachingMode ? "on" : "off");
+        Line("iommu_write_buffer_flush", device.Options.Iommu.WriteBufferFlush ? "on" : "off");
+        Line("iommu_flush_regression", device.Options.Iommu.FlushRegression ? "on" : "off");
         Line("strategy", device.Strategy.Name);
         Line("layout", device.Options.Layout.Name);
         Line("vram_bytes", device.Vram.Total.ToString(CultureInfo.InvariantCulture));

@@ -18,6 +18,7 @@ public sealed class SoftwareBackend : DrmBackend
     /// <summary>Sets up a machine with one device. Nothing is allocated before the first <see cref="Open"/>.</summary>
     /// <param name="options">What the machine is like.</param>
     /// <exception cref="ArgumentException">An option has a value that is not valid; the message says which are.</exception>
+    /// <exception cref="FormatException">A strategy or a layout has no such name; the message lists those that there are.</exception>
     public SoftwareBackend(SoftwareBackendOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);

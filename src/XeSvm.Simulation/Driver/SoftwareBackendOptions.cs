@@ -12,7 +12,7 @@ public sealed record SoftwareBackendOptions
 
     /// <summary>
     /// How system pages are mapped for DMA: <c>per-page</c> (one dma_map_page a page), <c>iova</c> (dma-map IOVA alloc, link, sync: the
-    /// merged form) or <c>iova-runs</c> (one link for each physically contiguous run), and what else <see cref="StrategyNames"/> lists.
+    /// merged form) or <c>iova-runs</c> (one link for each physically contiguous run), and what else the project documents.
     /// </summary>
     public string Strategy { get; init; } = "iova";
 
@@ -27,6 +27,24 @@ public sealed record SoftwareBackendOptions
 
     /// <summary>Whether the IOMMU's page walker sees the CPU's caches; if not, every entry written is flushed.</summary>
     public bool CoherentWalker { get; init; } = true;
+
+    /// <summary>Levels of the I/O page table: 3, 4 or 5.</summary>
+    public int PageTableLevels { get; init; } = 4;
+
+    /// <summary>
+    /// Whether the IOMMU may cache entries that are not present, as virtual IOMMUs do: every new mapping needs an invalidation, and the
+    /// kernel then chooses <see cref="IommuMode.Strict"/> over <see cref="IommuMode.Lazy"/>.
+    /// </summary>
+    public bool CachingMode { get; init; }
+
+    /// <summary>Whether new mappings need a flush of the chipset's write buffer, as old chipsets do.</summary>
+    public bool WriteBufferFlush { get; init; }
+
+    /// <summary>
+    /// Whether an unmap flushes every cache line that it has visited, as kernels of early 2026 did, and not only what it has changed. Shows on
+    /// a non-coherent walker only.
+    /// </summary>
+    public bool FlushRegression { get; init; }
 
     /// <summary>Size of VRAM in bytes; a multiple of 2 MiB, from 2 MiB to 64 GiB.</summary>
     public ulong VramBytes { get; init; } = DefaultVramBytes;

@@ -13,6 +13,7 @@ internal sealed record SoftwareDeviceOptions(
 
     /// <summary>Checks and converts.</summary>
     /// <exception cref="ArgumentException">A value is not valid; the message says which are.</exception>
+    /// <exception cref="FormatException">A strategy or a layout has no such name; the message lists those that there are.</exception>
     public static SoftwareDeviceOptions Parse(SoftwareBackendOptions options)
     {
         if (options.VramBytes < PageConstants.BlockSize || options.VramBytes > LargestVram || options.VramBytes % PageConstants.BlockSize != 0)
@@ -22,21 +23,26 @@ internal sealed record SoftwareDeviceOptions(
                 nameof(options));
         }
 
-        if (!Enum.IsDefined(options.Iommu))
-        {
-            throw new ArgumentException($"'{options.Iommu}' is no IOMMU mode; {string.Join(", ", Enum.GetNames<IommuMode>())} are.", nameof(options));
-        }
-
         if (!s_cpuFaults.Contains(options.CpuFaults))
         {
             throw new ArgumentException($"'{options.CpuFaults}' is no way to notice CPU faults; {string.Join(", ", s_cpuFaults)} are.", nameof(options));
         }
 
+        var iommu = new IommuOptions
+        {
+            Mode = options.Iommu,
+            CoherentWalker = options.CoherentWalker,
+            Levels = options.PageTableLevels,
+            CachingMode = options.CachingMode,
+            WriteBufferFlush = options.WriteBufferFlush,
+            FlushRegression = options.FlushRegression,
+        };
+        iommu.Validate();
         return new SoftwareDeviceOptions(
             DeviceProfile.Battlemage,
             MappingStrategy.Parse(options.Strategy),
             PageLayout.Parse(options.Layout),
-            new IommuOptions { Mode = options.Iommu, CoherentWalker = options.CoherentWalker },
+            iommu,
             options.VramBytes,
             options.CpuFaults);
     }
