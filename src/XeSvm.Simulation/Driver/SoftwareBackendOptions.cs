@@ -12,7 +12,8 @@ public sealed record SoftwareBackendOptions
 
     /// <summary>
     /// How system pages are mapped for DMA: <c>per-page</c> (one dma_map_page a page), <c>iova</c> (dma-map IOVA alloc, link, sync: the
-    /// merged form) or <c>iova-runs</c> (one link for each physically contiguous run), and what else the project documents.
+    /// merged form), <c>iova-runs</c> (one link for each physically contiguous run), <c>iova-filled</c> (the form of RFC v3, which fills
+    /// holes) or <c>scatterlist</c> (one map call, as dma_map_sg).
     /// </summary>
     public string Strategy { get; init; } = "iova";
 
