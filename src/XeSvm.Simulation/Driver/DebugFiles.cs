@@ -45,6 +45,7 @@ internal static class DebugFiles
         Line("layout", device.Options.Layout.Name);
         Line("vram_bytes", device.Vram.Total.ToString(CultureInfo.InvariantCulture));
         Line("device_allocations", device.Pagemap.AllocationCount.ToString(CultureInfo.InvariantCulture));
+        Line("last_ban", device.LastBan?.ToString() ?? "none");
         return text.ToString();
 
         void Line(string key, string value) => text.Append(key).Append(": ").Append(value).Append('\n');

@@ -18,8 +18,10 @@ internal sealed unsafe class SoftwareDevice : IDisposable
 {
     private readonly ClientMemoryLease _clientLease;
     private readonly IommuDomain _domain;
+    private readonly Lock _banLock = new();
     private int _references = 1;
     private long _systemMemoryUse;
+    private BatchError? _lastBan;
 
     private SoftwareDevice(SoftwareDeviceOptions options, ClientMemoryLease lease, FileDescriptorHandle vramFile, byte* vramBase)
     {
@@ -124,6 +126,27 @@ internal sealed unsafe class SoftwareDevice : IDisposable
         _domain.Dispose();
         SystemCalls.Unmap((nint)VramBase, (nuint)Options.VramBytes);
         VramFile.Dispose();
+    }
+
+    /// <summary>Keeps why a queue was banned last, for people who wonder.</summary>
+    public void RecordBan(in BatchError error)
+    {
+        lock (_banLock)
+        {
+            _lastBan = error;
+        }
+    }
+
+    /// <summary>Why a queue was banned last; null when none was.</summary>
+    public BatchError? LastBan
+    {
+        get
+        {
+            lock (_banLock)
+            {
+                return _lastBan;
+            }
+        }
     }
 
     public void AddSystemMemoryUse(long bytes) => Interlocked.Add(ref _systemMemoryUse, bytes);
