@@ -17,6 +17,9 @@ internal sealed class TlbGate
     /// <summary>The last invalidation that has completed: every section that began before it was begun has ended.</summary>
     public long Completed => Volatile.Read(ref _completed);
 
+    /// <summary>How many slots are registered.</summary>
+    public int SlotCount => Volatile.Read(ref _slots).Length;
+
     /// <summary>A slot for one engine thread.</summary>
     public GpuAccessSlot Register()
     {
