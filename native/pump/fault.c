@@ -28,15 +28,20 @@ static int32_t bring_home(xesvm_pump *pump, struct block *block, struct migratio
 {
     struct homecoming home = home_of(block, migration);
     bool on_device = migration->phase == MIGRATION_DEVICE;
+    uint32_t pages = migration->pages;
     int32_t result;
 
     if (migration->phase == MIGRATION_ISOLATED) {
         migration->phase = MIGRATION_TAKEN_BACK;
         count(&pump->counters.cpu_faults_isolated, 1);
     }
+    /* The thread that faulted shall find the event when it goes on: it may look at statistics next. */
+    home.wake_later = on_device;
     result = home_bring(pump, &home);
-    if (on_device)
+    if (on_device) {
         home_report(pump, &home, begin_ns, false);
+        uffd_wake(pump->client_fd, home.to, pages * PAGE_BYTES);
+    }
     return result;
 }
 

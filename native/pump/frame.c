@@ -7,12 +7,13 @@
 #include "system.h"
 #include "xesvm_native.h"
 
-/* glibc keeps struct pthread, with the area of restartable sequences in it, beside the thread pointer: above it on x86-64, below
- * it on aarch64. It is smaller than this. */
+/* Thread-local variables lie below the thread pointer, what the compiler and libc reach through it lies just above. */
 #define CONTROL_BYTES 4096u
+#define CONTROL_HEAD_BYTES 128u
 #define FIRST_SLOTS 16u
 
-/* Where that area is, from the thread pointer; glibc 2.35 and later. */
+/* Where the area of restartable sequences is, which the kernel writes, from the thread pointer; glibc 2.35 and later. */
+#define RSEQ_BYTES 32u
 extern const ptrdiff_t __rseq_offset __attribute__((weak));
 
 static uint64_t pack(uint64_t low, uint64_t high)
@@ -67,6 +68,23 @@ static __attribute__((noinline)) void touch_stack(uint64_t top)
     }
 }
 
+/* The pages of the control block that the kernel and this code use, and no more: what follows it may be the client's memory. */
+static uint64_t pack_control(uint64_t thread)
+{
+    uint64_t low = thread - CONTROL_BYTES;
+    uint64_t high = thread + CONTROL_HEAD_BYTES;
+
+    if (&__rseq_offset) {
+        uint64_t area = thread + (uint64_t)(int64_t)__rseq_offset;
+
+        if (area < low)
+            low = area;
+        if (area + RSEQ_BYTES > high)
+            high = area + RSEQ_BYTES;
+    }
+    return pack(low, high);
+}
+
 static void touch_control_block(uint64_t thread)
 {
     touch(thread);
@@ -80,7 +98,7 @@ void frame_enter(struct frames *frames, struct frame *frame, const void *export_
     uint64_t thread = (uint64_t)(uintptr_t)__builtin_thread_pointer();
     uint64_t top = (uint64_t)(uintptr_t)export_frame + 64; /* its return address and saved registers */
     uint64_t all = ~(uint64_t)0;
-    uint64_t control = pack(thread - CONTROL_BYTES, thread + CONTROL_BYTES);
+    uint64_t control = pack_control(thread);
 
     system_call(SYS_rt_sigprocmask, SIG_SETMASK, (uint64_t)(uintptr_t)&all, (uint64_t)(uintptr_t)&frame->signals, sizeof(all),
                 0, 0);

@@ -98,7 +98,7 @@ static int32_t bring_run(xesvm_pump *pump, struct homecoming *home, uint32_t pag
         uint64_t done = 0;
         uint32_t lost = 0;
         int32_t result = home->by_move ? uffd_move(pump->client_fd, to, from, chunk * PAGE_BYTES, &done)
-                                       : uffd_copy(pump->client_fd, to, from, chunk * PAGE_BYTES, &done);
+                                       : uffd_copy(pump->client_fd, to, from, chunk * PAGE_BYTES, !home->wake_later, &done);
 
         mark_copied(home, page, (uint32_t)(done / PAGE_BYTES));
         page += (uint32_t)(done / PAGE_BYTES);

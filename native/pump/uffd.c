@@ -94,9 +94,9 @@ int32_t uffd_move(int32_t fd, uint64_t to, uint64_t from, uint64_t length, uint6
     return result;
 }
 
-int32_t uffd_copy(int32_t fd, uint64_t to, uint64_t from, uint64_t length, uint64_t *done)
+int32_t uffd_copy(int32_t fd, uint64_t to, uint64_t from, uint64_t length, bool wake, uint64_t *done)
 {
-    struct uffdio_copy argument = {.dst = to, .src = from, .len = length};
+    struct uffdio_copy argument = {.dst = to, .src = from, .len = length, .mode = wake ? 0 : UFFDIO_COPY_MODE_DONTWAKE};
     int32_t result = system_ioctl(fd, UFFDIO_COPY, &argument);
 
     add_done(argument.copy, done);

@@ -45,7 +45,8 @@ int32_t uffd_kernel_features(bool user_mode_only, uint64_t *features);
 
 /* These return 0 or -errno and add the bytes done to *done also when they fail midway. */
 int32_t uffd_move(int32_t fd, uint64_t to, uint64_t from, uint64_t length, uint64_t *done);
-int32_t uffd_copy(int32_t fd, uint64_t to, uint64_t from, uint64_t length, uint64_t *done);
+/* wake: whether threads that wait for the range go on at once, or at a later uffd_wake. */
+int32_t uffd_copy(int32_t fd, uint64_t to, uint64_t from, uint64_t length, bool wake, uint64_t *done);
 int32_t uffd_zero(int32_t fd, uint64_t address, uint64_t length, uint64_t *done);
 int32_t uffd_poison(int32_t fd, uint64_t address, uint64_t length);
 int32_t uffd_register(int32_t fd, uint64_t address, uint64_t length);
