@@ -1,0 +1,73 @@
+using System.Runtime.InteropServices;
+
+namespace XeSvm.Interop.Native;
+
+/// <content>The CPU-fault half of the software backend: one pump per process.</content>
+internal static unsafe partial class NativeMethods
+{
+    /// <summary>Starts the pump; -EPERM, -ENOSYS or -EOPNOTSUPP where the kernel does not give what it needs.</summary>
+    [LibraryImport(LibraryName)]
+    internal static partial int xesvm_pump_create(uint flags, xesvm_pump** pump, xesvm_pump_info* info);
+
+    /// <summary>Brings every device page home and ends the pump; -EBUSY while isolations are open.</summary>
+    [LibraryImport(LibraryName)]
+    internal static partial int xesvm_pump_destroy(xesvm_pump* pump);
+
+    /// <summary>Takes pages of one 2 MiB block out of the CPU's page table, all of them or none.</summary>
+    [LibraryImport(LibraryName)]
+    internal static partial int xesvm_pump_isolate(xesvm_pump* pump, ulong va, uint pages, xesvm_isolation* isolation);
+
+    /// <summary>Ends a migration: the pages are device pages now. -EBUSY when a CPU touch took them back.</summary>
+    [LibraryImport(LibraryName)]
+    internal static partial int xesvm_pump_commit(xesvm_pump* pump, ulong isolation, ulong vram, ulong allocation);
+
+    /// <summary>Ends a migration without effect.</summary>
+    [LibraryImport(LibraryName)]
+    internal static partial int xesvm_pump_abort(xesvm_pump* pump, ulong isolation);
+
+    /// <summary>Brings home every allocation that has a device page in the range; the result is the number of pages.</summary>
+    [LibraryImport(LibraryName)]
+    internal static partial int xesvm_pump_restore(xesvm_pump* pump, ulong va, uint pages);
+
+    /// <summary>Writes one of <c>XESVM_PAGE_*</c> for each page.</summary>
+    [LibraryImport(LibraryName)]
+    internal static partial int xesvm_pump_query(xesvm_pump* pump, ulong va, uint pages, byte* states);
+
+    /// <summary>Makes every page of the range present for the CPU.</summary>
+    [LibraryImport(LibraryName)]
+    internal static partial int xesvm_pump_populate(xesvm_pump* pump, ulong va, uint pages, uint write);
+
+    /// <summary>Reads from a device page; -EAGAIN without access when the page is no longer at <paramref name="vram"/>.</summary>
+    [LibraryImport(LibraryName)]
+    internal static partial int xesvm_pump_device_read(xesvm_pump* pump, ulong va, ulong vram, void* destination, uint length);
+
+    /// <summary>Writes to a device page; -EAGAIN without access when the page is no longer at <paramref name="vram"/>.</summary>
+    [LibraryImport(LibraryName)]
+    internal static partial int xesvm_pump_device_write(xesvm_pump* pump, ulong va, ulong vram, void* source, uint length);
+
+    /// <summary>Adds to a word of 4 or 8 bytes in a device page, atomically; the value before comes back in <paramref name="old"/>.</summary>
+    [LibraryImport(LibraryName)]
+    internal static partial int xesvm_pump_device_add(
+        xesvm_pump* pump,
+        ulong va,
+        ulong vram,
+        ulong addend,
+        uint size,
+        ulong* old);
+
+    /// <summary>Takes up to <paramref name="capacity"/> events; the result is how many.</summary>
+    [LibraryImport(LibraryName)]
+    internal static partial int xesvm_pump_take_events(xesvm_pump* pump, xesvm_pump_event* events, uint capacity);
+
+    /// <summary>Blocks until there are events (1), or until woken or timed out (0). A negative timeout has no limit.</summary>
+    [LibraryImport(LibraryName)]
+    internal static partial int xesvm_pump_wait(xesvm_pump* pump, long timeout_ns);
+
+    /// <summary>Ends the waits that <see cref="xesvm_pump_wait"/> is in.</summary>
+    [LibraryImport(LibraryName)]
+    internal static partial int xesvm_pump_wake(xesvm_pump* pump);
+
+    /// <summary>Copies the pump's counters.</summary>
+    [LibraryImport(LibraryName)]
+    internal static partial int xesvm_pump_read_counters(xesvm_pump* pump, xesvm_pump_counters* counters);
+}
