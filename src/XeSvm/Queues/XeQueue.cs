@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using XeSvm.Interop.Uapi;
 
 namespace XeSvm;
@@ -6,6 +7,7 @@ namespace XeSvm;
 /// A queue of batches on one engine, in one VM. Batches run in order, asynchronously. An access outside any mapping bans the queue:
 /// waits then answer EIO and submissions ECANCELED.
 /// </summary>
+[SuppressMessage("Naming", "CA1711:Identifiers should not have incorrect suffix", Justification = "Queue is the kernel's word: EXEC_QUEUE_CREATE.")]
 public sealed unsafe class XeQueue : IDisposable
 {
     private readonly DeviceFile _file;
