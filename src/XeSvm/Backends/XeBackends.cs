@@ -22,20 +22,7 @@ public static class XeBackends
     /// <param name="choice">What is wanted, or <see langword="null"/> to ask the environment.</param>
     /// <exception cref="XeDeviceNotFoundException">The kernel backend was wanted and has no usable device.</exception>
     /// <exception cref="BackendChoiceException">An environment variable has a value that is not valid.</exception>
-    public static BackendSelection Select(BackendChoice? choice = null)
-    {
-        SoftwareBackendOptions options;
-        try
-        {
-            options = SoftwareBackendOptions.FromEnvironment();
-        }
-        catch (FormatException exception)
-        {
-            throw new BackendChoiceException(exception.Message, exception);
-        }
-
-        return Select(choice, options);
-    }
+    public static BackendSelection Select(BackendChoice? choice = null) => Select(choice, SoftwareOptionsFromEnvironment());
 
     /// <summary>Chooses a backend.</summary>
     /// <param name="choice">What is wanted, or <see langword="null"/> to ask the environment.</param>
@@ -65,6 +52,20 @@ public static class XeBackends
             _ => (false, BackendChoice.Auto),
         };
         return known;
+    }
+
+    /// <summary>What the environment makes of the software backend.</summary>
+    /// <exception cref="BackendChoiceException">An environment variable has a value that is not valid.</exception>
+    internal static SoftwareBackendOptions SoftwareOptionsFromEnvironment()
+    {
+        try
+        {
+            return SoftwareBackendOptions.FromEnvironment();
+        }
+        catch (FormatException exception)
+        {
+            throw new BackendChoiceException(exception.Message, exception);
+        }
     }
 
     /// <summary>The choice with the environment and the backends given, for tests.</summary>

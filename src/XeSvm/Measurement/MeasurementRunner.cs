@@ -26,6 +26,7 @@ public sealed class MeasurementRunner
     /// <exception cref="MeasurementException">A case failed; no record was made.</exception>
     /// <exception cref="StatisticsUnavailableException">The device's statistics cannot be read.</exception>
     /// <exception cref="XeException">The driver refused something, or there is no device.</exception>
+    /// <exception cref="BackendChoiceException">The environment or an option of the plan has a value that is not valid.</exception>
     public RunRecord Run(MeasurementPlan plan, IMeasurementObserver observer, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(plan);
@@ -90,7 +91,7 @@ public sealed class MeasurementRunner
 
     private static SoftwareBackendOptions OptionsFor(MeasurementPlan plan, string strategy)
     {
-        SoftwareBackendOptions options = SoftwareBackendOptions.FromEnvironment() with
+        SoftwareBackendOptions options = XeBackends.SoftwareOptionsFromEnvironment() with
         {
             Strategy = strategy,
             Iommu = plan.Iommu ?? IommuMode.Strict,
