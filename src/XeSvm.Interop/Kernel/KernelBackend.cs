@@ -7,6 +7,7 @@ namespace XeSvm.Interop.Kernel;
 public sealed class KernelBackend : DrmBackend
 {
     private const string DriverName = "xe";
+    private const string NodePrefix = "renderD";
 
     // Render nodes have the minor numbers from 128 to 191 (drm_minor_alloc in drm_drv.c).
     private const int FirstMinor = 128;
@@ -39,7 +40,7 @@ public sealed class KernelBackend : DrmBackend
 
     /// <summary>
     /// What the last <see cref="Enumerate"/> found: one sentence for each node that was not taken and why, or one for the folder when
-    /// there was no node. Empty when every node was taken, and before the first call.
+    /// it has no node. Empty when every node was taken, and before the first call.
     /// </summary>
     public IReadOnlyList<string> SearchReport => _searchReport;
 
@@ -48,9 +49,9 @@ public sealed class KernelBackend : DrmBackend
     {
         List<DrmNode> nodes = [];
         List<string> report = [];
-        for (int minor = FirstMinor; minor <= LastMinor; minor++)
+        foreach (int minor in RenderMinors(report))
         {
-            string path = Path.Combine(_paths.Devices, string.Create(CultureInfo.InvariantCulture, $"renderD{minor}"));
+            string path = Path.Combine(_paths.Devices, string.Create(CultureInfo.InvariantCulture, $"{NodePrefix}{minor}"));
             DrmNode node = new(path, DriverName, string.Empty, minor);
             int result = OpenXe(node, out KernelFile? file, out string? otherDriver);
             file?.Dispose();
@@ -58,17 +59,10 @@ public sealed class KernelBackend : DrmBackend
             {
                 nodes.Add(node with { BusAddress = KernelDevice.BusAddress(_paths, minor) });
             }
-            else if (result != -Errno.ENOENT)
+            else
             {
                 report.Add(Explain(path, result, otherDriver));
             }
-        }
-
-        if (nodes.Count == 0 && report.Count == 0)
-        {
-            report.Add(Directory.Exists(_paths.Devices)
-                ? $"{_paths.Devices} has no render node (renderD{FirstMinor} to renderD{LastMinor})."
-                : $"{_paths.Devices} does not exist: no DRM driver is loaded, or this container was not given the device.");
         }
 
         _searchReport = report.AsReadOnly();
@@ -83,6 +77,38 @@ public sealed class KernelBackend : DrmBackend
         int result = OpenXe(node, out KernelFile? opened, out _);
         file = opened;
         return result;
+    }
+
+    private SortedSet<int> RenderMinors(List<string> report)
+    {
+        SortedSet<int> minors = [];
+        try
+        {
+            foreach (string path in Directory.EnumerateFileSystemEntries(_paths.Devices, NodePrefix + "*"))
+            {
+                ReadOnlySpan<char> number = Path.GetFileName(path.AsSpan())[NodePrefix.Length..];
+                if (int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out int minor)
+                    && minor is >= FirstMinor and <= LastMinor)
+                {
+                    minors.Add(minor);
+                }
+            }
+
+            if (minors.Count == 0)
+            {
+                report.Add($"{_paths.Devices} has no render node ({NodePrefix}{FirstMinor} to {NodePrefix}{LastMinor}).");
+            }
+        }
+        catch (DirectoryNotFoundException)
+        {
+            report.Add($"{_paths.Devices} does not exist: no DRM driver is loaded, or this container was not given the device.");
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            report.Add($"{_paths.Devices} cannot be listed: {exception.Message}");
+        }
+
+        return minors;
     }
 
     // Asked at every opening: the driver's ioctl numbers mean something else to another driver.

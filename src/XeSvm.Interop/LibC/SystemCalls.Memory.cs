@@ -72,6 +72,20 @@ internal static unsafe partial class SystemCalls
     internal static int Advise(nint address, nuint length, MemoryAdvice advice) =>
         Result(madvise((void*)address, (size_t)length, (int)advice));
 
+    /// <summary>Moves a mapping with its content to another address, replacing what is mapped there.</summary>
+    internal static int MoveMapping(nint address, nuint length, nint newAddress)
+    {
+        void* moved = mremap((void*)address, (size_t)length, (size_t)length, MREMAP_MAYMOVE | MREMAP_FIXED, (void*)newAddress);
+        return moved == (void*)-1 ? -errno : 0;
+    }
+
+    /// <summary>Tells for each page whether the page table has it: bit 0 of its byte. Faults nothing in.</summary>
+    /// <param name="address">First page.</param>
+    /// <param name="length">Length in bytes.</param>
+    /// <param name="pages">One byte for each page.</param>
+    /// <returns>0; -ENOMEM when part of the range is not mapped.</returns>
+    internal static int FindResident(nint address, nuint length, byte* pages) => Result(mincore((void*)address, (size_t)length, pages));
+
     // mmap(2) aligns to pages only: for more, map enough to find an aligned start within it and give the rest back.
     private static int MapAligned(nuint length, MemoryProtection protection, int flags, nuint alignment, out nint address)
     {

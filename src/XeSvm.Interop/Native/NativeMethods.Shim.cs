@@ -58,4 +58,8 @@ internal static unsafe partial class NativeMethods
     /// <summary>Finds the client's mapping at an address, or the next one above it; -ENOENT when there is none.</summary>
     [LibraryImport(LibraryName)]
     internal static partial int xesvm_client_find_vma(ulong address, xesvm_vma* vma);
+
+    /// <summary>Adds to an aligned 32-bit word atomically; -EFAULT without effect, -EINVAL outside -2048 to 2047.</summary>
+    [LibraryImport(LibraryName)]
+    internal static partial int xesvm_client_add32(ulong address, int addend);
 }

@@ -9,14 +9,38 @@ internal abstract unsafe class ClientMemory
     /// <summary>How CPU touches of device pages behave.</summary>
     public abstract CpuFaultMode Mode { get; }
 
+    /// <summary>One sentence: why <see cref="Mode"/> is what it is.</summary>
+    public abstract string ModeReason { get; }
+
+    /// <summary>The device mirrors of this address space.</summary>
+    public MmuNotifiers Notifiers { get; } = new();
+
+    /// <summary>Which pages of this address space are in which device's VRAM.</summary>
+    public DeviceResidency Residency { get; } = new();
+
+    /// <summary>The owners of device pages by the cookie given to <see cref="Commit"/>.</summary>
+    public DevicePageOwners Owners { get; } = new();
+
+    /// <summary>
+    /// Settles the accounts of everything that happened to device pages before this call. Must not be called with a lock that
+    /// <see cref="IDevicePageOwner.PagesLeft"/> or <see cref="IMmuNotifier.Invalidate"/> take.
+    /// </summary>
+    public abstract void Settle();
+
     /// <summary>copy_from_user.</summary>
     public abstract int Read(ulong address, void* destination, nuint length);
 
     /// <summary>copy_to_user.</summary>
     public abstract int Write(ulong address, void* source, nuint length);
 
+    /// <summary>Atomic add on an aligned 32-bit word, as another agent on the bus would do it; -EINVAL for an addend beyond 12 bits.</summary>
+    public abstract int Add(ulong address, int addend);
+
     /// <summary>The mapping that contains an address, else the first above it; -ENOENT when there is none.</summary>
     public abstract int FindVma(ulong address, out ClientVma vma);
+
+    /// <summary>Whether every page of a range has a page of its own: in the CPU's page table or in a device's VRAM. Faults nothing in.</summary>
+    public abstract bool IsPopulated(ulong address, int pages);
 
     /// <summary>Makes pages present for the CPU; device pages come home.</summary>
     public abstract int Populate(ulong address, int pages, bool write);
@@ -41,4 +65,34 @@ internal abstract unsafe class ClientMemory
 
     /// <summary>GPU atomic add on an aligned word of 4 or 8 bytes of a device page.</summary>
     public abstract int AddDevice(ulong address, byte* vram, ulong addend, int size, out ulong old);
+
+    /// <summary>
+    /// The memory around an address as its owner mapped it, within <c>[low, high)</c>: neighbouring mappings with equal flags count as
+    /// one, because registering part of a mapping for faults splits it.
+    /// </summary>
+    /// <returns>0, or -ENOENT when nothing is mapped at the address.</returns>
+    public int FindMapping(ulong address, ulong low, ulong high, out ClientVma mapping)
+    {
+        mapping = default;
+        ulong cursor = low;
+        while (cursor < high && FindVma(cursor, out ClientVma vma) == 0 && vma.Start < high)
+        {
+            if (mapping.End == vma.Start && mapping.Flags == vma.Flags && mapping.End != 0)
+            {
+                mapping = mapping with { End = vma.End };
+            }
+            else if (mapping.Start <= address && address < mapping.End)
+            {
+                return 0;
+            }
+            else
+            {
+                mapping = vma;
+            }
+
+            cursor = vma.End;
+        }
+
+        return mapping.Start <= address && address < mapping.End ? 0 : -Errno.ENOENT;
+    }
 }

@@ -1,0 +1,128 @@
+#!/usr/bin/env bash
+# The one way in, for people and for CI. Run without arguments for help.
+set -euo pipefail
+cd "$(dirname "$(readlink -f "$0")")"
+
+configuration=Release
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_CLI_USE_MSBUILD_SERVER=0 MSBUILDDISABLENODEREUSE=1
+
+usage() {
+  cat <<'TEXT'
+usage: ./build.sh VERB [ARGUMENTS]
+
+  build          build everything; the tool is artifacts/bin/XeSvm.Cli/release/xesvm afterwards
+  run [ARGS]     build and run xesvm; without ARGS: xesvm measure
+  test [FILTER]  build and run all tests, C and .NET; the last line is 'N passed, N failed, N skipped'
+                 FILTER is handed to 'dotnet test --filter'
+  bench [ARGS]   build and run the benchmarks; ARGS go to BenchmarkDotNet (default: all benchmarks)
+  pack           make NuGet packages in artifacts/package
+  help           this text
+
+exit codes: 0 all went well, 1 something failed, 2 usage, 3 a tool is missing that could not be installed
+TEXT
+}
+
+say() { printf '%s\n' "$*" >&2; }
+
+# The .NET SDK cannot be installed by us: say what is needed.
+need_dotnet() {
+  if ! command -v dotnet >/dev/null; then
+    say "The .NET 10 SDK is missing: 'dotnet' is not on the PATH. Install it (https://dotnet.microsoft.com/download/dotnet/10.0) and come again."
+    exit 3
+  fi
+  if ! dotnet --list-sdks | grep -q '^10\.'; then
+    say "The .NET 10 SDK is missing: 'dotnet --list-sdks' shows $(dotnet --list-sdks | cut -d' ' -f1 | paste -sd' ')."
+    exit 3
+  fi
+}
+
+# The C toolchain can, on a Debian-like system, as root.
+need_c_toolchain() {
+  local missing=()
+  command -v cc >/dev/null || missing+=(gcc libc6-dev)
+  command -v cmake >/dev/null || missing+=(cmake)
+  command -v make >/dev/null || missing+=(make)
+  command -v readelf >/dev/null || missing+=(binutils)
+  [ ${#missing[@]} -eq 0 ] && return
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    say "Installing the C toolchain: ${missing[*]}"
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2 && return
+  fi
+  say "A C toolchain is needed and parts of it are missing. On Debian or Ubuntu: sudo apt-get install ${missing[*]}"
+  say "On Fedora: sudo dnf install gcc glibc-devel cmake make binutils"
+  exit 3
+}
+
+build() {
+  need_dotnet
+  need_c_toolchain
+  dotnet build XeSvm.sln -c "$configuration" -v quiet -clp:NoSummary "$@"
+}
+
+# Runs one test program after the other and adds their counts up.
+tests() {
+  build
+  local results=artifacts/test-results passed=0 failed=0 skipped=0 status=0
+  rm -rf "$results" && mkdir -p "$results"
+
+  say "== native"
+  local line
+  line=$(artifacts/native/linux-x64/xesvm_native_tests 2>&1 | tee "$results/native.txt" | tail -n 1) || status=1
+  if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
+    passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2])) skipped=$((skipped + BASH_REMATCH[3]))
+  else
+    failed=$((failed + 1)) # it did not come to its last line
+  fi
+  grep -E '^(FAIL|SKIP)' "$results/native.txt" >&2 || true
+  say "$line"
+
+  local project name
+  for project in tests/*.Tests/*.csproj; do
+    name=$(basename "$project" .csproj)
+    say "== $name"
+    dotnet test "$project" -c "$configuration" --no-build -v quiet --logger "trx;LogFileName=$name.trx" --logger "console;verbosity=normal" \
+      --results-directory "$results" ${1:+--filter "$1"} > "$results/$name.txt" 2>&1 || status=1
+    # Failures whole, skips with their reasons, and the count.
+    grep -vE '^\s+Passed |^\s*$' "$results/$name.txt" >&2 || true
+    local counts
+    counts=$(sed -n 's/.*<Counters total="\([0-9]*\)" executed="\([0-9]*\)" passed="\([0-9]*\)" failed="\([0-9]*\)".*/\1 \2 \3 \4/p' "$results/$name.trx" 2>/dev/null)
+    if [ -n "$counts" ]; then
+      read -r total executed ok bad <<<"$counts"
+      passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + total - executed))
+    else
+      failed=$((failed + 1)) # no result file: the run itself broke
+    fi
+  done
+  [ "$failed" -gt 0 ] && status=1
+  [ "$status" -ne 0 ] && [ "$failed" -eq 0 ] && failed=1
+  echo "$passed passed, $failed failed, $skipped skipped"
+  return "$status"
+}
+
+verb=${1:-help}
+[ $# -gt 0 ] && shift
+case "$verb" in
+  build) build "$@" ;;
+  run)
+    build
+    [ $# -gt 0 ] || set -- measure
+    exec artifacts/bin/XeSvm.Cli/release/xesvm "$@"
+    ;;
+  test) tests "$@" ;;
+  bench)
+    build
+    [ $# -gt 0 ] || set -- --filter '*'
+    exec dotnet artifacts/bin/XeSvm.Benchmarks/release/XeSvm.Benchmarks.dll "$@"
+    ;;
+  pack)
+    need_dotnet
+    need_c_toolchain
+    dotnet pack XeSvm.sln -c "$configuration" -v quiet
+    ;;
+  help | -h | --help) usage ;;
+  *)
+    say "build.sh: unknown verb '$verb'"
+    usage >&2
+    exit 2
+    ;;
+esac

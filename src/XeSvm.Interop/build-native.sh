@@ -1,0 +1,26 @@
+#!/bin/sh
+# Builds libxesvm_native for the project beside this file. Usage: build-native.sh SOURCE BUILD
+set -eu
+source=$1
+build=$2
+
+fail() {
+    # The form of a compiler's message, which MSBuild shows as its own error.
+    echo "build-native.sh : error XESVM001: $1" >&2
+    exit 1
+}
+
+command -v cmake >/dev/null 2>&1 || fail "cmake was not found; it builds native/ (on Debian: apt-get install cmake)."
+command -v "${CC:-cc}" >/dev/null 2>&1 || fail "The C compiler '${CC:-cc}' was not found; it builds native/ (on Debian: apt-get install gcc libc6-dev make)."
+
+mkdir -p "$build"
+# Two builds of the project at once (other properties, one folder) take turns.
+if command -v flock >/dev/null 2>&1; then
+    exec 9>"$build/.lock"
+    flock 9
+fi
+
+cmake -S "$source" -B "$build" -DCMAKE_BUILD_TYPE=Release
+cmake --build "$build"
+# CMake leaves the file alone when a change has no effect on it, and MSBuild would then see it as older than its sources for ever.
+touch "$build/libxesvm_native.so"

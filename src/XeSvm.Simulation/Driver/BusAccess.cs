@@ -1,0 +1,45 @@
+using XeSvm.Simulation.Gpu;
+using XeSvm.Simulation.Memory;
+
+namespace XeSvm.Simulation.Driver;
+
+/// <summary>
+/// The GPU's way to system memory: through the IOMMU to a page frame, and from there to the client's page. Memory that the client has
+/// unmapped behind the mirror's back is found out here: the access becomes a fault, whose handler looks at the mapping again.
+/// </summary>
+internal sealed unsafe class BusAccess(SoftwareDevice device) : IGpuBusAccess
+{
+    public int Read(ulong busAddress, void* destination, int length)
+    {
+        int result = Resolve(busAddress, write: false, out ResolvedFrame frame);
+        return result < 0 ? result : AsFault(frame.Client.Read(frame.ClientAddress, destination, (nuint)length));
+    }
+
+    public int Write(ulong busAddress, void* source, int length)
+    {
+        int result = Resolve(busAddress, write: true, out ResolvedFrame frame);
+        return result < 0 ? result : AsFault(frame.Client.Write(frame.ClientAddress, source, (nuint)length));
+    }
+
+    /// <remarks>Nothing that executes asks for the old value, which client memory cannot give.</remarks>
+    public int Add(ulong busAddress, ulong addend, int size, out ulong old)
+    {
+        old = 0;
+        int result = Resolve(busAddress, write: true, out ResolvedFrame frame);
+        return result < 0 ? result : size != sizeof(int) ? -Errno.EINVAL : AsFault(frame.Client.Add(frame.ClientAddress, (int)addend));
+    }
+
+    private int Resolve(ulong busAddress, bool write, out ResolvedFrame frame)
+    {
+        frame = default;
+        if (device.Dma.Translate(busAddress, write, out ulong physical) < 0)
+        {
+            return -Errno.EFAULT;
+        }
+
+        // A frame in staging belongs to a migration that has zapped this mapping: look again.
+        return device.Frames.TryResolve(physical, out frame) ? frame.Host is null ? 0 : -Errno.EAGAIN : -Errno.EFAULT;
+    }
+
+    private static int AsFault(int result) => result == -Errno.EFAULT ? -Errno.EAGAIN : result;
+}

@@ -1,0 +1,53 @@
+using System.Globalization;
+using System.Text;
+
+using XeSvm.Interop;
+
+namespace XeSvm.Simulation.Driver;
+
+/// <summary>The debug files of a device: GT statistics as the kernel has them, and two of the software backend's own.</summary>
+internal static class DebugFiles
+{
+    /// <summary>Reads one.</summary>
+    public static DrmDebugText Read(SoftwareDevice device, string name) => name switch
+    {
+        "gt0/stats" => DrmDebugText.Of(Statistics(device)),
+        "dma" => DrmDebugText.Of(device.Counters.Format()),
+        "backend" => DrmDebugText.Of(Backend(device)),
+        _ => DrmDebugText.Unavailable($"The software device has no debug file '{name}'; it has gt0/stats, dma and backend."),
+    };
+
+    private static string Statistics(SoftwareDevice device)
+    {
+        // What CPU faults have done since the last fault of the GPU is not in the counters yet.
+        device.Client.Settle();
+        return device.PrimaryGt.Statistics.Format();
+    }
+
+    private static string Backend(SoftwareDevice device)
+    {
+        string cpuFaults = device.Client.Mode switch
+        {
+            Memory.CpuFaultMode.Full => "full",
+            Memory.CpuFaultMode.UserModeOnly => "user-mode-only",
+            _ => "coherent",
+        };
+        var text = new StringBuilder();
+        Line("cpu_faults", cpuFaults);
+        Line("cpu_faults_reason", device.Client.ModeReason);
+        Line("iommu", device.Options.Iommu.EffectiveMode.ToString().ToLowerInvariant());
+        Line("iommu_walker", device.Options.Iommu.CoherentWalker ? "coherent" : "non-coherent");
+        Line("iommu_levels", device.Options.Iommu.Levels.ToString(CultureInfo.InvariantCulture));
+        Line("iommu_caching_mode", device.Options.Iommu.CachingMode ? "on" : "off");
+        Line("iommu_write_buffer_flush", device.Options.Iommu.WriteBufferFlush ? "on" : "off");
+        Line("iommu_flush_regression", device.Options.Iommu.FlushRegression ? "on" : "off");
+        Line("strategy", device.Strategy.Name);
+        Line("layout", device.Options.Layout.Name);
+        Line("vram_bytes", device.Vram.Total.ToString(CultureInfo.InvariantCulture));
+        Line("device_allocations", device.Pagemap.AllocationCount.ToString(CultureInfo.InvariantCulture));
+        Line("last_ban", device.LastBan?.ToString() ?? "none");
+        return text.ToString();
+
+        void Line(string key, string value) => text.Append(key).Append(": ").Append(value).Append('\n');
+    }
+}

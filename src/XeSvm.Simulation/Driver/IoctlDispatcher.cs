@@ -1,0 +1,85 @@
+using XeSvm.Interop.Uapi;
+using XeSvm.Simulation.Driver.Ioctls;
+
+namespace XeSvm.Simulation.Driver;
+
+/// <summary>
+/// What every ioctl goes through before and after its handler (drm_ioctl): type and number, copy-in of as many bytes as the caller's
+/// number says, copy-back even when the handler failed.
+/// </summary>
+internal static unsafe class IoctlDispatcher
+{
+    private const int LargestArgument = 256;
+    private const uint DirectionWrite = 1; // user space writes, the kernel reads
+    private const uint DirectionRead = 2;
+
+    private static readonly Entry[] s_table = BuildTable();
+
+    /// <summary>Runs one ioctl of a file.</summary>
+    public static int Dispatch(SoftwareFile file, uint request, ulong argument)
+    {
+        if (((request >> 8) & 0xff) != Drm.DRM_IOCTL_BASE)
+        {
+            return -Errno.ENOTTY;
+        }
+
+        ref readonly Entry entry = ref s_table[request & 0xff];
+        if (entry.Handler is null)
+        {
+            // A hole in the table is EINVAL, not ENOTTY: what an older kernel lacks looks like a bad argument.
+            return -Errno.EINVAL;
+        }
+
+        // The number alone picks the handler; the size says how much is copied: what the caller lacks is zero, what it has too much stays as it is.
+        byte* block = stackalloc byte[LargestArgument];
+        new Span<byte>(block, (int)SizeOf(entry.Request)).Clear();
+        uint length = Math.Min(SizeOf(request), SizeOf(entry.Request));
+        uint directions = DirectionsOf(request) & DirectionsOf(entry.Request);
+        if ((directions & DirectionWrite) != 0 && file.Client.Read(argument, block, length) < 0)
+        {
+            return -Errno.EFAULT;
+        }
+
+        int result = entry.Handler(file, block);
+        if ((directions & DirectionRead) != 0 && file.Client.Write(argument, block, length) < 0)
+        {
+            return -Errno.EFAULT;
+        }
+
+        return result;
+    }
+
+    private static uint SizeOf(uint request) => (request >> 16) & 0x3fff;
+
+    private static uint DirectionsOf(uint request) => request >> 30;
+
+    private static Entry[] BuildTable()
+    {
+        var table = new Entry[256];
+        Add(table, Drm.DRM_IOCTL_VERSION, &VersionIoctl.Invoke);
+        Add(table, Drm.DRM_IOCTL_GET_CAP, &GetCapIoctl.Invoke);
+        Add(table, Drm.DRM_IOCTL_GEM_CLOSE, &GemCloseIoctl.Invoke);
+        Add(table, DrmXe.DRM_IOCTL_XE_DEVICE_QUERY, &DeviceQueryIoctl.Invoke);
+        Add(table, DrmXe.DRM_IOCTL_XE_GEM_CREATE, &GemCreateIoctl.Invoke);
+        Add(table, DrmXe.DRM_IOCTL_XE_GEM_MMAP_OFFSET, &GemMmapOffsetIoctl.Invoke);
+        Add(table, DrmXe.DRM_IOCTL_XE_VM_CREATE, &VmCreateIoctl.Invoke);
+        Add(table, DrmXe.DRM_IOCTL_XE_VM_DESTROY, &VmDestroyIoctl.Invoke);
+        Add(table, DrmXe.DRM_IOCTL_XE_VM_BIND, &VmBindIoctl.Invoke);
+        Add(table, DrmXe.DRM_IOCTL_XE_EXEC_QUEUE_CREATE, &ExecQueueCreateIoctl.Invoke);
+        Add(table, DrmXe.DRM_IOCTL_XE_EXEC_QUEUE_DESTROY, &ExecQueueDestroyIoctl.Invoke);
+        Add(table, DrmXe.DRM_IOCTL_XE_EXEC_QUEUE_GET_PROPERTY, &ExecQueueGetPropertyIoctl.Invoke);
+        Add(table, DrmXe.DRM_IOCTL_XE_EXEC, &ExecIoctl.Invoke);
+        Add(table, DrmXe.DRM_IOCTL_XE_WAIT_USER_FENCE, &WaitUserFenceIoctl.Invoke);
+        Add(table, DrmXe.DRM_IOCTL_XE_MADVISE, &MadviseIoctl.Invoke);
+        return table;
+    }
+
+    private static void Add(Entry[] table, uint request, delegate*<SoftwareFile, void*, int> handler) =>
+        table[request & 0xff] = new Entry(request, handler);
+
+    private readonly struct Entry(uint request, delegate*<SoftwareFile, void*, int> handler)
+    {
+        public readonly uint Request = request;
+        public readonly delegate*<SoftwareFile, void*, int> Handler = handler;
+    }
+}

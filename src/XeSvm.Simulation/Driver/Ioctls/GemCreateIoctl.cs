@@ -1,0 +1,65 @@
+using XeSvm.Interop.Uapi;
+
+namespace XeSvm.Simulation.Driver.Ioctls;
+
+/// <summary>DRM_IOCTL_XE_GEM_CREATE (xe_gem_create_ioctl): the checks stand in the kernel's order.</summary>
+internal static unsafe class GemCreateIoctl
+{
+    private const uint KnownFlags = DrmXe.DRM_XE_GEM_CREATE_FLAG_DEFER_BACKING | DrmXe.DRM_XE_GEM_CREATE_FLAG_SCANOUT
+        | DrmXe.DRM_XE_GEM_CREATE_FLAG_NEEDS_VISIBLE_VRAM | DrmXe.DRM_XE_GEM_CREATE_FLAG_NO_COMPRESSION;
+
+    public static int Invoke(SoftwareFile file, void* argument)
+    {
+        drm_xe_gem_create* args = (drm_xe_gem_create*)argument;
+        int result = Check(file.Device, args);
+        if (result < 0)
+        {
+            return result;
+        }
+
+        if (args->vm_id != 0 && !file.Vms.TryGet(args->vm_id, out _))
+        {
+            return -Errno.ENOENT;
+        }
+
+        result = BufferObject.Create(file.Device, args->size, args->placement, args->cpu_caching, out BufferObject? bufferObject);
+        if (result < 0)
+        {
+            return result;
+        }
+
+        result = UserExtensions.Reject(file, args->extensions);
+        if (result < 0 || !file.Handles.TryAdd(bufferObject!, out args->handle))
+        {
+            bufferObject!.Release();
+            return result < 0 ? result : -Errno.EBADF;
+        }
+
+        return 0;
+    }
+
+    private static int Check(SoftwareDevice device, drm_xe_gem_create* args)
+    {
+        if (!UapiChecks.AreZero(args->pad) || !UapiChecks.AreZero(args->reserved)
+            || args->placement == 0 || (args->placement & ~device.RegionMask) != 0
+            || (args->flags & ~KnownFlags) != 0 || args->handle != 0
+            || args->size == 0 || (args->size & PageConstants.PageMask) != 0)
+        {
+            return -Errno.EINVAL;
+        }
+
+        if ((args->flags & DrmXe.DRM_XE_GEM_CREATE_FLAG_NO_COMPRESSION) != 0 && device.Profile.GraphicsVersion < 20)
+        {
+            return -Errno.EOPNOTSUPP;
+        }
+
+        bool vram = (args->placement & ~MemoryRegions.SystemBit) != 0;
+        bool needsVisible = (args->flags & DrmXe.DRM_XE_GEM_CREATE_FLAG_NEEDS_VISIBLE_VRAM) != 0;
+        bool scanout = (args->flags & DrmXe.DRM_XE_GEM_CREATE_FLAG_SCANOUT) != 0;
+        bool writeBack = args->cpu_caching == DrmXe.DRM_XE_GEM_CPU_CACHING_WB;
+        bool writeCombining = args->cpu_caching == DrmXe.DRM_XE_GEM_CPU_CACHING_WC;
+        return (needsVisible && !vram) || (!writeBack && !writeCombining) || (vram && !writeCombining) || (scanout && writeBack)
+            ? -Errno.EINVAL
+            : 0;
+    }
+}

@@ -1,0 +1,22 @@
+using XeSvm.Interop.Uapi;
+
+namespace XeSvm.Simulation.Driver.Ioctls;
+
+/// <summary>DRM_IOCTL_GET_CAP on a device without modesetting (drm_getcap).</summary>
+internal static unsafe class GetCapIoctl
+{
+    public static int Invoke(SoftwareFile file, void* argument)
+    {
+        drm_get_cap* cap = (drm_get_cap*)argument;
+        cap->value = 0;
+        switch (cap->capability)
+        {
+            case Drm.DRM_CAP_TIMESTAMP_MONOTONIC:
+                cap->value = 1;
+                return 0;
+            default:
+                // PRIME and syncobj caps are 0 until the driver has those ioctls; the rest needs modesetting.
+                return cap->capability is Drm.DRM_CAP_PRIME or Drm.DRM_CAP_SYNCOBJ or Drm.DRM_CAP_SYNCOBJ_TIMELINE ? 0 : -Errno.EOPNOTSUPP;
+        }
+    }
+}

@@ -1,0 +1,95 @@
+using XeSvm.Interop.Uapi;
+
+namespace XeSvm.Simulation.Driver.Ioctls;
+
+/// <summary>DRM_IOCTL_XE_MADVISE (xe_vm_madvise_ioctl): preferred location and atomic policy of mirrored memory.</summary>
+internal static unsafe class MadviseIoctl
+{
+    private const uint MostMigrationPolicies = 1;
+
+    public static int Invoke(SoftwareFile file, void* argument)
+    {
+        drm_xe_madvise* args = (drm_xe_madvise*)argument;
+        if (!file.Vms.TryGet(args->vm_id, out Vm? vm) || !IsSane(args))
+        {
+            return -Errno.EINVAL;
+        }
+
+        vm.Client.Settle();
+        lock (vm.Lock)
+        {
+            vm.Svm?.CollectGarbage();
+            if (vm.IsClosed)
+            {
+                return -Errno.ENOENT;
+            }
+
+            bool location = args->type == DrmXe.DRM_XE_MEM_RANGE_ATTR_PREFERRED_LOC;
+            if (location && (int)args->preferred_mem_loc.devmem_fd > 0)
+            {
+                // A software device has no descriptor that another could be named by.
+                return -Errno.ENOENT;
+            }
+
+            ulong start = args->start & (vm.Size - 1);
+            ulong end = start + args->range;
+            if (end > vm.Size || end < start)
+            {
+                return -Errno.EINVAL;
+            }
+
+            VmSplitter.SplitAt(vm, start);
+            VmSplitter.SplitAt(vm, end);
+            Apply(vm, args, start, end, location);
+            return 0;
+        }
+    }
+
+    private static void Apply(Vm vm, drm_xe_madvise* args, ulong start, ulong end, bool location)
+    {
+        for (Vma? vma = vm.Vmas.FirstOverlap(start, end); vma is not null && vma.Start < end; vma = vm.Vmas.FindAbove(vma.Start))
+        {
+            VmaAttributes old = vma.Attributes;
+            if (location && vma.Kind == VmaKind.CpuAddressMirror)
+            {
+                vma.Attributes.PreferredDevmemFd = (int)args->preferred_mem_loc.devmem_fd;
+                vma.Attributes.MigrationPolicy = args->preferred_mem_loc.migration_policy;
+            }
+            else if (!location)
+            {
+                vma.Attributes.Atomic = (AtomicPolicy)args->atomic.val;
+            }
+
+            bool changed = old.PreferredDevmemFd != vma.Attributes.PreferredDevmemFd || old.MigrationPolicy != vma.Attributes.MigrationPolicy
+                || old.Atomic != vma.Attributes.Atomic;
+            if (changed && vma.Kind == VmaKind.CpuAddressMirror)
+            {
+                // The data stays where it is; the next fault looks at the advice.
+                vm.Svm!.ZapBindings(Math.Max(start, vma.Start), Math.Min(end, vma.End));
+            }
+        }
+    }
+
+    private static bool IsSane(drm_xe_madvise* args)
+    {
+        if (((args->start | args->range) & PageConstants.PageMask) != 0 || args->range < PageConstants.PageSize || !UapiChecks.AreZero(args->reserved))
+        {
+            return false;
+        }
+
+        switch (args->type)
+        {
+            case DrmXe.DRM_XE_MEM_RANGE_ATTR_PREFERRED_LOC:
+                int fd = (int)args->preferred_mem_loc.devmem_fd;
+                return fd >= unchecked((int)DrmXe.DRM_XE_PREFERRED_LOC_DEFAULT_SYSTEM)
+                    && (fd > 0 || args->preferred_mem_loc.region_instance == 0)
+                    && args->preferred_mem_loc.migration_policy <= MostMigrationPolicies
+                    && args->preferred_mem_loc.reserved == 0;
+            case DrmXe.DRM_XE_MEM_RANGE_ATTR_ATOMIC:
+                return args->atomic.val <= DrmXe.DRM_XE_ATOMIC_CPU && args->atomic.pad == 0 && args->atomic.reserved == 0;
+            default:
+                // PAT needs an integrated GPU, and no buffer object of this backend is purgeable.
+                return false;
+        }
+    }
+}

@@ -1,0 +1,79 @@
+using XeSvm.Interop;
+using XeSvm.Simulation.Driver;
+
+namespace XeSvm.Simulation;
+
+/// <summary>
+/// The software backend: an <c>xe</c> driver with its GPU and its IOMMU in this process. It answers the kernel's structs with the
+/// kernel's results, so code above the seam does not know it from the real one.
+/// </summary>
+public sealed class SoftwareBackend : DrmBackend
+{
+    private static readonly DrmNode s_node = new("software:0", "xe", "0000:03:00.0", -1);
+    private readonly Lock _lock = new();
+    private readonly SoftwareBackendOptions _options;
+    private SoftwareDevice? _device;
+    private bool _disposed;
+
+    /// <summary>Sets up a machine with one device. Nothing is allocated before the first <see cref="Open"/>.</summary>
+    /// <param name="options">What the machine is like.</param>
+    /// <exception cref="ArgumentException">An option has a value that is not valid; the message says which are.</exception>
+    /// <exception cref="FormatException">A strategy or a layout has no such name; the message lists those that there are.</exception>
+    public SoftwareBackend(SoftwareBackendOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        SoftwareDeviceOptions.Parse(options);
+        _options = options;
+    }
+
+    /// <inheritdoc/>
+    public override string Name => "software";
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<DrmNode> Enumerate() => [s_node];
+
+    /// <inheritdoc/>
+    public override int Open(DrmNode node, out DrmFile? file)
+    {
+        ArgumentNullException.ThrowIfNull(node);
+        file = null;
+        if (node != s_node)
+        {
+            return -Errno.ENOENT;
+        }
+
+        lock (_lock)
+        {
+            if (_disposed)
+            {
+                return -Errno.ENODEV;
+            }
+
+            if (_device is null)
+            {
+                int result = SoftwareDevice.Create(SoftwareDeviceOptions.Parse(_options), out _device);
+                if (result < 0)
+                {
+                    return result;
+                }
+            }
+
+            _device!.AddReference();
+            file = new SoftwareFile(_device);
+            return 0;
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        lock (_lock)
+        {
+            _disposed = true;
+            _device?.Release();
+            _device = null;
+        }
+
+        base.Dispose(disposing);
+    }
+}

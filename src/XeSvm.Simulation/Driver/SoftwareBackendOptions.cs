@@ -1,0 +1,81 @@
+using System.Globalization;
+
+using XeSvm.Simulation.Iommu;
+
+namespace XeSvm.Simulation;
+
+/// <summary>What the software backend's machine is like.</summary>
+public sealed record SoftwareBackendOptions
+{
+    /// <summary>The default size of VRAM: 8 GiB. It is sparse: only what is used takes memory of the host.</summary>
+    public const ulong DefaultVramBytes = 8UL << 30;
+
+    /// <summary>
+    /// How system pages are mapped for DMA: <c>per-page</c> (one dma_map_page a page), <c>iova</c> (dma-map IOVA alloc, link, sync: the
+    /// merged form), <c>iova-runs</c> (one link for each physically contiguous run), <c>iova-filled</c> (the form of RFC v3, which fills
+    /// holes) or <c>scatterlist</c> (one map call, as dma_map_sg).
+    /// </summary>
+    public string Strategy { get; init; } = "iova";
+
+    /// <summary>
+    /// How the pages of a client fall on page frames: <c>scattered</c>, <c>descending</c>, <c>runs:K</c>, <c>contiguous</c>,
+    /// <c>contiguous-unaligned</c> or <c>huge</c>.
+    /// </summary>
+    public string Layout { get; init; } = "scattered";
+
+    /// <summary>The mode of the device's IOMMU domain.</summary>
+    public IommuMode Iommu { get; init; } = IommuMode.Strict;
+
+    /// <summary>Whether the IOMMU's page walker sees the CPU's caches; if not, every entry written is flushed.</summary>
+    public bool CoherentWalker { get; init; } = true;
+
+    /// <summary>Levels of the I/O page table: 3, 4 or 5.</summary>
+    public int PageTableLevels { get; init; } = 4;
+
+    /// <summary>
+    /// Whether the IOMMU may cache entries that are not present, as virtual IOMMUs do: every new mapping needs an invalidation, and the
+    /// kernel then chooses <see cref="IommuMode.Strict"/> over <see cref="IommuMode.Lazy"/>.
+    /// </summary>
+    public bool CachingMode { get; init; }
+
+    /// <summary>Whether new mappings need a flush of the chipset's write buffer, as old chipsets do.</summary>
+    public bool WriteBufferFlush { get; init; }
+
+    /// <summary>
+    /// Whether an unmap flushes every cache line that it has visited, as kernels of early 2026 did, and not only what it has changed. Shows on
+    /// a non-coherent walker only.
+    /// </summary>
+    public bool FlushRegression { get; init; }
+
+    /// <summary>Size of VRAM in bytes; a multiple of 2 MiB, from 2 MiB to 64 GiB.</summary>
+    public ulong VramBytes { get; init; } = DefaultVramBytes;
+
+    /// <summary>
+    /// How a CPU touch of memory in VRAM is noticed: <c>auto</c>, <c>userfaultfd</c>, <c>userfaultfd-user-mode</c> or <c>coherent</c>.
+    /// <c>auto</c> takes the best that this process may use.
+    /// </summary>
+    public string CpuFaults { get; init; } = "auto";
+
+    /// <summary>The defaults, changed by the environment: <c>XESVM_VRAM_BYTES</c> and <c>XESVM_CPU_FAULTS</c>.</summary>
+    /// <exception cref="FormatException">A variable has a value that is not valid; the message says which are.</exception>
+    public static SoftwareBackendOptions FromEnvironment()
+    {
+        var options = new SoftwareBackendOptions();
+        if (Environment.GetEnvironmentVariable("XESVM_VRAM_BYTES") is { Length: > 0 } vram)
+        {
+            if (!ulong.TryParse(vram, NumberStyles.None, CultureInfo.InvariantCulture, out ulong bytes))
+            {
+                throw new FormatException($"XESVM_VRAM_BYTES is '{vram}'; a number of bytes is valid, such as 536870912.");
+            }
+
+            options = options with { VramBytes = bytes };
+        }
+
+        if (Environment.GetEnvironmentVariable("XESVM_CPU_FAULTS") is { Length: > 0 } faults)
+        {
+            options = options with { CpuFaults = faults };
+        }
+
+        return options;
+    }
+}

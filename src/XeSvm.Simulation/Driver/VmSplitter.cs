@@ -1,0 +1,26 @@
+namespace XeSvm.Simulation.Driver;
+
+/// <summary>Cuts an area without a buffer object in two, for advice on a part of it (the madvise variant of __drm_gpuvm_sm_map).</summary>
+internal static class VmSplitter
+{
+    /// <summary>
+    /// Makes an address a border between areas. An SVM range that the cut goes through is sent to system memory and removed, since a
+    /// range never lies in two areas. Under the VM lock.
+    /// </summary>
+    public static void SplitAt(Vm vm, ulong address)
+    {
+        if (vm.Vmas.Find(address) is not { Object: null } vma || vma.Start == address)
+        {
+            return;
+        }
+
+        if (vma.Kind == VmaKind.CpuAddressMirror)
+        {
+            vm.Svm!.EvictStraddling(address);
+        }
+
+        vm.Vmas.Remove(vma);
+        vm.Vmas.Insert(vma.Piece(vma.Start, address));
+        vm.Vmas.Insert(vma.Piece(address, vma.End));
+    }
+}

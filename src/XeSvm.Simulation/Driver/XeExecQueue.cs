@@ -1,0 +1,72 @@
+using XeSvm.Simulation.Gpu;
+
+namespace XeSvm.Simulation.Driver;
+
+/// <summary>What user space holds by an exec queue id (xe_exec_queue): a queue on engines, or a bind queue, of one VM.</summary>
+internal sealed class XeExecQueue : IDisposable, IExecQueueOwner
+{
+    /// <summary>The highest priority without CAP_SYS_NICE (XE_EXEC_QUEUE_PRIORITY_NORMAL).</summary>
+    public const uint HighestPriority = 1;
+
+    private readonly ExecQueue? _queue;
+    private int _disposed;
+
+    private XeExecQueue(Vm vm, Engine? engine, int width)
+    {
+        Vm = vm;
+        _queue = engine is null ? null : new ExecQueue($"xe {engine.Class} queue", engine, width, vm.AddressSpace, vm.Device.UserFences, this);
+        vm.AddQueue();
+    }
+
+    public Vm Vm { get; }
+
+    public bool IsBindQueue => _queue is null;
+
+    /// <summary>Batches per job.</summary>
+    public int Width => _queue?.Width ?? 1;
+
+    /// <summary>The queue was reset, killed or banned.</summary>
+    public bool IsBanned => _queue is { IsBanned: true };
+
+    /// <summary>A queue for binds only.</summary>
+    public static XeExecQueue ForBinds(Vm vm) => new(vm, null, 1);
+
+    /// <summary>A queue on an engine.</summary>
+    public static XeExecQueue OnEngine(Vm vm, Engine engine, int width) => new(vm, engine, width);
+
+    /// <summary>Hands work to the engine: 0, or -ECANCELED. Waits for room when the limit of jobs is reached.</summary>
+    public int Submit(ReadOnlySpan<ulong> batches, UserFenceWrite? fence)
+    {
+        while (true)
+        {
+            int result = _queue!.Submit(batches, fence, out _);
+            if (result != -Errno.EAGAIN)
+            {
+                return result;
+            }
+
+            // The kernel answers EAGAIN and user space comes again; callers above the seam never see EAGAIN, so the wait is here.
+            _queue.WaitForSpace(EventCount.Infinite);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void OnJobDone(ExecQueue queue, long sequence, int result)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void OnBanned(ExecQueue queue, in BatchError error) => Vm.Device.RecordBan(error);
+
+    /// <summary>Kills running work and lets go of the VM. From any thread, any number of times.</summary>
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
+
+        _queue?.Kill();
+        Vm.RemoveQueue();
+    }
+}

@@ -1,0 +1,103 @@
+using System.Diagnostics;
+
+namespace XeSvm.Simulation.Gpu;
+
+/// <summary>
+/// An event count: waiters note the generation, check their condition, and wait for the generation to change, so that no wake-up is lost.
+/// A wake costs one interlocked operation while nobody waits. Allocates nothing.
+/// </summary>
+internal class EventCount
+{
+    /// <summary>A deadline that never comes.</summary>
+    public const long Infinite = long.MaxValue;
+
+    // Waking a blocked thread takes tens of microseconds: worth a short spin first, where another processor can make progress meanwhile.
+    private const int SpinMicroseconds = 10;
+    private static readonly long s_spinTicks = Environment.ProcessorCount > 1 ? Stopwatch.Frequency * SpinMicroseconds / 1_000_000 : 0;
+
+    private readonly object _lock = new();
+    private long _generation;
+    private int _waiters;
+
+    /// <summary>Counts wake-ups. Take it before checking the condition that is waited for.</summary>
+    public long Generation => Volatile.Read(ref _generation);
+
+    /// <summary>Releases every waiter.</summary>
+    public void Wake()
+    {
+        // Full fence: either a waiter sees the new generation, or it is seen here.
+        Interlocked.Increment(ref _generation);
+        if (Volatile.Read(ref _waiters) != 0)
+        {
+            lock (_lock)
+            {
+                Monitor.PulseAll(_lock);
+            }
+        }
+    }
+
+    /// <summary>Blocks until the generation is another one: true, or the deadline has passed: false.</summary>
+    /// <param name="generation">The generation that the caller has seen.</param>
+    /// <param name="deadline">A <see cref="Stopwatch"/> time stamp, or <see cref="Infinite"/>.</param>
+    public bool Wait(long generation, long deadline)
+    {
+        if (Spin(generation, deadline))
+        {
+            return true;
+        }
+
+        lock (_lock)
+        {
+            Interlocked.Increment(ref _waiters);
+            while (Generation == generation)
+            {
+                int milliseconds = Remaining(deadline);
+                if (milliseconds == 0)
+                {
+                    break;
+                }
+
+                Monitor.Wait(_lock, milliseconds);
+            }
+
+            Interlocked.Decrement(ref _waiters);
+        }
+
+        return Generation != generation;
+    }
+
+    private bool Spin(long generation, long deadline)
+    {
+        long end = Math.Min(deadline, Stopwatch.GetTimestamp() + s_spinTicks);
+        do
+        {
+            if (Generation != generation)
+            {
+                return true;
+            }
+
+            Thread.SpinWait(iterations: 10);
+        }
+        while (Stopwatch.GetTimestamp() < end);
+
+        return false;
+    }
+
+    /// <summary>Whole milliseconds to the deadline, rounded up; -1 for ever.</summary>
+    private static int Remaining(long deadline)
+    {
+        if (deadline == Infinite)
+        {
+            return Timeout.Infinite;
+        }
+
+        long ticks = deadline - Stopwatch.GetTimestamp();
+        if (ticks <= 0)
+        {
+            return 0;
+        }
+
+        long perMillisecond = Stopwatch.Frequency / 1000;
+        return (int)Math.Min((ticks / perMillisecond) + 1, int.MaxValue);
+    }
+}

@@ -1,0 +1,50 @@
+namespace XeSvm.Simulation.Gpu;
+
+/// <summary>Storage for the outstanding jobs of one queue, by sequence number; grows up to its limit as jobs pile up.</summary>
+internal sealed class ExecJobRing(int width, int limit)
+{
+    private const int InitialCapacity = 8;
+
+    private ulong[] _batches = [];
+    private UserFenceWrite?[] _fences = [];
+
+    /// <summary>Stores a job.</summary>
+    /// <param name="sequence">Its sequence number.</param>
+    /// <param name="outstanding">How many jobs, the numbers just below, are stored already; less than the limit.</param>
+    /// <param name="batches">One batch address per slot of the queue's width.</param>
+    /// <param name="fence">Its user fence, if any.</param>
+    public void Put(long sequence, int outstanding, ReadOnlySpan<ulong> batches, UserFenceWrite? fence)
+    {
+        if (outstanding == _fences.Length)
+        {
+            Grow(sequence, outstanding);
+        }
+
+        int index = (int)(sequence % _fences.Length);
+        batches.CopyTo(_batches.AsSpan(index * width, width));
+        _fences[index] = fence;
+    }
+
+    /// <summary>Takes a copy of a stored job.</summary>
+    public void Get(long sequence, Span<ulong> batches, out UserFenceWrite? fence)
+    {
+        int index = (int)(sequence % _fences.Length);
+        _batches.AsSpan(index * width, width).CopyTo(batches);
+        fence = _fences[index];
+    }
+
+    private void Grow(long sequence, int outstanding)
+    {
+        int capacity = Math.Min(Math.Max(InitialCapacity, _fences.Length * 2), limit);
+        var batches = new ulong[capacity * width];
+        var fences = new UserFenceWrite?[capacity];
+        for (long job = sequence - outstanding; job < sequence; job++)
+        {
+            int index = (int)(job % capacity);
+            Get(job, batches.AsSpan(index * width, width), out fences[index]);
+        }
+
+        _batches = batches;
+        _fences = fences;
+    }
+}

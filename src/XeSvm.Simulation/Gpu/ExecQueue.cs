@@ -1,0 +1,248 @@
+namespace XeSvm.Simulation.Gpu;
+
+/// <summary>
+/// An exec queue: jobs run one after the other on a thread of the queue's own, which the first submission starts. A job runs its batches
+/// in slot order, then writes its user fence and wakes the waiters. A batch that fails bans the queue for good (xe_exec_queue.c).
+/// </summary>
+internal sealed class ExecQueue
+{
+    /// <summary>Jobs that may be outstanding (XE_MAX_JOB_COUNT_PER_EXEC_QUEUE).</summary>
+    public const int MaxOutstandingJobs = 1000;
+
+    private readonly Lock _lock = new();
+    private readonly EventCount _work = new();
+    private readonly EventCount _progress = new();
+    private readonly StopRequest _stop = new();
+    private readonly GpuAddressSpace _space;
+    private readonly UserFenceWaiters _waiters;
+    private readonly IExecQueueOwner? _owner;
+    private readonly ExecJobRing _jobs;
+    private readonly string _threadName;
+    private Thread? _thread;
+    private long _submitted;
+    private long _completed;
+    private volatile bool _banned;
+
+    /// <param name="name">Names the thread.</param>
+    /// <param name="engine">The engine that executes; of a parallel queue, the first.</param>
+    /// <param name="width">Batches per job, 1 or more.</param>
+    /// <param name="space">The VM.</param>
+    /// <param name="waiters">Woken when a job is done and when the queue is banned or killed.</param>
+    /// <param name="owner">Hears of jobs and errors.</param>
+    public ExecQueue(string name, Engine engine, int width, GpuAddressSpace space, UserFenceWaiters waiters, IExecQueueOwner? owner)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(width, 1);
+        _threadName = name;
+        Engine = engine;
+        Width = width;
+        _space = space;
+        _waiters = waiters;
+        _owner = owner;
+        _jobs = new ExecJobRing(width, MaxOutstandingJobs);
+    }
+
+    /// <summary>The engine that executes.</summary>
+    public Engine Engine { get; }
+
+    /// <summary>Batches per job.</summary>
+    public int Width { get; }
+
+    /// <summary>Whether a batch failed or the queue was killed: DRM_XE_EXEC_QUEUE_GET_PROPERTY_BAN.</summary>
+    public bool IsBanned => _banned;
+
+    /// <summary>Jobs submitted, and the sequence number of the last.</summary>
+    public long Submitted => Volatile.Read(ref _submitted);
+
+    /// <summary>Jobs done; every job up to this sequence number.</summary>
+    public long Completed => Volatile.Read(ref _completed);
+
+    /// <summary>Whether no job is outstanding.</summary>
+    public bool IsIdle => Completed == Submitted;
+
+    /// <summary>
+    /// Appends a job: 0; -ECANCELED when the queue is banned; -EAGAIN when <see cref="MaxOutstandingJobs"/> are outstanding
+    /// (<see cref="WaitForSpace"/>); -EINVAL when there is not one batch per slot.
+    /// </summary>
+    /// <param name="batches">GPU addresses of the batches, <see cref="Width"/> of them.</param>
+    /// <param name="fence">Written after the batches have ended.</param>
+    /// <param name="sequence">The job's sequence number, from 1.</param>
+    public int Submit(ReadOnlySpan<ulong> batches, UserFenceWrite? fence, out long sequence)
+    {
+        sequence = 0;
+        if (batches.Length != Width)
+        {
+            return -Errno.EINVAL;
+        }
+
+        lock (_lock)
+        {
+            if (_banned)
+            {
+                return -Errno.ECANCELED;
+            }
+
+            int outstanding = (int)(_submitted - Completed);
+            if (outstanding >= MaxOutstandingJobs)
+            {
+                return -Errno.EAGAIN;
+            }
+
+            sequence = _submitted + 1;
+            _jobs.Put(sequence, outstanding, batches, fence);
+            Volatile.Write(ref _submitted, sequence);
+            if (_thread is null)
+            {
+                _thread = new Thread(Execute) { IsBackground = true, Name = _threadName };
+                _thread.Start();
+            }
+        }
+
+        _work.Wake();
+        return 0;
+    }
+
+    /// <summary>Waits until another job can be submitted, or the queue is banned: true; or the deadline has passed: false.</summary>
+    /// <param name="deadline">As <see cref="EventCount.Wait"/> takes it.</param>
+    public bool WaitForSpace(long deadline) => WaitForProgress(MaxOutstandingJobs - 1, deadline);
+
+    /// <summary>Waits until no job is outstanding: true; or the deadline has passed: false. Not from the queue's own thread.</summary>
+    /// <param name="deadline">As <see cref="EventCount.Wait"/> takes it.</param>
+    public bool WaitIdle(long deadline) => WaitForProgress(0, deadline);
+
+    /// <summary>
+    /// Stops the batch that runs, drops the jobs that wait, and, unless called from the queue's own thread, waits for the thread to end. The
+    /// caller holds no lock that the fault handler or the owner takes.
+    /// </summary>
+    public void Kill()
+    {
+        Thread? thread;
+        lock (_lock)
+        {
+            _banned = true;
+            _stop.Request();
+            thread = _thread;
+        }
+
+        _work.Wake();
+        if (thread is not null && thread != Thread.CurrentThread)
+        {
+            thread.Join();
+        }
+
+        _waiters.Wake();
+    }
+
+    private bool WaitForProgress(int outstanding, long deadline)
+    {
+        while (true)
+        {
+            long generation = _progress.Generation;
+            if (Submitted - Completed <= outstanding)
+            {
+                return true;
+            }
+
+            if (!_progress.Wait(generation, deadline))
+            {
+                return Submitted - Completed <= outstanding;
+            }
+        }
+    }
+
+    private void Execute()
+    {
+        GpuAccessSlot slot = _space.Gate.Register();
+        var memory = new GpuMemoryView(_space, slot, Engine.Gt, _stop);
+        var streamer = new CommandStreamer(memory, Engine.Class, _stop);
+        ulong[] batches = new ulong[Width];
+        int result = 0;
+        while (result == 0)
+        {
+            long generation = _work.Generation;
+            if (_stop.IsRequested)
+            {
+                break;
+            }
+
+            if (IsIdle)
+            {
+                _work.Wait(generation, EventCount.Infinite);
+                continue;
+            }
+
+            UserFenceWrite? fence;
+            lock (_lock)
+            {
+                _jobs.Get(_completed + 1, batches, out fence);
+            }
+
+            result = RunJob(streamer, memory, batches, fence);
+            if (result == 0)
+            {
+                Complete(0);
+            }
+        }
+
+        _space.Gate.Unregister(slot);
+        DropJobs(result);
+    }
+
+    private int RunJob(CommandStreamer streamer, GpuMemoryView memory, ReadOnlySpan<ulong> batches, UserFenceWrite? fence)
+    {
+        foreach (ulong batch in batches)
+        {
+            int result = streamer.Run(batch);
+            if (result < 0)
+            {
+                return Report(result, streamer.LastError);
+            }
+        }
+
+        return fence is { } write ? WriteFence(memory, write) : 0;
+    }
+
+    private unsafe int WriteFence(GpuMemoryView memory, UserFenceWrite fence)
+    {
+        ulong value = fence.Value;
+        int result = memory.Write(fence.Address, &value, sizeof(ulong));
+        return result < 0 ? Report(result, new BatchError(result, fence.Address, 0, "user fence")) : 0;
+    }
+
+    /// <summary>Bans the queue for an error of its own; being stopped is none.</summary>
+    private int Report(int result, in BatchError error)
+    {
+        if (!_stop.IsRequested)
+        {
+            lock (_lock)
+            {
+                _banned = true;
+            }
+
+            _owner?.OnBanned(this, error);
+        }
+
+        return result;
+    }
+
+    private void Complete(int result)
+    {
+        long sequence = _completed + 1;
+        Volatile.Write(ref _completed, sequence);
+        _owner?.OnJobDone(this, sequence, result);
+        _progress.Wake();
+        _waiters.Wake();
+    }
+
+    /// <summary>Ends the jobs that are left: the first with the error that banned the queue, the others, and all of a killed queue's, cancelled.</summary>
+    private void DropJobs(int result)
+    {
+        // The ban is set, so nothing is submitted from here on.
+        while (!IsIdle)
+        {
+            Complete(result == 0 ? -Errno.ECANCELED : result);
+            result = 0;
+        }
+
+        _waiters.Wake();
+    }
+}

@@ -1,0 +1,166 @@
+using XeSvm.Simulation.Cost;
+
+namespace XeSvm.Simulation.Iommu;
+
+/// <summary>
+/// Lazy mode's queues of unmapped addresses, one for each processor: an address and the tables below it may be used again after a
+/// domain-wide flush, done when a queue is full or by a timer (dma-iommu.c: queue_iova, fq_flush_timeout).
+/// </summary>
+internal sealed class FlushQueue : IDisposable
+{
+    /// <summary>Slots of a queue (IOVA_DEFAULT_FQ_SIZE); one stays empty.</summary>
+    public const int Slots = 256;
+
+    private static readonly TimeSpan s_timeout = TimeSpan.FromMilliseconds(10);
+
+    private readonly Ring[] _rings;
+    private readonly IovaAllocator _allocator;
+    private readonly IoPageTable _table;
+    private readonly InvalidationQueue _invalidations;
+    private readonly OperationCounters? _deferred;
+    private readonly Timer? _timer;
+    private long _flushesStarted;
+    private long _flushesFinished;
+    private int _timerArmed;
+
+    public FlushQueue(
+        int processors, bool timers, IovaAllocator allocator, IoPageTable table, InvalidationQueue invalidations, OperationCounters? deferred)
+    {
+        _allocator = allocator;
+        _table = table;
+        _invalidations = invalidations;
+        _deferred = deferred;
+        _rings = new Ring[processors];
+        for (int i = 0; i < processors; i++)
+        {
+            _rings[i] = new Ring();
+        }
+
+        _timer = timers ? new Timer(static self => ((FlushQueue)self!).RunTimer(), this, Timeout.Infinite, Timeout.Infinite) : null;
+    }
+
+    /// <summary>Queues a cleared block and its detached tables.</summary>
+    public void Add(ulong page, ulong pages, in IoTableList detached, ref DmaWork work)
+    {
+        Ring ring = _rings[Thread.GetCurrentProcessorId() % _rings.Length];
+        lock (ring.Lock)
+        {
+            // What another processor's flush has covered goes first: the queue may then not be full.
+            FreeFlushed(ring, ref work);
+            if (ring.IsFull)
+            {
+                FlushDomain(ref work);
+                FreeFlushed(ring, ref work);
+            }
+
+            ring.Push(new Entry(page, pages, detached, Volatile.Read(ref _flushesStarted)));
+            work.QueueEntries++;
+        }
+
+        ArmTimer();
+    }
+
+    /// <summary>The timer's work: one flush of the domain, then every queue is emptied.</summary>
+    public void RunTimer()
+    {
+        Volatile.Write(ref _timerArmed, 0);
+        DmaWork work = default;
+        FlushDomain(ref work);
+        foreach (Ring ring in _rings)
+        {
+            lock (ring.Lock)
+            {
+                FreeFlushed(ring, ref work);
+            }
+        }
+
+        _deferred?.Add(DmaPurpose.Deferred, in work);
+    }
+
+    /// <summary>Names every queued block as (first page, pages); audit.</summary>
+    public void Visit(Action<ulong, ulong> visit)
+    {
+        foreach (Ring ring in _rings)
+        {
+            lock (ring.Lock)
+            {
+                ring.Visit(visit);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _timer?.Dispose();
+
+    private void FlushDomain(ref DmaWork work)
+    {
+        Interlocked.Increment(ref _flushesStarted);
+        _invalidations.FlushDomain();
+        Interlocked.Increment(ref _flushesFinished);
+        work.InvalLazyFull++;
+    }
+
+    private void FreeFlushed(Ring ring, ref DmaWork work)
+    {
+        long finished = Volatile.Read(ref _flushesFinished);
+        while (ring.TryPop(finished, out Entry entry))
+        {
+            _table.Release(in entry.Detached);
+            _allocator.Free(entry.Page, entry.Pages, ref work);
+        }
+    }
+
+    private void ArmTimer()
+    {
+        if (_timer is not null && Volatile.Read(ref _timerArmed) == 0 && Interlocked.Exchange(ref _timerArmed, 1) == 0)
+        {
+            _timer.Change(s_timeout, Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    private readonly struct Entry(ulong page, ulong pages, in IoTableList detached, long flushesStarted)
+    {
+        public readonly ulong Page = page;
+        public readonly ulong Pages = pages;
+        public readonly IoTableList Detached = detached;
+
+        /// <summary>Flushes begun when the entry was queued: a later one must have finished before the address may be used again.</summary>
+        public readonly long FlushesStarted = flushesStarted;
+    }
+
+    private sealed class Ring
+    {
+        public readonly Lock Lock = new();
+        private readonly Entry[] _entries = new Entry[Slots];
+        private int _head;
+        private int _tail;
+
+        public bool IsFull => (_tail + 1) % Slots == _head;
+
+        public void Push(in Entry entry)
+        {
+            _entries[_tail] = entry;
+            _tail = (_tail + 1) % Slots;
+        }
+
+        public bool TryPop(long flushesFinished, out Entry entry)
+        {
+            entry = _entries[_head];
+            if (_head == _tail || entry.FlushesStarted >= flushesFinished)
+            {
+                return false;
+            }
+
+            _head = (_head + 1) % Slots;
+            return true;
+        }
+
+        public void Visit(Action<ulong, ulong> visit)
+        {
+            for (int i = _head; i != _tail; i = (i + 1) % Slots)
+            {
+                visit(_entries[i].Page, _entries[i].Pages);
+            }
+        }
+    }
+}

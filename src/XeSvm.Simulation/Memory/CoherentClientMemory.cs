@@ -1,0 +1,141 @@
+using System.Runtime.InteropServices;
+
+using XeSvm.Interop.Native;
+
+namespace XeSvm.Simulation.Memory;
+
+/// <summary>
+/// This process as the client, without userfaultfd. Pages never leave the CPU's page table: migration copies them into VRAM and keeps
+/// books, but GPU accesses go to the CPU's pages, so both always see the same data. What cannot be observed is that a CPU touch brings
+/// a page home.
+/// </summary>
+internal sealed unsafe class CoherentClientMemory(string reason) : ClientMemory
+{
+    private readonly Lock _lock = new();
+    private readonly Stack<nint> _staging = new();
+    private readonly List<Pagemap.DeviceMemoryAllocation> _homebound = [];
+    private ulong _lastIsolation;
+
+    public override CpuFaultMode Mode => CpuFaultMode.Coherent;
+
+    public override string ModeReason { get; } = reason;
+
+    /// <remarks>Nothing happens behind managed code's back here.</remarks>
+    public override void Settle()
+    {
+    }
+
+    public override int Read(ulong address, void* destination, nuint length) => NativeMethods.xesvm_client_read(address, destination, length);
+
+    public override int Write(ulong address, void* source, nuint length) => NativeMethods.xesvm_client_write(address, source, length);
+
+    public override int Add(ulong address, int addend) => NativeMethods.xesvm_client_add32(address, addend);
+
+    public override int FindVma(ulong address, out ClientVma vma) => ProcessMappings.Find(address, out vma);
+
+    public override bool IsPopulated(ulong address, int pages) => ProcessMappings.IsPopulated(this, address, pages);
+
+    public override int Populate(ulong address, int pages, bool write)
+    {
+        int restored = Restore(address, pages);
+        return restored < 0 ? restored : ProcessMappings.Populate(address, pages, write);
+    }
+
+    public override int Isolate(ulong address, int pages, out PageIsolation isolation)
+    {
+        isolation = default;
+        ulong end = address + ((ulong)pages << PageConstants.PageShift);
+        if (Residency.Examine(address, end, out _) != Memory.Residency.System)
+        {
+            return -Errno.EEXIST;
+        }
+
+        byte* staging = TakeStaging();
+        nuint length = (nuint)pages << PageConstants.PageShift;
+        if (Read(address, staging, length) < 0)
+        {
+            ReturnStaging(staging);
+            return -Errno.EFAULT;
+        }
+
+        isolation.Id = Interlocked.Increment(ref _lastIsolation);
+        isolation.Address = address;
+        isolation.Pages = pages;
+        isolation.Staging = staging;
+        for (int word = 0; word < PageConstants.BlockPages / 64; word++)
+        {
+            isolation.SetPresent(word, ulong.MaxValue);
+        }
+
+        return 0;
+    }
+
+    public override int Commit(in PageIsolation isolation, byte* vram, ulong allocation)
+    {
+        ReturnStaging(isolation.Staging);
+        return 0;
+    }
+
+    public override int Abort(in PageIsolation isolation)
+    {
+        ReturnStaging(isolation.Staging);
+        return 0;
+    }
+
+    /// <remarks>The content is in the CPU's pages already: only the books change.</remarks>
+    public override int Restore(ulong address, int pages)
+    {
+        int moved = 0;
+        lock (_lock)
+        {
+            ulong end = address + ((ulong)pages << PageConstants.PageShift);
+            _homebound.Clear();
+            Residency.Collect(address, end, _homebound);
+            foreach (Pagemap.DeviceMemoryAllocation allocation in _homebound)
+            {
+                int count = allocation.RemainingPages;
+                moved += count;
+                allocation.PagesLeft(new DevicePagesLeft(allocation.Start, count, 0, Discarded: false, 0));
+            }
+        }
+
+        return moved;
+    }
+
+    public override int ReadDevice(ulong address, byte* vram, void* destination, int length) =>
+        Read(address, destination, (nuint)length) < 0 ? -Errno.EAGAIN : 0;
+
+    public override int WriteDevice(ulong address, byte* vram, void* source, int length) =>
+        Write(address, source, (nuint)length) < 0 ? -Errno.EAGAIN : 0;
+
+    /// <remarks>The page is the CPU's, so the add is one on client memory. Nothing that executes asks for the old value.</remarks>
+    public override int AddDevice(ulong address, byte* vram, ulong addend, int size, out ulong old)
+    {
+        old = 0;
+        if (size != sizeof(int))
+        {
+            return -Errno.EINVAL;
+        }
+
+        int result = Add(address, (int)addend);
+        return result == -Errno.EFAULT ? -Errno.EAGAIN : result;
+    }
+
+    private byte* TakeStaging()
+    {
+        lock (_lock)
+        {
+            return _staging.TryPop(out nint slot)
+                ? (byte*)slot
+                : (byte*)NativeMemory.AlignedAlloc((nuint)PageConstants.BlockSize, (nuint)PageConstants.BlockSize);
+        }
+    }
+
+    private void ReturnStaging(byte* slot)
+    {
+        lock (_lock)
+        {
+            _staging.Push((nint)slot);
+        }
+    }
+}

@@ -1,0 +1,76 @@
+using System.Diagnostics.CodeAnalysis;
+
+using XeSvm.Simulation.Pagemap;
+
+namespace XeSvm.Simulation.Memory;
+
+/// <summary>
+/// Which chunks of one client's address space live in which device's VRAM: what the device-private entries of a CPU page table say
+/// in the kernel. An entry exists from just before the pages become device pages until their departure has been settled.
+/// </summary>
+internal sealed class DeviceResidency
+{
+    private readonly Lock _lock = new();
+    private readonly ChunkMap<DeviceMemoryAllocation> _chunks = new();
+
+    public void Add(DeviceMemoryAllocation allocation)
+    {
+        lock (_lock)
+        {
+            _chunks.Add(allocation);
+        }
+    }
+
+    public void Remove(DeviceMemoryAllocation allocation)
+    {
+        lock (_lock)
+        {
+            _chunks.Remove(allocation);
+        }
+    }
+
+    /// <summary>The allocation that holds an address.</summary>
+    public bool TryFind(ulong address, [NotNullWhen(true)] out DeviceMemoryAllocation? allocation)
+    {
+        lock (_lock)
+        {
+            return _chunks.TryFind(address, out allocation);
+        }
+    }
+
+    /// <summary>Adds every allocation that overlaps <c>[start, end)</c> to a list.</summary>
+    public void Collect(ulong start, ulong end, List<DeviceMemoryAllocation> into)
+    {
+        lock (_lock)
+        {
+            _chunks.Collect(start, end, into);
+        }
+    }
+
+    /// <summary>Whether <c>[start, end)</c> is wholly, partly or not at all device memory.</summary>
+    /// <param name="start">First byte.</param>
+    /// <param name="end">One past the last byte.</param>
+    /// <param name="allocation">The one complete allocation that covers the whole range, when there is one.</param>
+    public Residency Examine(ulong start, ulong end, out DeviceMemoryAllocation? allocation)
+    {
+        lock (_lock)
+        {
+            if (_chunks.TryFind(start, out allocation) && allocation.Start <= start && end <= allocation.Start + allocation.Size
+                && allocation.RemainingPages == allocation.Pages)
+            {
+                return Residency.Device;
+            }
+
+            allocation = null;
+            return _chunks.Overlaps(start, end) ? Residency.Mixed : Residency.System;
+        }
+    }
+}
+
+/// <summary>Where the pages of a range are (drm_gpusvm_scan_mm, as far as its callers tell the states apart).</summary>
+internal enum Residency
+{
+    System,
+    Mixed,
+    Device,
+}

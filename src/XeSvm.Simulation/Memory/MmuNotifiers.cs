@@ -1,0 +1,50 @@
+namespace XeSvm.Simulation.Memory;
+
+/// <summary>Why a part of a client's address space is invalidated.</summary>
+internal enum MmuEvent
+{
+    /// <summary>The pages move or their protection changes; the mapping stays.</summary>
+    Migrate,
+
+    /// <summary>The client removed the mapping (munmap, mremap, exit).</summary>
+    Unmap,
+}
+
+/// <summary>Something that mirrors a client's address space and must drop what it knows before pages change.</summary>
+internal interface IMmuNotifier
+{
+    /// <summary>After this returns, no device access uses the old state of <c>[start, end)</c>.</summary>
+    void Invalidate(ulong start, ulong end, MmuEvent reason);
+}
+
+/// <summary>The mirrors of one client's address space (mmu_notifier).</summary>
+internal sealed class MmuNotifiers
+{
+    private readonly Lock _lock = new();
+    private IMmuNotifier[] _subscribers = [];
+
+    public void Register(IMmuNotifier notifier)
+    {
+        lock (_lock)
+        {
+            _subscribers = [.. _subscribers, notifier];
+        }
+    }
+
+    public void Unregister(IMmuNotifier notifier)
+    {
+        lock (_lock)
+        {
+            _subscribers = Array.FindAll(_subscribers, s => !ReferenceEquals(s, notifier));
+        }
+    }
+
+    /// <summary>Invalidates every mirror, one after the other.</summary>
+    public void Invalidate(ulong start, ulong end, MmuEvent reason)
+    {
+        foreach (IMmuNotifier subscriber in Volatile.Read(ref _subscribers))
+        {
+            subscriber.Invalidate(start, end, reason);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+using XeSvm.Interop.Native;
+
+namespace XeSvm.Simulation.Memory;
+
+/// <summary>This process as the client, with userfaultfd: device pages really leave the CPU's page table.</summary>
+internal sealed unsafe class ProcessClientMemory(CpuFaultPump owner, xesvm_pump* pump, CpuFaultMode mode, string reason) : ClientMemory
+{
+    private const int PresentWords = PageConstants.BlockPages / 64;
+
+    public override CpuFaultMode Mode { get; } = mode;
+
+    public override string ModeReason { get; } = reason;
+
+    public override void Settle() => owner.Settle();
+
+    public override int Read(ulong address, void* destination, nuint length)
+    {
+        int result = NativeMethods.xesvm_client_read(address, destination, length);
+        return ShouldRetry(result, address, length) ? NativeMethods.xesvm_client_read(address, destination, length) : result;
+    }
+
+    public override int Write(ulong address, void* source, nuint length)
+    {
+        int result = NativeMethods.xesvm_client_write(address, source, length);
+        return ShouldRetry(result, address, length) ? NativeMethods.xesvm_client_write(address, source, length) : result;
+    }
+
+    public override int Add(ulong address, int addend)
+    {
+        int result = NativeMethods.xesvm_client_add32(address, addend);
+        return ShouldRetry(result, address, sizeof(int)) ? NativeMethods.xesvm_client_add32(address, addend) : result;
+    }
+
+    public override int FindVma(ulong address, out ClientVma vma) => ProcessMappings.Find(address, out vma);
+
+    public override bool IsPopulated(ulong address, int pages) => ProcessMappings.IsPopulated(this, address, pages);
+
+    public override int Populate(ulong address, int pages, bool write) =>
+        NativeMethods.xesvm_pump_populate(pump, address, (uint)pages, write ? 1u : 0);
+
+    public override int Isolate(ulong address, int pages, out PageIsolation isolation)
+    {
+        xesvm_isolation native;
+        int result = NativeMethods.xesvm_pump_isolate(pump, address, (uint)pages, &native);
+        isolation = default;
+        if (result >= 0)
+        {
+            isolation.Id = native.id;
+            isolation.Address = address;
+            isolation.Pages = pages;
+            isolation.Staging = (byte*)native.staging;
+            for (int word = 0; word < PresentWords; word++)
+            {
+                isolation.SetPresent(word, native.present[word]);
+            }
+        }
+
+        return result;
+    }
+
+    public override int Commit(in PageIsolation isolation, byte* vram, ulong allocation) =>
+        NativeMethods.xesvm_pump_commit(pump, isolation.Id, (ulong)vram, allocation);
+
+    public override int Abort(in PageIsolation isolation) => NativeMethods.xesvm_pump_abort(pump, isolation.Id);
+
+    public override int Restore(ulong address, int pages) => NativeMethods.xesvm_pump_restore(pump, address, (uint)pages);
+
+    public override int ReadDevice(ulong address, byte* vram, void* destination, int length) =>
+        NativeMethods.xesvm_pump_device_read(pump, address, (ulong)vram, destination, (uint)length);
+
+    public override int WriteDevice(ulong address, byte* vram, void* source, int length) =>
+        NativeMethods.xesvm_pump_device_write(pump, address, (ulong)vram, source, (uint)length);
+
+    public override int AddDevice(ulong address, byte* vram, ulong addend, int size, out ulong old)
+    {
+        fixed (ulong* result = &old)
+        {
+            return NativeMethods.xesvm_pump_device_add(pump, address, (ulong)vram, addend, (uint)size, result);
+        }
+    }
+
+    /// <summary>Without the full mode a copy by system call does not fault device pages in: bring them home and copy again.</summary>
+    private bool ShouldRetry(int result, ulong address, nuint length)
+    {
+        if (result != -Errno.EFAULT || Mode != CpuFaultMode.UserModeOnly || length == 0)
+        {
+            return false;
+        }
+
+        ulong first = address & ~PageConstants.PageMask;
+        ulong end = (address + length + PageConstants.PageMask) & ~PageConstants.PageMask;
+        bool any = false;
+        for (ulong at = first; at < end;)
+        {
+            // One 2 MiB block a call.
+            ulong stop = Math.Min(end, (at & ~PageConstants.BlockMask) + PageConstants.BlockSize);
+            any |= NativeMethods.xesvm_pump_populate(pump, at, (uint)((stop - at) >> PageConstants.PageShift), 0) >= 0;
+            at = stop;
+        }
+
+        return any;
+    }
+}

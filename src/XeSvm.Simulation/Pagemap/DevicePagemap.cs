@@ -1,0 +1,232 @@
+using XeSvm.Simulation.Cost;
+using XeSvm.Simulation.Dma;
+using XeSvm.Simulation.Driver;
+using XeSvm.Simulation.Gpu;
+using XeSvm.Simulation.Memory;
+
+namespace XeSvm.Simulation.Pagemap;
+
+/// <summary>
+/// The device pages of one VRAM region (drm_pagemap with xe_svm.c's operations): allocates VRAM for chunks of client memory, evicts
+/// under pressure, and settles the accounts of pages that have left.
+/// </summary>
+internal sealed class DevicePagemap
+{
+    private readonly Lock _lock = new();
+    private readonly LinkedList<DeviceMemoryAllocation> _leastRecentlyUsed = new();
+    private readonly Stack<DeviceMemoryAllocation> _pool = new();
+    private readonly MigrateToDevice _migrate;
+
+    public DevicePagemap(SoftwareDevice device, Gt gt, VramManager vram)
+    {
+        Device = device;
+        Gt = gt;
+        Vram = vram;
+        _migrate = new MigrateToDevice(this);
+    }
+
+    public SoftwareDevice Device { get; }
+
+    /// <summary>The primary GT of the tile that owns the VRAM: copies are counted there.</summary>
+    public Gt Gt { get; }
+
+    public VramManager Vram { get; }
+
+    /// <summary>How many allocations exist.</summary>
+    public int AllocationCount
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _leastRecentlyUsed.Count;
+            }
+        }
+    }
+
+    /// <summary>Moves a chunk into this VRAM (xe_svm_alloc_vram): at most two attempts, all pages or none.</summary>
+    /// <returns>0, or a negative errno; -EBUSY when the pages could not be had.</returns>
+    public int Migrate(ClientMemory client, ulong start, int pages)
+    {
+        ulong end = start + ((ulong)pages << PageConstants.PageShift);
+        if (client.Residency.Examine(start, end, out DeviceMemoryAllocation? resident) == Residency.Device && resident!.Pagemap == this)
+        {
+            return 0;
+        }
+
+        int result = PopulateMm(client, start, pages);
+        if (result != -Errno.EBUSY)
+        {
+            return result;
+        }
+
+        // drm_gpusvm_range_evict: every page is faulted back to system memory, holes are filled, then one more attempt.
+        result = EvictRange(client, start, pages);
+        return result < 0 ? result : PopulateMm(client, start, pages);
+    }
+
+    /// <summary>Brings a chunk back to system memory by simulated CPU faults (drm_gpusvm_range_evict).</summary>
+    public static int EvictRange(ClientMemory client, ulong start, int pages)
+    {
+        int result = client.Populate(start, pages, write: false);
+        client.Settle();
+        return result;
+    }
+
+    /// <summary>Marks an allocation as used just now.</summary>
+    public void Touch(DeviceMemoryAllocation allocation)
+    {
+        lock (_lock)
+        {
+            if (allocation.Node?.List is not null)
+            {
+                _leastRecentlyUsed.Remove(allocation.Node);
+                _leastRecentlyUsed.AddLast(allocation.Node);
+            }
+        }
+    }
+
+    /// <summary>Sends the least recently used allocation home; false when nothing could be evicted.</summary>
+    public bool EvictOne()
+    {
+        int tries = AllocationCount;
+        for (int i = 0; i < tries; i++)
+        {
+            DeviceMemoryAllocation victim;
+            ClientMemory client;
+            ulong start;
+            int pages;
+            lock (_lock)
+            {
+                if (_leastRecentlyUsed.First is not { } node)
+                {
+                    return i > 0;
+                }
+
+                victim = node.Value;
+                (client, start, pages) = (victim.Client, victim.Start, victim.Pages);
+                _leastRecentlyUsed.Remove(node);
+                _leastRecentlyUsed.AddLast(node);
+            }
+
+            ulong used = Vram.Used;
+            if (client.Restore(start, pages) >= 0)
+            {
+                client.Settle();
+                if (Vram.Used < used)
+                {
+                    return true;
+                }
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>Sends everything home: the device goes away.</summary>
+    public void EvictAll()
+    {
+        while (AllocationCount > 0 && EvictOne())
+        {
+        }
+    }
+
+    /// <summary>Settles pages that left: no GPU mapping names them any more, statistics have them, empty allocations give their VRAM back.</summary>
+    public void Settle(DeviceMemoryAllocation allocation, in DevicePagesLeft left)
+    {
+        ulong end = left.Address + ((ulong)left.Pages << PageConstants.PageShift);
+        allocation.Client.Notifiers.Invalidate(left.Address, end, MmuEvent.Migrate);
+        if (!left.Discarded)
+        {
+            _migrate.AccountMigrateToSystem(allocation.Client, left);
+        }
+
+        allocation.RemainingPages = left.Remaining;
+        if (left.Remaining == 0)
+        {
+            allocation.Client.Residency.Remove(allocation);
+            Release(allocation);
+        }
+    }
+
+    /// <summary>Makes an allocation known before its pages become device pages: their departure may be settled at any time after that.</summary>
+    internal void Publish(DeviceMemoryAllocation allocation)
+    {
+        lock (_lock)
+        {
+            allocation.Node ??= new LinkedListNode<DeviceMemoryAllocation>(allocation);
+            _leastRecentlyUsed.AddLast(allocation.Node);
+        }
+
+        allocation.Client.Residency.Add(allocation);
+    }
+
+    /// <summary>Takes back what <see cref="Publish"/> did: the pages never became device pages.</summary>
+    internal static void Withdraw(DeviceMemoryAllocation allocation) => allocation.Client.Residency.Remove(allocation);
+
+    /// <summary>Ends an allocation: its VRAM is free.</summary>
+    internal void Release(DeviceMemoryAllocation allocation)
+    {
+        allocation.Retire();
+        ulong offset = allocation.VramOffset;
+        lock (_lock)
+        {
+            if (allocation.Node?.List is not null)
+            {
+                _leastRecentlyUsed.Remove(allocation.Node);
+            }
+
+            _pool.Push(allocation);
+        }
+
+        Vram.Free(offset);
+    }
+
+    /// <summary>VRAM for one chunk, evicting older ones if need be (xe_drm_pagemap_populate_mm), then the migration itself.</summary>
+    private int PopulateMm(ClientMemory client, ulong start, int pages)
+    {
+        ulong size = (ulong)pages << PageConstants.PageShift;
+        int result = client.FindMapping(start, start, start + size, out ClientVma mapping);
+        if (result < 0)
+        {
+            return result;
+        }
+
+        if (mapping.Start > start || mapping.End < start + size)
+        {
+            return -Errno.EINVAL;
+        }
+
+        if (!mapping.IsMigratable)
+        {
+            return -Errno.EBUSY;
+        }
+
+        ulong offset;
+        while (!Vram.TryAllocate(size, out offset))
+        {
+            if (!EvictOne())
+            {
+                return -Errno.ENOMEM;
+            }
+        }
+
+        DeviceMemoryAllocation allocation = Rent();
+        allocation.Assign(client, start, pages, offset);
+        result = _migrate.Run(allocation);
+        if (result < 0)
+        {
+            Release(allocation);
+        }
+
+        return result;
+    }
+
+    private DeviceMemoryAllocation Rent()
+    {
+        lock (_lock)
+        {
+            return _pool.TryPop(out DeviceMemoryAllocation? pooled) ? pooled : new DeviceMemoryAllocation(this);
+        }
+    }
+}

@@ -1,0 +1,171 @@
+using XeSvm.Simulation.Cost;
+using XeSvm.Simulation.Dma;
+using XeSvm.Simulation.Driver;
+using XeSvm.Simulation.Gpu;
+using XeSvm.Simulation.Memory;
+using XeSvm.Simulation.Svm;
+
+namespace XeSvm.Simulation.Pagemap;
+
+/// <summary>
+/// One migration of system pages into VRAM (drm_pagemap_migrate_to_devmem): collect, map for DMA, copy, unmap, finalise. And the
+/// accounts of the way back, whose copy native code has made.
+/// </summary>
+internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
+{
+    [ThreadStatic]
+    private static MigrateArrays? t_toDevice;
+
+    [ThreadStatic]
+    private static MigrateArrays? t_toSystem;
+
+    /// <summary>Moves the pages of an allocation that has its VRAM. All or nothing.</summary>
+    public int Run(DeviceMemoryAllocation allocation)
+    {
+        ClientMemory client = allocation.Client;
+        ulong end = allocation.Start + allocation.Size;
+
+        // migrate_vma_setup: the MMU notifiers run before the pages are taken, so no device uses the old place from here on.
+        client.Notifiers.Invalidate(allocation.Start, end, MmuEvent.Migrate);
+        int result = client.Isolate(allocation.Start, allocation.Pages, out PageIsolation isolation);
+        if (result < 0)
+        {
+            // A device page among them: the caller brings the range home and tries again, as for any other page that is not to be had.
+            return result == -Errno.EEXIST ? -Errno.EBUSY : result;
+        }
+
+        result = CopyIsolated(allocation, isolation);
+        if (result < 0)
+        {
+            int aborted = client.Abort(isolation);
+            return aborted < 0 ? aborted : result;
+        }
+
+        pagemap.Publish(allocation);
+        result = client.Commit(isolation, pagemap.Device.VramBase + allocation.VramOffset, allocation.Cookie);
+        if (result < 0)
+        {
+            DevicePagemap.Withdraw(allocation);
+        }
+
+        return result;
+    }
+
+    /// <summary>
+    /// Pages went home and native code has copied them. What the kernel would have done around that copy is done now for its counts
+    /// and statistics: system pages mapped for DMA from the device, and unmapped.
+    /// </summary>
+    public void AccountMigrateToSystem(ClientMemory client, in DevicePagesLeft left)
+    {
+        SoftwareDevice device = pagemap.Device;
+        MigrateArrays arrays = t_toSystem ??= new MigrateArrays();
+        Span<MigratePage> pages = arrays.Pages.AsSpan(0, left.Pages);
+        Span<DeviceAddress> addresses = arrays.Addresses.AsSpan(0, left.Pages);
+        addresses.Clear();
+        PageFrameBlock block = device.Frames.Block(client, left.Address);
+        int first = PageIndex(left.Address);
+        for (int i = 0; i < pages.Length; i++)
+        {
+            pages[i] = new MigratePage { Physical = block.Acquire(first + i), Kind = MigratePageKind.System };
+        }
+
+        DmaWork work = default;
+        DmaMapping mapping = default;
+
+        // A failure is in the counters as an error; the data is home all the same.
+        device.Strategy.MapMigrate(device.Dma, pages, DmaDirection.FromDevice, addresses, ref mapping, ref work);
+        device.Strategy.UnmapMigrate(device.Dma, pages, addresses, DmaDirection.FromDevice, ref mapping, ref work);
+        for (int i = 0; i < pages.Length; i++)
+        {
+            block.Release(first + i);
+        }
+
+        work.BytesCopied += (ulong)left.Pages << PageConstants.PageShift;
+        device.Counters.Add(DmaPurpose.MigrateToSystem, work);
+        pagemap.Gt.Statistics.AddCopyTime(CopyDirection.ToSystem, left.Pages, TimeSpan.FromTicks((long)left.CopyNanoseconds / 100));
+        pagemap.Gt.Statistics.AddCopyJob(CopyDirection.ToSystem, (ulong)left.Pages << PageConstants.PageShift);
+    }
+
+    private int CopyIsolated(DeviceMemoryAllocation allocation, in PageIsolation isolation)
+    {
+        SoftwareDevice device = pagemap.Device;
+        MigrateArrays arrays = t_toDevice ??= new MigrateArrays();
+        Span<MigratePage> pages = arrays.Pages.AsSpan(0, allocation.Pages);
+        Span<DeviceAddress> addresses = arrays.Addresses.AsSpan(0, allocation.Pages);
+        addresses.Clear();
+        PageFrameBlock block = device.Frames.Block(allocation.Client, allocation.Start);
+        int first = PageIndex(allocation.Start);
+        bool any = Collect(block, first, isolation, pages);
+
+        DmaWork work = default;
+        int result = 0;
+        if (any)
+        {
+            DmaMapping mapping = default;
+            result = device.Strategy.MapMigrate(device.Dma, pages, DmaDirection.ToDevice, addresses, ref mapping, ref work);
+            if (result == 0)
+            {
+                result = device.CopyEngine.CopyToDevice(addresses, allocation.VramOffset, ref work);
+            }
+            device.Strategy.UnmapMigrate(device.Dma, pages, addresses, DmaDirection.ToDevice, ref mapping, ref work);
+        }
+        else
+        {
+            // Nothing but holes: no mapping, no copy, the buffer object's cleared content is the memory's content.
+            device.CopyEngine.Clear(allocation.VramOffset, allocation.Size);
+        }
+
+        for (int i = 0; i < pages.Length; i++)
+        {
+            if (pages[i].Kind != MigratePageKind.Hole)
+            {
+                block.SetHost(first + i, null);
+                block.Release(first + i);
+            }
+        }
+
+        device.Counters.Add(DmaPurpose.MigrateToDevice, work);
+        return result;
+    }
+
+    private static bool Collect(PageFrameBlock block, int first, in PageIsolation isolation, Span<MigratePage> pages)
+    {
+        bool any = false;
+        bool complete = pages.Length == PageConstants.BlockPages;
+        for (int i = 0; i < pages.Length; i++)
+        {
+            if (!isolation.IsPresent(i))
+            {
+                pages[i] = new MigratePage { Kind = MigratePageKind.Hole };
+                complete = false;
+                continue;
+            }
+
+            any = true;
+            pages[i] = new MigratePage { Physical = block.Acquire(first + i), Kind = MigratePageKind.System };
+            block.SetHost(first + i, isolation.Staging + ((nuint)i << PageConstants.PageShift));
+        }
+
+        // Only a whole block that is one folio travels as one: collection splits every other large folio (migrate_device.c).
+        if (complete && block.Order(0) == BlockOrder)
+        {
+            pages[0].Order = BlockOrder;
+            for (int i = 1; i < pages.Length; i++)
+            {
+                pages[i].Kind = MigratePageKind.Tail;
+            }
+        }
+
+        return any;
+    }
+
+    private const byte BlockOrder = 9;
+
+    private static int PageIndex(ulong address) => (int)((address & PageConstants.BlockMask) >> PageConstants.PageShift);
+
+    private sealed class MigrateArrays
+    {
+        public readonly MigratePage[] Pages = new MigratePage[PageConstants.BlockPages];
+        public readonly DeviceAddress[] Addresses = new DeviceAddress[PageConstants.BlockPages];
+    }
+}

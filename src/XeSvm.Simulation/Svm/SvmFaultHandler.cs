@@ -1,0 +1,169 @@
+using System.Diagnostics;
+
+using XeSvm.Simulation.Driver;
+using XeSvm.Simulation.Gpu;
+using XeSvm.Simulation.Memory;
+using XeSvm.Simulation.Pagemap;
+
+namespace XeSvm.Simulation.Svm;
+
+/// <summary>Resolves GPU faults on mirrored memory (xe_svm_handle_pagefault). Runs under the VM lock.</summary>
+internal sealed class SvmFaultHandler(Vm vm, SvmMirror mirror)
+{
+    /// <summary>Attempts at migration when the access needs the data in VRAM, and when it does not.</summary>
+    private const int AtomicMigrationBudget = 3;
+    private const int OrdinaryMigrationBudget = 1;
+
+    /// <summary>
+    /// The kernel tries again without limit when pages cannot be had (xe_svm.c), and holds the VM meanwhile. A library must not: after
+    /// this many passes the fault fails.
+    /// </summary>
+    private const int PassLimit = 1000;
+
+    /// <summary>Resolves one fault.</summary>
+    /// <returns>0 when the access may be replayed, or a negative errno.</returns>
+    public int Handle(Vma vma, Gt gt, ulong address, GpuAccess access)
+    {
+        int needsVram = NeedsVram(vma, access);
+        if (needsVram < 0)
+        {
+            return needsVram;
+        }
+
+        long begin = Stopwatch.GetTimestamp();
+        gt.Statistics.Add(GtCounter.SvmPagefaultCount, 1);
+        bool devmemOnly = needsVram != 0 && vm.Device.IsDiscrete;
+        var fault = new Fault(vma, gt, address, devmemOnly) { Budget = devmemOnly ? AtomicMigrationBudget : OrdinaryMigrationBudget };
+        int result;
+        do
+        {
+            result = TryOnce(ref fault);
+        }
+        while (result == -Errno.EAGAIN && ++fault.Passes < PassLimit);
+
+        if (result == 0)
+        {
+            gt.Statistics.AddMicroseconds(GtCounter.Svm4KPagefaultUs, fault.Size, Stopwatch.GetElapsedTime(begin));
+        }
+
+        return result == -Errno.EAGAIN ? -Errno.EFAULT : result;
+    }
+
+    /// <summary>One pass of the handler; -EAGAIN asks for another.</summary>
+    private int TryOnce(ref Fault fault)
+    {
+        vm.Client.Settle();
+        mirror.CollectGarbage();
+        if (vm.IsClosed)
+        {
+            return -Errno.ENOENT;
+        }
+
+        GtStatistics statistics = fault.Gt.Statistics;
+        bool devmemPossible = vm.Device.IsDiscrete;
+        DevicePagemap? target = fault.DevmemOnly ? vm.Device.PagemapOf(fault.Gt) : vm.Device.Resolve(fault.Vma, fault.Gt);
+        ulong threshold = devmemPossible ? PageConstants.Chunk64K : 0;
+        int result = mirror.FindOrInsert(fault.Address, fault.Vma, threshold, devmemPossible, out SvmRange range);
+        if (result < 0)
+        {
+            return result;
+        }
+
+        fault.Size = range.Size;
+        statistics.AddSized(GtCounter.Svm4KPagefaultCount, range.Size, 1);
+        if (fault.DevmemOnly && !range.MigrateDevmem)
+        {
+            return -Errno.EACCES;
+        }
+
+        // The place of the data is not looked at for ordinary faults: a valid range in system memory stays there.
+        RangeState state = mirror.Examine(range, fault.Gt.TileId);
+        if (state.Bound && (!fault.DevmemOnly || state.Pagemap == target))
+        {
+            statistics.AddSized(GtCounter.Svm4KValidPagefaultCount, range.Size, 1);
+            return 0;
+        }
+
+        if (--fault.Budget >= 0 && vm.Device.NeedsMigration(range, state, target))
+        {
+            result = Migrate(statistics, target!, range);
+            if (result < 0 && !fault.DevmemOnly)
+            {
+                // Out of attempts now: the next pass leaves the range in system memory.
+                return -Errno.EAGAIN;
+            }
+
+            if (result < 0 && fault.Budget <= 0)
+            {
+                return result;
+            }
+        }
+
+        return GetPagesAndBind(ref fault, range, target);
+    }
+
+    private int GetPagesAndBind(ref Fault fault, SvmRange range, DevicePagemap? target)
+    {
+        GtStatistics statistics = fault.Gt.Statistics;
+        long begin = Stopwatch.GetTimestamp();
+        int result = mirror.GetPages(range, target is not null, fault.DevmemOnly, fault.Vma.IsReadOnly);
+        if (result is -Errno.EOPNOTSUPP or -Errno.EFAULT or -Errno.EPERM && (fault.Budget > 0 || !fault.DevmemOnly))
+        {
+            if (result == -Errno.EOPNOTSUPP)
+            {
+                DevicePagemap.EvictRange(vm.Client, range.Start, range.PageCount);
+            }
+
+            return -Errno.EAGAIN;
+        }
+
+        if (result < 0)
+        {
+            // As in the kernel the fault is acknowledged as served all the same: the GPU replays it and comes back here.
+            return 0;
+        }
+
+        statistics.AddMicroseconds(GtCounter.Svm4KGetPagesUs, range.Size, Stopwatch.GetElapsedTime(begin));
+        begin = Stopwatch.GetTimestamp();
+        result = mirror.Bind(range, fault.Gt.TileId, fault.Vma);
+        statistics.AddMicroseconds(GtCounter.Svm4KBindUs, range.Size, Stopwatch.GetElapsedTime(begin));
+        return result;
+    }
+
+    private int Migrate(GtStatistics statistics, DevicePagemap target, SvmRange range)
+    {
+        statistics.AddSized(GtCounter.Svm4KMigrateCount, range.Size, 1);
+        long begin = Stopwatch.GetTimestamp();
+        int result = target.Migrate(vm.Client, range.Start, range.PageCount);
+        statistics.AddMicroseconds(GtCounter.Svm4KMigrateUs, range.Size, Stopwatch.GetElapsedTime(begin));
+        return result;
+    }
+
+    /// <summary>Whether an access must find the data in VRAM (xe_vma_need_vram_for_atomic): 1, 0, or -EACCES.</summary>
+    private int NeedsVram(Vma vma, GpuAccess access)
+    {
+        if (access != GpuAccess.Atomic || !vm.Device.IsDiscrete)
+        {
+            return 0;
+        }
+
+        return vma.Attributes.Atomic switch
+        {
+            AtomicPolicy.Device => vm.Device.Profile.HasDeviceAtomicsOnSystemMemory ? 0 : 1,
+            AtomicPolicy.Cpu => -Errno.EACCES,
+            _ => 1,
+        };
+    }
+
+    /// <summary>One fault across its passes.</summary>
+    private struct Fault(Vma vma, Gt gt, ulong address, bool devmemOnly)
+    {
+        public readonly Vma Vma = vma;
+        public readonly Gt Gt = gt;
+        public readonly ulong Address = address;
+        public readonly bool DevmemOnly = devmemOnly;
+        public int Budget;
+        public int Passes;
+        public ulong Size;
+    }
+}

@@ -1,0 +1,371 @@
+using System.Diagnostics;
+
+using XeSvm.Simulation.Driver;
+using XeSvm.Simulation.Gpu;
+using XeSvm.Simulation.Memory;
+
+namespace XeSvm.Simulation.Svm;
+
+/// <summary>
+/// The mirror of a client's address space in one VM (drm_gpusvm, xe_svm.c): its ranges, their invalidation and their removal. Lock
+/// order: VM lock, then the notifier lock, then the page-table lock. The notifier lock alone guards ranges and their pages.
+/// </summary>
+internal sealed class SvmMirror : IMmuNotifier, IDisposable
+{
+    private readonly Lock _notifierLock = new();
+    private readonly ChunkMap<SvmRange> _ranges = new();
+    private readonly List<SvmRange> _affected = [];
+    private readonly List<SvmRange> _garbage = [];
+    private readonly Stack<SvmRange> _pool = new();
+    private readonly SvmPageMapper _mapper;
+
+    public SvmMirror(Vm vm)
+    {
+        Vm = vm;
+        _mapper = new SvmPageMapper(vm.Device);
+        vm.Client.Notifiers.Register(this);
+    }
+
+    public Vm Vm { get; }
+
+    /// <summary>How many ranges exist.</summary>
+    public int RangeCount
+    {
+        get
+        {
+            lock (_notifierLock)
+            {
+                return _ranges.Count;
+            }
+        }
+    }
+
+    /// <summary>Whether ranges live in <c>[start, end)</c>.</summary>
+    public bool HasRanges(ulong start, ulong end)
+    {
+        lock (_notifierLock)
+        {
+            return _ranges.Overlaps(start, end);
+        }
+    }
+
+    /// <summary>Finds the range that contains an address, or creates one (drm_gpusvm_range_find_or_insert).</summary>
+    /// <param name="address">The address.</param>
+    /// <param name="vma">The mirror VMA that contains it.</param>
+    /// <param name="checkThreshold">Chunks up to this size are taken only when all their pages exist already; 0: no such check.</param>
+    /// <param name="devmemPossible">Whether the device could hold the memory.</param>
+    /// <param name="range">The range.</param>
+    /// <returns>0, or a negative errno: -EINVAL outside the VM, -ENOENT no CPU mapping, -EPERM a read-only one.</returns>
+    public int FindOrInsert(ulong address, Vma vma, ulong checkThreshold, bool devmemPossible, out SvmRange range)
+    {
+        range = null!;
+        if (address >= Vm.Size)
+        {
+            return -Errno.EINVAL;
+        }
+
+        ulong block = address & ~PageConstants.BlockMask;
+        int result = Vm.Client.FindMapping(address, block, block + PageConstants.BlockSize, out ClientVma mapping);
+        if (result < 0)
+        {
+            return result;
+        }
+
+        if ((mapping.Flags & ClientVmaFlags.Write) == 0 && !vma.IsReadOnly)
+        {
+            return -Errno.EPERM;
+        }
+
+        lock (_notifierLock)
+        {
+            if (_ranges.TryFind(address, out SvmRange? existing))
+            {
+                range = existing;
+                return 0;
+            }
+        }
+
+        // Ranges are created under the VM lock only, so nobody adds one between the look above and the addition below.
+        if (!TryChooseChunk(address, mapping, vma, checkThreshold, out ulong start, out ulong size))
+        {
+            return -Errno.EINVAL;
+        }
+
+        lock (_notifierLock)
+        {
+            range = _pool.TryPop(out SvmRange? pooled) ? pooled : new SvmRange();
+            range.Assign(start, size, devmemPossible && mapping.IsMigratable);
+            _ranges.Add(range);
+        }
+
+        return 0;
+    }
+
+    /// <summary>What a fault or a prefetch needs to know of a range at one moment.</summary>
+    public RangeState Examine(SvmRange range, int tile)
+    {
+        lock (_notifierLock)
+        {
+            return new RangeState(range.IsBound(tile), range.Pages.Device?.Pagemap, range.Unmapped);
+        }
+    }
+
+    /// <summary>Makes the pages of a range known to the device (drm_gpusvm_get_pages).</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="allowDeviceMemory">Whether data may stay in VRAM; otherwise it is brought to system memory first.</param>
+    /// <param name="devmemOnly">System pages are an error.</param>
+    /// <param name="readOnly">The device only reads.</param>
+    /// <returns>0; -EOPNOTSUPP pages in different places; -EFAULT; -EPERM; -EBUSY no luck within a second; other errors of the DMA API.</returns>
+    public int GetPages(SvmRange range, bool allowDeviceMemory, bool devmemOnly, bool readOnly)
+    {
+        long deadline = Stopwatch.GetTimestamp() + Stopwatch.Frequency;
+        while (Stopwatch.GetTimestamp() < deadline)
+        {
+            long sequence;
+            lock (_notifierLock)
+            {
+                if (range.Pages.IsValid)
+                {
+                    return 0;
+                }
+
+                sequence = range.Sequence;
+            }
+
+            int result = _mapper.FaultIn(Vm.Client, range, allowDeviceMemory, readOnly, out bool inDevice);
+            if (result < 0)
+            {
+                return result;
+            }
+
+            lock (_notifierLock)
+            {
+                if (range.Unmapped)
+                {
+                    return -Errno.EFAULT;
+                }
+
+                if (range.Sequence != sequence)
+                {
+                    continue;
+                }
+
+                if (!inDevice && devmemOnly)
+                {
+                    return -Errno.EFAULT;
+                }
+
+                result = inDevice ? _mapper.MapDevice(Vm.Client, range) : _mapper.MapSystem(Vm.Client, range, readOnly);
+                if (result != -Errno.EAGAIN)
+                {
+                    return result;
+                }
+            }
+        }
+
+        return -Errno.EBUSY;
+    }
+
+    /// <summary>Writes the page-table entries of a range for a tile (xe_vm_range_rebind).</summary>
+    /// <returns>0; -EAGAIN when the pages were invalidated since they were got.</returns>
+    public int Bind(SvmRange range, int tile, Vma vma)
+    {
+        lock (_notifierLock)
+        {
+            if (!range.Pages.IsValid || range.Unmapped)
+            {
+                return -Errno.EAGAIN;
+            }
+
+            SvmPageTableWriter.Write(Vm, range, vma);
+            range.TilePresent |= 1u << tile;
+            range.TileInvalidated &= ~(1u << tile);
+            range.Pages.Device?.Pagemap.Touch(range.Pages.Device);
+            return 0;
+        }
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>xe_svm_invalidate: zap, one TLB invalidation for all, then drop the DMA mappings of every touched range as a whole.</remarks>
+    public void Invalidate(ulong start, ulong end, MmuEvent reason)
+    {
+        lock (_notifierLock)
+        {
+            _affected.Clear();
+            _ranges.Collect(start, end, _affected);
+            if (_affected.Count == 0)
+            {
+                return;
+            }
+
+            long begin = Stopwatch.GetTimestamp();
+            bool zapped = Zap();
+            if (zapped)
+            {
+                Vm.InvalidateTlb();
+            }
+
+            foreach (SvmRange range in _affected)
+            {
+                _mapper.Unmap(Vm.Client, range);
+                if (reason == MmuEvent.Unmap && !range.Unmapped)
+                {
+                    range.Unmapped = true;
+                    _garbage.Add(range);
+                }
+            }
+
+            if (zapped)
+            {
+                Vm.Device.PrimaryGt.Statistics.AddMicroseconds(GtCounter.SvmTlbInvalUs, Stopwatch.GetElapsedTime(begin));
+            }
+        }
+    }
+
+    /// <summary>Zaps the page-table entries of every range in <c>[start, end)</c>; pages and DMA mappings stay (madvise).</summary>
+    public void ZapBindings(ulong start, ulong end)
+    {
+        lock (_notifierLock)
+        {
+            _affected.Clear();
+            _ranges.Collect(start, end, _affected);
+            if (Zap())
+            {
+                Vm.InvalidateTlb();
+            }
+        }
+    }
+
+    /// <summary>Removes the ranges whose memory the client has unmapped (xe_svm_garbage_collector). Called under the VM lock.</summary>
+    public void CollectGarbage()
+    {
+        lock (_notifierLock)
+        {
+            foreach (SvmRange range in _garbage)
+            {
+                Remove(range);
+            }
+
+            _garbage.Clear();
+        }
+    }
+
+    /// <summary>Removes every range in <c>[start, end)</c>: the mirror VMA goes, or is split across them. Called under the VM lock.</summary>
+    public void RemoveRanges(ulong start, ulong end)
+    {
+        lock (_notifierLock)
+        {
+            _affected.Clear();
+            _ranges.Collect(start, end, _affected);
+            if (Zap())
+            {
+                Vm.InvalidateTlb();
+            }
+
+            foreach (SvmRange range in _affected)
+            {
+                _garbage.Remove(range);
+                Remove(range);
+            }
+        }
+    }
+
+    /// <summary>Sends the range that an address lies inside of to system memory and removes it. Called under the VM lock.</summary>
+    public void EvictStraddling(ulong address)
+    {
+        SvmRange? range;
+        lock (_notifierLock)
+        {
+            if (!_ranges.TryFind(address, out range) || range.Start == address)
+            {
+                return;
+            }
+        }
+
+        Pagemap.DevicePagemap.EvictRange(Vm.Client, range.Start, range.PageCount);
+        RemoveRanges(range.Start, range.End);
+    }
+
+    /// <summary>Ends the mirror: no notifier, no ranges.</summary>
+    public void Dispose()
+    {
+        Vm.Client.Notifiers.Unregister(this);
+        RemoveRanges(0, Vm.Size);
+    }
+
+    /// <summary>Zaps the bound ranges of the affected list; whether there was anything to zap.</summary>
+    private bool Zap()
+    {
+        bool zapped = false;
+        foreach (SvmRange range in _affected)
+        {
+            range.Sequence++;
+            uint bound = range.TilePresent & ~range.TileInvalidated;
+            if (bound == 0 || range.Unmapped)
+            {
+                continue;
+            }
+
+            Vm.ZapPageTable(range.Start, range.End);
+            range.TileInvalidated |= bound;
+            Vm.Device.PrimaryGt.Statistics.Add(GtCounter.SvmTlbInvalCount, System.Numerics.BitOperations.PopCount(bound));
+            zapped = true;
+        }
+
+        return zapped;
+    }
+
+    private void Remove(SvmRange range)
+    {
+        if ((range.TilePresent & ~range.TileInvalidated) != 0)
+        {
+            Vm.ZapPageTable(range.Start, range.End);
+            Vm.InvalidateTlb();
+        }
+
+        _mapper.Unmap(Vm.Client, range);
+        _ranges.Remove(range);
+        _pool.Push(range);
+    }
+
+    /// <summary>The largest aligned chunk around an address that the rules allow (drm_gpusvm_range_chunk_size).</summary>
+    private bool TryChooseChunk(ulong address, in ClientVma mapping, Vma vma, ulong checkThreshold, out ulong start, out ulong size)
+    {
+        ReadOnlySpan<ulong> sizes = [PageConstants.BlockSize, PageConstants.Chunk64K, PageConstants.PageSize];
+        foreach (ulong candidate in sizes)
+        {
+            start = address & ~(candidate - 1);
+            size = candidate;
+            ulong end = start + size;
+            if (start < mapping.Start || end > mapping.End || start < vma.Start || end > vma.End)
+            {
+                continue;
+            }
+
+            if (candidate > PageConstants.PageSize)
+            {
+                if (HasRanges(start, end))
+                {
+                    continue;
+                }
+
+                // Only the 64K chunk of a discrete GPU is tested for untouched pages: a 2M chunk of untouched memory is taken as it is.
+                if (candidate <= checkThreshold && !Vm.Client.IsPopulated(start, (int)(size >> PageConstants.PageShift)))
+                {
+                    continue;
+                }
+            }
+
+            return true;
+        }
+
+        start = size = 0;
+        return false;
+    }
+}
+
+/// <summary>A range at one moment.</summary>
+/// <param name="Bound">The tile's page table has it.</param>
+/// <param name="Pagemap">The VRAM its mapped pages are in, or null.</param>
+/// <param name="Unmapped">The client has unmapped the memory.</param>
+internal readonly record struct RangeState(bool Bound, Pagemap.DevicePagemap? Pagemap, bool Unmapped);

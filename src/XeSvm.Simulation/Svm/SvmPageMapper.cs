@@ -1,0 +1,106 @@
+using XeSvm.Simulation.Cost;
+using XeSvm.Simulation.Dma;
+using XeSvm.Simulation.Driver;
+using XeSvm.Simulation.Memory;
+using XeSvm.Simulation.Pagemap;
+
+namespace XeSvm.Simulation.Svm;
+
+/// <summary>The two halves of get_pages: faulting pages in (no lock held), and mapping them for the device (under the notifier lock).</summary>
+internal sealed class SvmPageMapper(SoftwareDevice device)
+{
+    private readonly MigratePage[] _pages = new MigratePage[PageConstants.BlockPages];
+
+    /// <summary>The faulting walk (hmm_range_fault): afterwards every page is present, in one place.</summary>
+    public int FaultIn(ClientMemory client, SvmRange range, bool allowDeviceMemory, bool readOnly, out bool inDevice)
+    {
+        inDevice = false;
+        if (allowDeviceMemory)
+        {
+            switch (client.Residency.Examine(range.Start, range.End, out DeviceMemoryAllocation? allocation))
+            {
+                case Residency.Device when allocation!.Pagemap.Device == device:
+                    inDevice = true;
+                    return 0;
+                case Residency.Mixed:
+                    return -Errno.EOPNOTSUPP;
+            }
+        }
+
+        // Device pages that the caller may not see come home here, as the CPU-fault path of the walk does it.
+        return client.Populate(range.Start, range.PageCount, write: !readOnly);
+    }
+
+    /// <summary>Records VRAM as the place of a range's pages. -EAGAIN when they have left meanwhile.</summary>
+    public int MapDevice(ClientMemory client, SvmRange range)
+    {
+        if (client.Residency.Examine(range.Start, range.End, out DeviceMemoryAllocation? allocation) != Residency.Device
+            || allocation!.Pagemap.Device != device)
+        {
+            return -Errno.EAGAIN;
+        }
+
+        range.Pages.Reserve(1)[0] = new DeviceAddress
+        {
+            Value = allocation.VramOffset + (range.Start - allocation.Start),
+            Kind = DeviceAddressKind.Vram,
+            Order = (byte)System.Numerics.BitOperations.Log2((uint)range.PageCount),
+        };
+        range.Pages.Count = 1;
+        range.Pages.Device = allocation;
+        return 0;
+    }
+
+    /// <summary>Maps system pages for the device.</summary>
+    public int MapSystem(ClientMemory client, SvmRange range, bool readOnly)
+    {
+        DmaDirection direction = readOnly ? DmaDirection.ToDevice : DmaDirection.Bidirectional;
+        Span<MigratePage> pages = _pages.AsSpan(0, range.PageCount);
+        PageFrameBlock block = device.Frames.Block(client, range.Start);
+        int first = FirstPage(range);
+        for (int i = 0; i < pages.Length; i++)
+        {
+            pages[i] = new MigratePage { Physical = block.Acquire(first + i), Kind = MigratePageKind.System };
+        }
+
+        DmaWork work = default;
+        Span<DeviceAddress> addresses = range.Pages.Reserve(pages.Length);
+        int result = device.Strategy.MapRange(device.Dma, pages, direction, addresses, ref range.Pages.Mapping, ref work);
+        range.Pages.Count = pages.Length;
+        range.Pages.Direction = direction;
+        range.Pages.HasDmaMapping = true;
+        if (result < 0)
+        {
+            Unmap(client, range);
+        }
+
+        device.Counters.Add(DmaPurpose.GetPages, work);
+        return result;
+    }
+
+    /// <summary>Drops what <see cref="MapDevice"/> or <see cref="MapSystem"/> recorded; nothing when nothing is recorded.</summary>
+    public void Unmap(ClientMemory client, SvmRange range)
+    {
+        range.Pages.Device = null;
+        if (!range.Pages.HasDmaMapping)
+        {
+            return;
+        }
+
+        DmaWork work = default;
+        Span<DeviceAddress> addresses = range.Pages.Addresses.AsSpan(0, range.Pages.Count);
+        device.Strategy.UnmapRange(device.Dma, [], addresses, range.Pages.Direction, ref range.Pages.Mapping, ref work);
+        device.Counters.Add(DmaPurpose.GetPages, work);
+        PageFrameBlock block = device.Frames.Block(client, range.Start);
+        int first = FirstPage(range);
+        for (int i = 0; i < addresses.Length; i++)
+        {
+            block.Release(first + i);
+        }
+
+        range.Pages.HasDmaMapping = false;
+        range.Pages.Count = 0;
+    }
+
+    private static int FirstPage(SvmRange range) => (int)((range.Start & PageConstants.BlockMask) >> PageConstants.PageShift);
+}

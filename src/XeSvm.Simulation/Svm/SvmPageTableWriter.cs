@@ -1,0 +1,57 @@
+using XeSvm.Simulation.Dma;
+using XeSvm.Simulation.Driver;
+using XeSvm.Simulation.Gpu;
+
+namespace XeSvm.Simulation.Svm;
+
+/// <summary>Turns a range's device addresses into page-table entries; abutting addresses become one run, so that large leaves are possible.</summary>
+internal static class SvmPageTableWriter
+{
+    /// <summary>Writes the entries of a whole range.</summary>
+    public static void Write(Vm vm, SvmRange range, Vma vma)
+    {
+        ReadOnlySpan<DeviceAddress> addresses = range.Pages.Addresses.AsSpan(0, range.Pages.Count);
+        ulong at = range.Start;
+        ulong runStart = at;
+        ulong runValue = 0;
+        ulong runLength = 0;
+        DeviceAddressKind runKind = DeviceAddressKind.None;
+        foreach (ref readonly DeviceAddress address in addresses)
+        {
+            ulong length = (ulong)PageConstants.PageSize << address.Order;
+            if (address.Kind == DeviceAddressKind.None)
+            {
+                // A slot inside a folio that its first slot describes.
+                continue;
+            }
+
+            if (runLength != 0 && address.Kind == runKind && runValue + runLength == address.Value)
+            {
+                runLength += length;
+            }
+            else
+            {
+                WriteRun(vm, runStart, runLength, runValue, runKind, vma);
+                (runStart, runValue, runLength, runKind) = (at, address.Value, length, address.Kind);
+            }
+
+            at += length;
+        }
+
+        WriteRun(vm, runStart, runLength, runValue, runKind, vma);
+    }
+
+    private static void WriteRun(Vm vm, ulong start, ulong length, ulong value, DeviceAddressKind kind, Vma vma)
+    {
+        if (length == 0)
+        {
+            return;
+        }
+
+        // In VRAM atomics always work. In system memory they work for data that only the device uses atomically, on a device whose bus
+        // can do them; else they fault, and the fault brings the data to VRAM.
+        bool vram = kind == DeviceAddressKind.Vram;
+        bool atomic = vram || (vma.Attributes.Atomic == AtomicPolicy.Device && vm.Device.Profile.HasDeviceAtomicsOnSystemMemory);
+        vm.MapPageTable(start, length, new GpuPte(vram ? GpuPteKind.Vram : GpuPteKind.Dma, value, !vma.IsReadOnly, atomic, svm: true));
+    }
+}

@@ -1,0 +1,147 @@
+using CsCheck;
+using XeSvm.Interop.LibC;
+
+namespace XeSvm.Interop.Tests.LibC;
+
+public sealed unsafe class MemoryTests
+{
+    private static readonly nuint _page = SystemCalls.PageSize;
+
+    [Fact]
+    public void Anonymous_memory_is_zero_writable_and_aligned_as_asked()
+    {
+        Gen.Select(Gen.Int[0, 9], Gen.Int[1, 1 << 16]).Sample(
+            (exponent, length) =>
+            {
+                nuint alignment = _page << exponent;
+                Assert.Equal(0, SystemCalls.MapAnonymous((nuint)length, MemoryProtection.ReadWrite, alignment, out nint address));
+                Assert.Equal(0u, (nuint)address % alignment);
+                byte* bytes = (byte*)address;
+                Assert.Equal(-1, new Span<byte>(bytes, length).IndexOfAnyExcept((byte)0));
+                bytes[0] = 1;
+                bytes[length - 1] = 2;
+                Assert.Equal(0, SystemCalls.Unmap(address, (nuint)length));
+            },
+            iter: 100);
+    }
+
+    [Fact]
+    public void An_aligned_mapping_leaves_nothing_mapped_around_it()
+    {
+        nuint alignment = _page << 9;
+        Assert.Equal(0, SystemCalls.MapAnonymous(_page, MemoryProtection.ReadWrite, alignment, out nint address));
+        try
+        {
+            string[] near = [.. File.ReadLines("/proc/self/maps").Where(line => Overlaps(line, (nuint)address, _page))];
+            Assert.Single(near);
+            (nuint start, nuint end) = Bounds(near[0]);
+
+            // The kernel may merge the page with a neighbour of the same kind, but not with the trimmed ends: those are gone.
+            Assert.True(end - start < alignment, near[0]);
+        }
+        finally
+        {
+            Assert.Equal(0, SystemCalls.Unmap(address, _page));
+        }
+    }
+
+    [Theory]
+    [InlineData(0, 4096)]
+    [InlineData(4096, 0)]
+    [InlineData(4096, 2048)]
+    [InlineData(4096, 12288)]
+    public void A_length_of_nothing_or_a_bad_alignment_is_refused(int length, int alignment)
+    {
+        Assert.Equal(
+            -Errno.EINVAL,
+            SystemCalls.MapAnonymous((nuint)length, MemoryProtection.ReadWrite, (nuint)alignment, out nint address));
+        Assert.Equal(0, address);
+        Assert.Equal(-Errno.EINVAL, SystemCalls.ReserveAddressSpace((nuint)length, (nuint)alignment, out _));
+    }
+
+    [Fact]
+    public void More_than_the_address_space_is_refused()
+    {
+        Assert.Equal(-Errno.ENOMEM, SystemCalls.ReserveAddressSpace(nuint.MaxValue, _page, out _));
+        Assert.Equal(-Errno.ENOMEM, SystemCalls.ReserveAddressSpace(nuint.MaxValue - _page - _page, _page, out _));
+        Assert.Equal(-Errno.ENOMEM, SystemCalls.ReserveAddressSpace((nuint)1 << 60, _page, out _));
+    }
+
+    [Fact]
+    public void Reserved_addresses_cost_no_memory_and_can_be_opened_page_by_page()
+    {
+        nuint length = (nuint)1 << 40;
+        Assert.Equal(0, SystemCalls.ReserveAddressSpace(length, _page, out nint address));
+        nint inside = address + (nint)(length / 2);
+        Assert.Equal(0, SystemCalls.Protect(inside, _page, MemoryProtection.ReadWrite));
+        *(int*)inside = 42;
+        Assert.Equal(42, *(int*)inside);
+        Assert.Equal(0, SystemCalls.Protect(inside, _page, MemoryProtection.None));
+        Assert.Equal(0, SystemCalls.Unmap(address, length));
+    }
+
+    [Fact]
+    public void Dropped_pages_read_as_zero()
+    {
+        Assert.Equal(0, SystemCalls.MapAnonymous(_page, MemoryProtection.ReadWrite, _page, out nint address));
+        *(int*)address = 42;
+        Assert.Equal(0, SystemCalls.Advise(address, _page, MemoryAdvice.DontNeed));
+        Assert.Equal(0, *(int*)address);
+        Assert.Equal(-Errno.EINVAL, SystemCalls.Advise(address, _page, (MemoryAdvice)12345));
+        Assert.Equal(0, SystemCalls.Unmap(address, _page));
+        Assert.Equal(-Errno.ENOMEM, SystemCalls.Advise(address, _page, MemoryAdvice.DontNeed));
+    }
+
+    [Fact]
+    public void Every_mapping_of_a_file_shows_the_same_bytes_and_a_hole_reads_as_zero()
+    {
+        Assert.Equal(0, SystemCalls.MemfdCreate("xesvm-test", out FileDescriptorHandle? file));
+        using (file)
+        {
+            Assert.Equal(0, SystemCalls.SetLength(file!, 4 * _page));
+            Assert.Equal(0, SystemCalls.MapShared(file!, 0, 4 * _page, MemoryProtection.ReadWrite, 0, out nint whole));
+            Assert.Equal(0, SystemCalls.ReserveAddressSpace(2 * _page, _page, out nint reserved));
+            Assert.Equal(0, SystemCalls.MapShared(file!, 2 * _page, _page, MemoryProtection.Read, reserved, out nint view));
+            Assert.Equal(reserved, view);
+
+            int* word = (int*)(whole + (nint)(2 * _page));
+            *word = 42;
+            Assert.Equal(42, *(int*)view);
+
+            Assert.Equal(0, SystemCalls.PunchHole(file!, 2 * _page, _page));
+            Assert.Equal(0, *(int*)view);
+            Assert.Equal(0, *word);
+
+            Assert.Equal(0, SystemCalls.Unmap(whole, 4 * _page));
+            Assert.Equal(0, SystemCalls.Unmap(reserved, 2 * _page));
+        }
+    }
+
+    [Fact]
+    public void A_file_that_is_closed_or_an_offset_that_no_file_has_is_refused()
+    {
+        Assert.Equal(0, SystemCalls.MemfdCreate("xesvm-test", out FileDescriptorHandle? file));
+        Assert.Equal(-Errno.EOVERFLOW, SystemCalls.MapShared(file!, ulong.MaxValue, _page, MemoryProtection.Read, 0, out _));
+        Assert.Equal(-Errno.EINVAL, SystemCalls.MapShared(file!, 1, _page, MemoryProtection.Read, 0, out _));
+        Assert.Equal(-Errno.EFBIG, SystemCalls.SetLength(file!, ulong.MaxValue));
+        Assert.Equal(-Errno.EFBIG, SystemCalls.PunchHole(file!, ulong.MaxValue, 1));
+        Assert.Equal(-Errno.EINVAL, SystemCalls.PunchHole(file!, 0, 0));
+        file!.Dispose();
+        Assert.Equal(-Errno.EBADF, SystemCalls.MapShared(file, 0, _page, MemoryProtection.Read, 0, out nint address));
+        Assert.Equal(0, address);
+        Assert.Equal(-Errno.EBADF, SystemCalls.SetLength(file, 0));
+        Assert.Equal(-Errno.EBADF, SystemCalls.PunchHole(file, 0, 1));
+    }
+
+    private static bool Overlaps(string line, nuint address, nuint length)
+    {
+        (nuint start, nuint end) = Bounds(line);
+        return start < address + length && address < end;
+    }
+
+    private static (nuint Start, nuint End) Bounds(string line)
+    {
+        string[] bounds = line.Split(' ', 2)[0].Split('-');
+        return ((nuint)Convert.ToUInt64(bounds[0], 16), (nuint)Convert.ToUInt64(bounds[1], 16));
+    }
+}

@@ -1,0 +1,86 @@
+using System.Collections.Concurrent;
+using XeSvm.Simulation.Memory;
+
+namespace XeSvm.Simulation.Tests.Gpu.Support;
+
+/// <summary>A client whose device pages are a table: page address to VRAM page. Everything else is not mapped.</summary>
+internal sealed unsafe class FakeClientMemory : ClientMemory
+{
+    private const ulong PageMask = 4095;
+    private readonly ConcurrentDictionary<ulong, nuint> _devicePages = new();
+
+    public override CpuFaultMode Mode => CpuFaultMode.Full;
+
+    public int DeviceAccesses;
+
+    public void PutDevicePage(ulong address, byte* vram) => _devicePages[address] = (nuint)vram;
+
+    public void TakeHome(ulong address) => _devicePages.TryRemove(address, out _);
+
+    public override int ReadDevice(ulong address, byte* vram, void* destination, int length)
+    {
+        if (!IsThere(address, vram, length))
+        {
+            return -Errno.EAGAIN;
+        }
+
+        Buffer.MemoryCopy(vram, destination, length, length);
+        return 0;
+    }
+
+    public override int WriteDevice(ulong address, byte* vram, void* source, int length)
+    {
+        if (!IsThere(address, vram, length))
+        {
+            return -Errno.EAGAIN;
+        }
+
+        Buffer.MemoryCopy(source, vram, length, length);
+        return 0;
+    }
+
+    public override int AddDevice(ulong address, byte* vram, ulong addend, int size, out ulong old)
+    {
+        old = 0;
+        if (!IsThere(address, vram, size))
+        {
+            return -Errno.EAGAIN;
+        }
+
+        old = size == 4
+            ? Interlocked.Add(ref *(uint*)vram, (uint)addend) - (uint)addend
+            : Interlocked.Add(ref *(ulong*)vram, addend) - addend;
+        return 0;
+    }
+
+    public override int Read(ulong address, void* destination, nuint length) => -Errno.EFAULT;
+
+    public override int Write(ulong address, void* source, nuint length) => -Errno.EFAULT;
+
+    public override int FindVma(ulong address, out ClientVma vma)
+    {
+        vma = default;
+        return -Errno.ENOENT;
+    }
+
+    public override int Populate(ulong address, int pages, bool write) => -Errno.EFAULT;
+
+    public override int Isolate(ulong address, int pages, out PageIsolation isolation)
+    {
+        isolation = default;
+        return -Errno.EFAULT;
+    }
+
+    public override int Commit(in PageIsolation isolation, byte* vram, ulong allocation) => -Errno.EINVAL;
+
+    public override int Abort(in PageIsolation isolation) => -Errno.EINVAL;
+
+    public override int Restore(ulong address, int pages) => 0;
+
+    private bool IsThere(ulong address, byte* vram, int length)
+    {
+        Assert.True((address & PageMask) + (ulong)length <= PageMask + 1, "A device access crosses a page.");
+        Interlocked.Increment(ref DeviceAccesses);
+        return _devicePages.TryGetValue(address & ~PageMask, out nuint page) && page + (nuint)(address & PageMask) == (nuint)vram;
+    }
+}
