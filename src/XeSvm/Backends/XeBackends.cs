@@ -123,7 +123,7 @@ public static class XeBackends
         {
             return new SoftwareBackend(options);
         }
-        catch (ArgumentException exception)
+        catch (Exception exception) when (exception is ArgumentException or FormatException)
         {
             throw new BackendChoiceException($"The software backend cannot be set up: {exception.Message}", exception);
         }
