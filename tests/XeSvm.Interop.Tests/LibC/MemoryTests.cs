@@ -28,11 +28,14 @@ public sealed unsafe class MemoryTests
     [Fact]
     public void An_aligned_mapping_leaves_nothing_mapped_around_it()
     {
-        // Write without read: no other mapping of the process is like it, so that the kernel merges it with nothing but a remainder.
-        Assert.Equal(0, SystemCalls.MapAnonymous(_page, MemoryProtection.Write, _page << 9, out nint address));
-        string mapping = $"{address:x}-{address + (nint)_page:x} -w-p ";
-        Assert.Single(File.ReadLines("/proc/self/maps"), line => line.StartsWith(mapping, StringComparison.Ordinal));
-        Assert.Equal(0, SystemCalls.Unmap(address, _page));
+        for (int exponent = 1; exponent < 17; exponent++)
+        {
+            // Write without read: no other mapping of the process is like it, so that the kernel merges it with nothing but a remainder.
+            Assert.Equal(0, SystemCalls.MapAnonymous(_page, MemoryProtection.Write, _page << exponent, out nint address));
+            string mapping = $"{address:x}-{address + (nint)_page:x} -w-p ";
+            Assert.Single(File.ReadLines("/proc/self/maps"), line => line.StartsWith(mapping, StringComparison.Ordinal));
+            Assert.Equal(0, SystemCalls.Unmap(address, _page));
+        }
     }
 
     [Theory]
