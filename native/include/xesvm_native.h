@@ -61,6 +61,8 @@ struct xesvm_vma {
 /* 0, or -EFAULT when any byte could not be copied (what was copied before stays copied). */
 XESVM_EXPORT int32_t xesvm_client_read(uint64_t address, void *destination, uint64_t length);
 XESVM_EXPORT int32_t xesvm_client_write(uint64_t address, const void *source, uint64_t length);
+/* Atomic add on an aligned 32-bit word, addend -2048 to 2047; 0, -EFAULT or -EINVAL, both without effect. */
+XESVM_EXPORT int32_t xesvm_client_add32(uint64_t address, int32_t addend);
 /* The mapping that contains address, else the first one above it (start > address); -ENOENT when there is none. */
 XESVM_EXPORT int32_t xesvm_client_find_vma(uint64_t address, struct xesvm_vma *vma);
 

@@ -46,6 +46,7 @@ internal static class DebugFiles
         Line("vram_bytes", device.Vram.Total.ToString(CultureInfo.InvariantCulture));
         Line("device_allocations", device.Pagemap.AllocationCount.ToString(CultureInfo.InvariantCulture));
         Line("last_ban", device.LastBan?.ToString() ?? "none");
+        device.Client.FormatCounters(text);
         return text.ToString();
 
         void Line(string key, string value) => text.Append(key).Append(": ").Append(value).Append('\n');

@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace XeSvm.Simulation.Memory;
 
 /// <summary>
@@ -11,6 +13,11 @@ internal abstract unsafe class ClientMemory
 
     /// <summary>One sentence: why <see cref="Mode"/> is what it is.</summary>
     public abstract string ModeReason { get; }
+
+    /// <summary>Adds what has happened to CPU faults so far as <c>name: value</c> lines.</summary>
+    public virtual void FormatCounters(StringBuilder text)
+    {
+    }
 
     /// <summary>The device mirrors of this address space.</summary>
     public MmuNotifiers Notifiers { get; } = new();

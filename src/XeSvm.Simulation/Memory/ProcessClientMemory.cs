@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Text;
+
 using XeSvm.Interop.Native;
 
 namespace XeSvm.Simulation.Memory;
@@ -12,6 +15,30 @@ internal sealed unsafe class ProcessClientMemory(CpuFaultPump owner, xesvm_pump*
     public override string ModeReason { get; } = reason;
 
     public override void Settle() => owner.Settle();
+
+    public override void FormatCounters(StringBuilder text)
+    {
+        xesvm_pump_counters counters;
+        if (NativeMethods.xesvm_pump_read_counters(pump, &counters) < 0)
+        {
+            return;
+        }
+
+        Line("cpu_faults", counters.cpu_faults);
+        Line("cpu_faults_isolated", counters.cpu_faults_isolated);
+        Line("zero_pages", counters.zero_pages);
+        Line("isolations", counters.isolations);
+        Line("commits", counters.commits);
+        Line("aborts", counters.aborts);
+        Line("busy", counters.busy);
+        Line("pages_isolated", counters.pages_isolated);
+        Line("pages_committed", counters.pages_committed);
+        Line("pages_home", counters.pages_home);
+        Line("pages_discarded", counters.pages_discarded);
+        Line("restarts", counters.restarts);
+
+        void Line(string name, ulong value) => text.Append(CultureInfo.InvariantCulture, $"pump.{name}: {value}\n");
+    }
 
     public override int Read(ulong address, void* destination, nuint length)
     {

@@ -134,17 +134,18 @@ internal sealed class DevicePagemap
     /// <summary>Settles pages that left: no GPU mapping names them any more, statistics have them, empty allocations give their VRAM back.</summary>
     public void Settle(DeviceMemoryAllocation allocation, in DevicePagesLeft left)
     {
+        // In this order: whoever looks where the pages are after the invalidation must not find them here any more, or it would map
+        // them again for good.
         ulong end = left.Address + ((ulong)left.Pages << PageConstants.PageShift);
+        allocation.Client.Residency.Shrink(allocation, left.Remaining);
         allocation.Client.Notifiers.Invalidate(left.Address, end, MmuEvent.Migrate);
         if (!left.Discarded)
         {
             _migrate.AccountMigrateToSystem(allocation.Client, left);
         }
 
-        allocation.RemainingPages = left.Remaining;
         if (left.Remaining == 0)
         {
-            allocation.Client.Residency.Remove(allocation);
             Release(allocation);
         }
     }

@@ -5,6 +5,8 @@ namespace XeSvm.Simulation.Tests.Memory;
 /// <summary>A client whose memory is never touched: tests of page frames need its identity only.</summary>
 internal sealed unsafe class UnreachableClientMemory : ClientMemory
 {
+    public override string ModeReason => "It is a test double.";
+
     public override CpuFaultMode Mode => CpuFaultMode.Coherent;
 
     public override int Read(ulong address, void* destination, nuint length) => -Errno.EFAULT;
@@ -40,4 +42,12 @@ internal sealed unsafe class UnreachableClientMemory : ClientMemory
         old = 0;
         return -Errno.EFAULT;
     }
+
+    public override void Settle()
+    {
+    }
+
+    public override int Add(ulong address, int addend) => throw new NotSupportedException();
+
+    public override bool IsPopulated(ulong address, int pages) => throw new NotSupportedException();
 }

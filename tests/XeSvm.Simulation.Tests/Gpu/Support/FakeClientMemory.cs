@@ -6,6 +6,8 @@ namespace XeSvm.Simulation.Tests.Gpu.Support;
 /// <summary>A client whose device pages are a table: page address to VRAM page. Everything else is not mapped.</summary>
 internal sealed unsafe class FakeClientMemory : ClientMemory
 {
+    public override string ModeReason => "It is a test double.";
+
     private const ulong PageMask = 4095;
     private readonly ConcurrentDictionary<ulong, nuint> _devicePages = new();
 
@@ -83,4 +85,12 @@ internal sealed unsafe class FakeClientMemory : ClientMemory
         Interlocked.Increment(ref DeviceAccesses);
         return _devicePages.TryGetValue(address & ~PageMask, out nuint page) && page + (nuint)(address & PageMask) == (nuint)vram;
     }
+
+    public override void Settle()
+    {
+    }
+
+    public override int Add(ulong address, int addend) => throw new NotSupportedException();
+
+    public override bool IsPopulated(ulong address, int pages) => throw new NotSupportedException();
 }

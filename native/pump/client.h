@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Taking pages out of the client's page table into staging: the part that talks to the kernel about the client's mappings.
+ */
+#ifndef XESVM_PUMP_CLIENT_H
+#define XESVM_PUMP_CLIENT_H
+
+#include <stdint.h>
+
+#include "table.h"
+
+typedef struct xesvm_pump xesvm_pump;
+
+/* Registers those of the pages that are not yet, and notes in fresh (bits of the block) which those were. -EFAULT not mapped;
+ * -EBUSY not private anonymous memory that can be read and written. */
+int32_t client_register(xesvm_pump *pump, struct block *block, uint32_t first, uint32_t pages, uint64_t *fresh);
+/* Undoes it for pages that are SYSTEM. */
+void client_unregister(xesvm_pump *pump, struct block *block, const uint64_t *fresh);
+/* Moves the migration's pages into its slot; *moved says how many, from the first on, also on errors: -EBUSY, -EFAULT, -ENOMEM. */
+int32_t client_move_to_staging(xesvm_pump *pump, const struct migration *migration, uint32_t *moved);
+
+#endif

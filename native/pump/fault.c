@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Resolving one CPU fault, on the fault thread.
+ */
+#include "home.h"
+#include "pump.h"
+
+/* A page without content: the CPU gets the zero page, as it would without userfaultfd. */
+static int32_t fill(xesvm_pump *pump, uint64_t page)
+{
+    uint64_t done = 0;
+    int32_t result = uffd_zero(pump->client_fd, page, PAGE_BYTES, &done);
+
+    if (result == 0) {
+        count(&pump->counters.zero_pages, 1);
+        return 0;
+    }
+    if (result == -EAGAIN)
+        count(&pump->counters.restarts, 1);
+    if (result == -EAGAIN || result == -ENOMEM)
+        return result;
+    /* Somebody else was first, or the mapping is gone: the thread that waits shall try again and see. */
+    uffd_wake(pump->client_fd, page, PAGE_BYTES);
+    return 0;
+}
+
+static int32_t bring_home(xesvm_pump *pump, struct block *block, struct migration *migration, uint64_t begin_ns)
+{
+    struct homecoming home = home_of(block, migration);
+    bool on_device = migration->phase == MIGRATION_DEVICE;
+    uint32_t pages = migration->pages;
+    int32_t result;
+
+    if (migration->phase == MIGRATION_ISOLATED) {
+        migration->phase = MIGRATION_TAKEN_BACK;
+        count(&pump->counters.cpu_faults_isolated, 1);
+    }
+    /* The thread that faulted shall find the event when it goes on: it may look at statistics next. */
+    home.wake_later = on_device;
+    result = home_bring(pump, &home);
+    if (on_device) {
+        home_report(pump, &home, begin_ns, false);
+        uffd_wake(pump->client_fd, home.to, pages * PAGE_BYTES);
+    }
+    return result;
+}
+
+int32_t fault_resolve(xesvm_pump *pump, const struct message *fault)
+{
+    struct bucket *bucket = table_bucket(&pump->table, fault->start);
+    struct block *block;
+    struct migration *migration;
+    uint32_t page = block_page(fault->start);
+    bool filled = false;
+    int32_t result = 0;
+
+    if (!lock_try_as_pump(&bucket->lock))
+        return -EBUSY;
+    block = table_find(bucket, fault->start);
+    migration = block ? block->page[page] : NULL;
+    if (migration) {
+        filled = bit_get(migration->present, page - migration->first);
+        result = bring_home(pump, block, migration, fault->begin_ns);
+    }
+    if (result == 0 && !filled)
+        result = fill(pump, fault->start);
+    lock_release(&bucket->lock);
+    return result;
+}

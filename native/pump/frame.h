@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The caller's own memory while it is inside the pump. A thread that holds a lock must not fault on a page which only the fault
+ * thread can bring home: its stack, and its thread control block, which the kernel writes for restartable sequences. So the
+ * long exports announce both, then touch them, which brings home what was away; and isolate refuses announced pages, looking
+ * before the move and again after it. One of the two sees the other: either the touch comes after the move, and faults without a
+ * lock held, or the isolation sees the announcement, and is undone.
+ */
+#ifndef XESVM_PUMP_FRAME_H
+#define XESVM_PUMP_FRAME_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct xesvm_pump xesvm_pump;
+
+#define FRAME_SLOTS 512u /* threads inside at the same time; more wait at the door */
+/* More than any call chain of the pump needs below the export's own frame: one page of buffer, and small frames. */
+#define FRAME_STACK_BYTES 16384u
+
+/* First page number << 8 | number of pages. */
+struct frame_slot {
+    _Atomic uint64_t stack; /* 0: the slot is free */
+    _Atomic uint64_t control;
+};
+
+struct frames {
+    _Atomic uint32_t in_use; /* slots above were never taken */
+    struct frame_slot slots[FRAME_SLOTS];
+};
+
+struct frame {
+    struct frame_slot *slot;
+    uint64_t signals;
+};
+
+/* Announces the caller and blocks its signals. export_frame: __builtin_frame_address(0) of the export. */
+void frame_enter(struct frames *frames, struct frame *frame, const void *export_frame);
+void frame_leave(struct frame *frame);
+/* True when any page is announced. */
+bool frame_covers(struct frames *frames, uint64_t va, uint32_t pages);
+
+#endif

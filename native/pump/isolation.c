@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * isolate, commit, abort.
+ */
+#include "client.h"
+#include "home.h"
+#include "pump.h"
+#include "system.h"
+#include "vma.h"
+
+/* A migration with a staging slot and a reserved event; NULL and *error. */
+static struct migration *prepare(xesvm_pump *pump, uint64_t va, uint32_t pages, int32_t *error)
+{
+    struct migration *migration = migration_new(&pump->table, va, pages);
+    int32_t slot;
+
+    *error = -ENOMEM;
+    if (!migration)
+        return NULL;
+    slot = staging_take(&pump->staging, &migration->staging);
+    if (slot >= 0) {
+        migration->slot = (uint32_t)slot;
+        migration->source = migration->staging + va % BLOCK_BYTES;
+        if (events_reserve(&pump->events) == 0)
+            return migration;
+        staging_give(&pump->staging, migration->slot);
+    }
+    migration_free(&pump->table, migration);
+    return NULL;
+}
+
+/* Ends a migration without pages that is still in staging. */
+static void discard_isolation(xesvm_pump *pump, struct migration *migration)
+{
+    staging_drop(migration->staging);
+    staging_give(&pump->staging, migration->slot);
+    events_unreserve(&pump->events);
+    migration_free(&pump->table, migration);
+}
+
+/* Gives back what the fault thread has not given back already. Staging still holds what it copied. */
+static void give_back(xesvm_pump *pump, struct migration *migration)
+{
+    uint64_t va = atomic_load_explicit(&migration->va, memory_order_relaxed);
+    struct bucket *bucket = table_bucket(&pump->table, va);
+    int32_t result = 0;
+
+    do {
+        struct block *block;
+
+        if (result == -ENOMEM)
+            system_yield();
+        settle_drain(pump);
+        lock_acquire(&bucket->lock);
+        block = table_find(bucket, va);
+        result = 0;
+        if (migration->held > 0) {
+            struct homecoming home = home_of(block, migration);
+
+            home.by_move = true;
+            result = home_bring(pump, &home);
+        }
+        release_bucket(pump, bucket);
+    } while (result != 0);
+}
+
+static int32_t check_pages(xesvm_pump *pump, const struct block *block, uint64_t va, uint32_t pages)
+{
+    uint32_t first = block_page(va);
+
+    for (uint32_t page = first; page < first + pages; page++) {
+        if (block->page[page])
+            return block->page[page]->phase == MIGRATION_DEVICE ? -EEXIST : -EBUSY;
+    }
+    return frame_covers(&pump->frames, va, pages) ? -EBUSY : 0;
+}
+
+static void set_all_present(struct migration *migration)
+{
+    for (uint32_t word = 0; word < BITMAP_WORDS; word++)
+        migration->present[word] = ~(uint64_t)0;
+}
+
+/* Registers, moves, publishes. On an error the migration may have pages, to be given back. */
+static int32_t isolate_locked(xesvm_pump *pump, struct bucket *bucket, struct migration *migration, uint64_t *fresh)
+{
+    uint64_t va = atomic_load_explicit(&migration->va, memory_order_relaxed);
+    struct block *block = table_find_or_add(&pump->table, bucket, va);
+    uint32_t moved = 0;
+    int32_t result;
+
+    if (!block)
+        return -ENOMEM;
+    result = check_pages(pump, block, va, migration->pages);
+    if (result == 0)
+        result = client_register(pump, block, migration->first, migration->pages, fresh);
+    if (result == 0) {
+        int32_t scanned;
+
+        result = client_move_to_staging(pump, migration, &moved);
+        scanned = staging_present(&pump->staging, migration->source, migration->pages, migration->present);
+        if (scanned < 0)
+            set_all_present(migration); /* moving holes back is harmless, leaving content behind is not */
+        result = result < 0 ? result : scanned;
+    }
+    migration_attach(block, migration, migration->first, moved);
+    if (result == 0 && frame_covers(&pump->frames, va, migration->pages))
+        result = -EBUSY; /* its owner came in during the move */
+    if (result < 0)
+        migration->phase = MIGRATION_TAKEN_BACK;
+    table_trim(&pump->table, bucket, block);
+    return result;
+}
+
+/* One attempt; -EAGAIN: the client changed its mappings meanwhile, and nothing is isolated. */
+static int32_t isolate_once(xesvm_pump *pump, struct migration *migration, uint64_t *fresh)
+{
+    struct bucket *bucket = table_bucket(&pump->table, atomic_load_explicit(&migration->va, memory_order_relaxed));
+    uint32_t sequence = settle_wait(&pump->settle);
+    bool settled;
+    int32_t result;
+
+    lock_acquire(&bucket->lock);
+    settled = settle_holds(pump, sequence);
+    result = settled ? isolate_locked(pump, bucket, migration, fresh) : -EAGAIN;
+    settled = settled && settle_holds(pump, sequence);
+    release_bucket(pump, bucket);
+    if (result != 0 || settled)
+        return result;
+    /* Published under a mapping that may be gone. If so, the fault thread takes it back while it processes the change. */
+    settle_drain(pump);
+    lock_acquire(&bucket->lock);
+    if (migration->phase == MIGRATION_TAKEN_BACK)
+        result = -EAGAIN;
+    release_bucket(pump, bucket);
+    return result;
+}
+
+static void unregister_fresh(xesvm_pump *pump, uint64_t va, const uint64_t *fresh)
+{
+    struct bucket *bucket = table_bucket(&pump->table, va);
+    struct block *block;
+
+    lock_acquire(&bucket->lock);
+    block = table_find(bucket, va);
+    if (block) {
+        client_unregister(pump, block, fresh);
+        table_trim(&pump->table, bucket, block);
+    }
+    release_bucket(pump, bucket);
+}
+
+static int32_t isolate(xesvm_pump *pump, uint64_t va, uint32_t pages, struct xesvm_isolation *isolation)
+{
+    uint64_t fresh[BITMAP_WORDS] = {0};
+    int32_t result;
+    struct migration *migration = prepare(pump, va, pages, &result);
+
+    if (!migration)
+        return result;
+    while ((result = isolate_once(pump, migration, fresh)) == -EAGAIN) {
+        give_back(pump, migration);
+        staging_drop(migration->staging);
+        migration->phase = MIGRATION_ISOLATED;
+        settle_drain(pump);
+    }
+    if (result < 0) {
+        give_back(pump, migration);
+        unregister_fresh(pump, va, fresh);
+        discard_isolation(pump, migration);
+        count(&pump->counters.busy, result == -EBUSY);
+        return result;
+    }
+    isolation->id = migration_open(migration);
+    isolation->staging = migration->source;
+    for (uint32_t word = 0; word < BITMAP_WORDS; word++)
+        isolation->present[word] = migration->present[word];
+    count(&pump->counters.isolations, 1);
+    count(&pump->counters.pages_isolated, pages);
+    return 0;
+}
+
+int32_t xesvm_pump_isolate(xesvm_pump *pump, uint64_t va, uint32_t pages, struct xesvm_isolation *isolation)
+{
+    struct xesvm_isolation isolated;
+    struct frame frame;
+    int32_t result = -ESHUTDOWN;
+
+    if (!pump || !isolation || !range_is_in_block(va, pages))
+        return -EINVAL;
+    frame_enter(&pump->frames, &frame, __builtin_frame_address(0));
+    atomic_fetch_add(&pump->open_isolations, 1);
+    if (!atomic_load(&pump->closing))
+        result = isolate(pump, va, pages, &isolated);
+    if (result < 0)
+        atomic_fetch_sub(&pump->open_isolations, 1);
+    frame_leave(&frame);
+    if (result == 0)
+        *isolation = isolated;
+    return result;
+}
+
+/* The isolation with this id, its bucket locked; NULL, and nothing locked, when there is none. */
+static struct migration *lock_isolation(xesvm_pump *pump, uint64_t id, struct bucket **bucket)
+{
+    struct migration *migration = migration_find(&pump->table, id);
+
+    if (!migration)
+        return NULL;
+    *bucket = table_bucket(&pump->table, atomic_load_explicit(&migration->va, memory_order_relaxed));
+    lock_acquire(&(*bucket)->lock);
+    if (migration_is(migration, id))
+        return migration;
+    release_bucket(pump, *bucket);
+    return NULL;
+}
+
+static void finish_abort(xesvm_pump *pump, struct migration *migration)
+{
+    give_back(pump, migration);
+    discard_isolation(pump, migration);
+    atomic_fetch_sub(&pump->open_isolations, 1);
+    count(&pump->counters.aborts, 1);
+}
+
+/* VRAM is read by the fault thread: it must be there, and must never be client memory that can be missing. */
+static bool is_vram(const xesvm_pump *pump, uint64_t vram, uint32_t pages)
+{
+    const uint32_t wanted = XESVM_VMA_READ | XESVM_VMA_WRITE | XESVM_VMA_SHARED;
+    uint64_t end = vram + pages * PAGE_BYTES;
+
+    while (vram < end) {
+        struct xesvm_vma vma;
+
+        if (vma_find(pump->maps_fd, vram, &vma) != 0 || vma.start > vram || (vma.flags & wanted) != wanted)
+            return false;
+        vram = vma.end;
+    }
+    return true;
+}
+
+/* The isolation becomes pages on the device; its staging slot is left to the caller. */
+static void become_device(struct migration *migration, uint64_t vram, uint64_t allocation)
+{
+    migration_close(migration);
+    migration->phase = MIGRATION_DEVICE;
+    migration->source = vram;
+    migration->allocation = allocation;
+    migration->staging = 0;
+    set_all_present(migration);
+}
+
+static int32_t commit(xesvm_pump *pump, uint64_t id, uint64_t vram, uint64_t allocation)
+{
+    struct bucket *bucket;
+    struct migration *migration;
+    uint64_t staging;
+    uint32_t slot;
+    uint32_t pages;
+
+    settle_wait(&pump->settle);
+    migration = lock_isolation(pump, id, &bucket);
+    if (!migration)
+        return -ENOENT;
+    staging = migration->staging;
+    slot = migration->slot;
+    pages = migration->pages;
+    if (migration->phase == MIGRATION_TAKEN_BACK) {
+        migration_close(migration);
+        release_bucket(pump, bucket);
+        finish_abort(pump, migration);
+        return -EBUSY;
+    }
+    if (!is_vram(pump, vram, pages)) {
+        release_bucket(pump, bucket);
+        return -EINVAL;
+    }
+    become_device(migration, vram, allocation);
+    release_bucket(pump, bucket); /* from here on a CPU fault may end the migration */
+    staging_drop(staging);
+    staging_give(&pump->staging, slot);
+    atomic_fetch_sub(&pump->open_isolations, 1);
+    count(&pump->counters.commits, 1);
+    count(&pump->counters.pages_committed, pages);
+    return 0;
+}
+
+int32_t xesvm_pump_commit(xesvm_pump *pump, uint64_t isolation, uint64_t vram, uint64_t allocation)
+{
+    struct frame frame;
+    int32_t result;
+
+    if (!pump || !range_is_valid(vram, BLOCK_PAGES))
+        return -EINVAL;
+    frame_enter(&pump->frames, &frame, __builtin_frame_address(0));
+    result = commit(pump, isolation, vram, allocation);
+    frame_leave(&frame);
+    return result;
+}
+
+static int32_t abort_isolation(xesvm_pump *pump, uint64_t id)
+{
+    struct bucket *bucket;
+    struct migration *migration;
+
+    settle_wait(&pump->settle);
+    migration = lock_isolation(pump, id, &bucket);
+    if (!migration)
+        return -ENOENT;
+    migration_close(migration);
+    migration->phase = MIGRATION_TAKEN_BACK;
+    release_bucket(pump, bucket);
+    finish_abort(pump, migration);
+    return 0;
+}
+
+int32_t xesvm_pump_abort(xesvm_pump *pump, uint64_t isolation)
+{
+    struct frame frame;
+    int32_t result;
+
+    if (!pump)
+        return -EINVAL;
+    frame_enter(&pump->frames, &frame, __builtin_frame_address(0));
+    result = abort_isolation(pump, isolation);
+    frame_leave(&frame);
+    return result;
+}

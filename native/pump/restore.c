@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Bringing pages home on request.
+ */
+#include "restore.h"
+
+#include "home.h"
+#include "pump.h"
+#include "system.h"
+
+static int32_t bring_page(xesvm_pump *pump, struct block *block, struct migration *migration, struct request *request)
+{
+    struct homecoming home = home_of(block, migration);
+    int32_t result;
+
+    if (migration->phase != MIGRATION_DEVICE) {
+        migration->phase = MIGRATION_TAKEN_BACK;
+        return home_bring(pump, &home);
+    }
+    result = home_bring(pump, &home);
+    request->moved += home.copied;
+    home_report(pump, &home, request->begin_ns, request->by_restore);
+    return result;
+}
+
+static int32_t bring_pages(xesvm_pump *pump, struct block *block, struct request *request)
+{
+    int32_t result = 0;
+
+    for (uint32_t page = request->first; page < request->end && result == 0; page++) {
+        struct migration *migration = block->page[page];
+
+        if (migration && (migration->phase == MIGRATION_DEVICE || request->take_back))
+            result = bring_page(pump, block, migration, request);
+    }
+    return result;
+}
+
+static bool may_be_hole(const struct block *block, uint32_t page)
+{
+    return bit_get(block->registered, page) && !block->page[page];
+}
+
+static int32_t fill_holes(xesvm_pump *pump, struct block *block, struct request *request)
+{
+    for (uint32_t page = request->first; page < request->end;) {
+        uint32_t end = page;
+        uint64_t done = 0;
+        int32_t result = 0;
+
+        while (end < request->end && may_be_hole(block, end))
+            end++;
+        if (end > page)
+            result = uffd_zero(pump->client_fd, block->va + page * PAGE_BYTES, (end - page) * PAGE_BYTES, &done);
+        request->filled += done / PAGE_BYTES;
+        if (done == 0 && (result == -EAGAIN || result == -ENOMEM))
+            return result;
+        page += done > 0 ? (uint32_t)(done / PAGE_BYTES) : 1; /* nothing done: it has content, or the run ends */
+    }
+    return 0;
+}
+
+static int32_t serve_block(xesvm_pump *pump, uint64_t va, struct request *request)
+{
+    struct bucket *bucket = table_bucket(&pump->table, va);
+    int32_t result;
+
+    do {
+        struct block *block;
+
+        settle_wait(&pump->settle);
+        lock_acquire(&bucket->lock);
+        block = table_find(bucket, va);
+        result = block && block->held > 0 ? bring_pages(pump, block, request) : 0;
+        if (result == 0 && block && request->fill)
+            result = fill_holes(pump, block, request);
+        release_bucket(pump, bucket);
+        if (result == -EAGAIN)
+            system_yield();
+    } while (result == -EAGAIN);
+    return result;
+}
+
+int32_t restore_range(xesvm_pump *pump, uint64_t va, uint32_t pages, struct request *request)
+{
+    uint64_t end = va + pages * PAGE_BYTES;
+    int32_t result = 0;
+
+    while (va < end && result == 0) {
+        uint64_t limit = block_address(va) + BLOCK_BYTES;
+
+        request->first = block_page(va);
+        request->end = limit < end ? BLOCK_PAGES : (uint32_t)((end - block_address(va)) / PAGE_BYTES);
+        result = serve_block(pump, va, request);
+        va = limit;
+    }
+    return result;
+}
+
+/* A block of the bucket with pages that are away; false when there is none. */
+static bool find_held(xesvm_pump *pump, struct bucket *bucket, uint64_t *va)
+{
+    struct block *block;
+
+    lock_acquire(&bucket->lock);
+    block = bucket->blocks;
+    while (block && block->held == 0)
+        block = block->next;
+    *va = block ? block->va : 0;
+    release_bucket(pump, bucket);
+    return block != NULL;
+}
+
+int32_t restore_everything(xesvm_pump *pump)
+{
+    for (uint32_t index = 0; index < TABLE_BUCKETS; index++) {
+        uint64_t va;
+
+        while (find_held(pump, &pump->table.buckets[index], &va)) {
+            struct request request = {.by_restore = true, .begin_ns = system_monotonic_ns()};
+            int32_t result = restore_range(pump, va, BLOCK_PAGES, &request);
+
+            if (result < 0)
+                return result;
+        }
+    }
+    return 0;
+}
+
+int32_t xesvm_pump_restore(xesvm_pump *pump, uint64_t va, uint32_t pages)
+{
+    struct request request = {.by_restore = true};
+    struct frame frame;
+    int32_t result;
+
+    if (!pump || !range_is_valid(va, pages))
+        return -EINVAL;
+    request.begin_ns = system_monotonic_ns();
+    frame_enter(&pump->frames, &frame, __builtin_frame_address(0));
+    result = restore_range(pump, va, pages, &request);
+    frame_leave(&frame);
+    if (result < 0)
+        return result;
+    return request.moved > INT32_MAX ? INT32_MAX : (int32_t)request.moved;
+}

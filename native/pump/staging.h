@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Staging: 2 MiB slots of private anonymous memory into which isolated pages move. A slot is aligned to 2 MiB and a page keeps its
+ * place in the block, so that a transparent huge page moves as one.
+ */
+#ifndef XESVM_PUMP_STAGING_H
+#define XESVM_PUMP_STAGING_H
+
+#include <stdint.h>
+
+#include "lock.h"
+
+#define STAGING_AREA_SLOTS 64u
+#define STAGING_SLOTS 1024u /* besides the trash */
+#define STAGING_AREAS (STAGING_SLOTS / STAGING_AREA_SLOTS)
+
+struct staging {
+    struct lock lock;
+    uint32_t areas;
+    int32_t fd;
+    int32_t pagemap_fd;
+    uint64_t trash; /* one more slot, for what the fault thread throws away */
+    uint64_t base[STAGING_AREAS];
+    uint64_t unused[STAGING_AREAS]; /* bit per slot */
+};
+
+/* fd: the staging userfaultfd. 0 or -errno. */
+int32_t staging_open(struct staging *staging, int32_t fd, int32_t pagemap_fd);
+void staging_close(struct staging *staging);
+
+/* An empty slot: its address in *base, its number returned; -ENOMEM. */
+int32_t staging_take(struct staging *staging, uint64_t *base);
+/* Empties a slot, at any time. */
+void staging_drop(uint64_t base);
+void staging_give(struct staging *staging, uint32_t slot);
+/* Which of the pages at address have content: bit i of present is page i. 0 or -errno. */
+int32_t staging_present(const struct staging *staging, uint64_t address, uint32_t pages, uint64_t *present);
+
+#endif

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+#include "thread.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+
+#include "pump.h"
+#include "system.h"
+
+#define STACK_BYTES (1u << 20) /* with the static thread-local storage of the whole process */
+#define READ_AT_ONCE 16u
+#define FIRST_CAPACITY 1024u
+#define EAGER_RETRIES 64u
+#define RETRY_NS 50000
+
+enum { POLL_CLIENT, POLL_STAGING, POLL_POKE, POLL_COUNT };
+
+static uint64_t backlog_bytes(uint32_t capacity)
+{
+    return (uint64_t)capacity * sizeof(struct message);
+}
+
+static bool backlog_reserve(struct backlog *backlog, uint32_t more)
+{
+    uint32_t capacity = backlog->capacity ? backlog->capacity * 2 : FIRST_CAPACITY;
+    struct message *messages;
+
+    if (backlog->count + more <= backlog->capacity)
+        return true;
+    messages = shared_map(backlog_bytes(capacity));
+    if (!messages)
+        return false;
+    for (uint32_t i = 0; i < backlog->count; i++)
+        messages[i] = backlog->messages[i];
+    shared_unmap(backlog->messages, backlog_bytes(backlog->capacity));
+    backlog->messages = messages;
+    backlog->capacity = capacity;
+    return true;
+}
+
+static void enqueue(xesvm_pump *pump, const struct uffd_msg *from, uint64_t begin_ns)
+{
+    struct fault_thread *thread = &pump->thread;
+    struct message message = {.event = from->event, .begin_ns = begin_ns};
+
+    switch (from->event) {
+    case UFFD_EVENT_PAGEFAULT:
+        message.start = from->arg.pagefault.address & ~(PAGE_BYTES - 1);
+        count(&pump->counters.cpu_faults, 1);
+        thread->faults.messages[thread->faults.count++] = message;
+        return;
+    case UFFD_EVENT_REMOVE:
+    case UFFD_EVENT_UNMAP:
+        message.start = from->arg.remove.start;
+        message.end = from->arg.remove.end;
+        break;
+    case UFFD_EVENT_REMAP:
+        message.start = from->arg.remap.from;
+        message.end = from->arg.remap.from + from->arg.remap.len;
+        message.to = from->arg.remap.to;
+        break;
+    default:
+        return;
+    }
+    thread->changes.messages[thread->changes.count++] = message;
+}
+
+/* 0 when there is nothing more to read, else the number of messages read, or -ENOMEM. */
+static int32_t read_messages(xesvm_pump *pump)
+{
+    struct uffd_msg messages[READ_AT_ONCE];
+    uint64_t begin_ns;
+    int64_t bytes;
+    int32_t received;
+
+    if (!backlog_reserve(&pump->thread.changes, READ_AT_ONCE) || !backlog_reserve(&pump->thread.faults, READ_AT_ONCE))
+        return -ENOMEM;
+    settle_begin(&pump->settle);
+    bytes = system_read(pump->client_fd, messages, sizeof(messages));
+    received = bytes > 0 ? (int32_t)(bytes / (int64_t)sizeof(messages[0])) : 0;
+    begin_ns = system_monotonic_ns();
+    for (int32_t i = 0; i < received; i++)
+        enqueue(pump, &messages[i], begin_ns);
+    return received;
+}
+
+/* In order. 0 when all are done, else why the first one is not. */
+static int32_t work_on_changes(xesvm_pump *pump)
+{
+    struct backlog *backlog = &pump->thread.changes;
+    uint32_t done = 0;
+    int32_t result = 0;
+
+    while (done < backlog->count && result == 0) {
+        result = change_apply(pump, &backlog->messages[done]);
+        done += result == 0;
+    }
+    for (uint32_t i = done; i < backlog->count; i++)
+        backlog->messages[i - done] = backlog->messages[i];
+    backlog->count -= done;
+    return result;
+}
+
+/* 0 when none is left that a poke would not bring back, else why. */
+static int32_t work_on_faults(xesvm_pump *pump)
+{
+    struct backlog *backlog = &pump->thread.faults;
+    uint32_t kept = 0;
+    int32_t result = 0;
+
+    for (uint32_t i = 0; i < backlog->count; i++) {
+        int32_t one = fault_resolve(pump, &backlog->messages[i]);
+
+        if (one == 0)
+            continue;
+        backlog->messages[kept++] = backlog->messages[i];
+        if (one != -EBUSY)
+            result = one;
+    }
+    backlog->count = kept;
+    return result;
+}
+
+/* A caller touched a staging page that is a hole: it reads as zeros, as the caller should have known. */
+static void work_on_staging(xesvm_pump *pump)
+{
+    struct uffd_msg message;
+
+    while (system_read(pump->staging_fd, &message, sizeof(message)) == sizeof(message)) {
+        uint64_t page = message.arg.pagefault.address & ~(PAGE_BYTES - 1);
+        uint64_t done = 0;
+
+        if (message.event == UFFD_EVENT_PAGEFAULT && uffd_zero(pump->staging_fd, page, PAGE_BYTES, &done) != 0)
+            uffd_wake(pump->staging_fd, page, PAGE_BYTES);
+    }
+}
+
+/* Works through what there is. 0: wait for messages and pokes; else the kernel asked to come again. */
+static int32_t work(xesvm_pump *pump, const struct pollfd *polled)
+{
+    int32_t result = 0;
+    int32_t changes;
+
+    if (polled[POLL_CLIENT].revents)
+        result = read_messages(pump);
+    if (result > 0)
+        result = 0;
+    changes = work_on_changes(pump);
+    if (changes == 0) {
+        int32_t faults;
+
+        settle_end(&pump->settle);
+        faults = work_on_faults(pump);
+        result = result < 0 ? result : faults;
+    } else if (changes != -EBUSY) {
+        result = changes;
+    }
+    if (polled[POLL_STAGING].revents)
+        work_on_staging(pump);
+    return result;
+}
+
+/* retry: the last round has left something that no message and no poke will announce. */
+static void wait_for_work(xesvm_pump *pump, struct pollfd *polled, bool retry)
+{
+    struct timespec pause = {.tv_nsec = 0};
+    uint64_t pokes;
+
+    pump->thread.retries = retry ? pump->thread.retries + 1 : 0;
+    if (retry) {
+        system_yield();
+        if (pump->thread.retries > EAGER_RETRIES)
+            pause.tv_nsec = RETRY_NS;
+    }
+    system_call(SYS_ppoll, (uint64_t)(uintptr_t)polled, POLL_COUNT, (uint64_t)(uintptr_t)(retry ? &pause : NULL), 0, 0, 0);
+    if (polled[POLL_POKE].revents)
+        system_read(pump->poke_fd, &pokes, sizeof(pokes));
+}
+
+static void *run(void *argument)
+{
+    xesvm_pump *pump = argument;
+    struct pollfd polled[POLL_COUNT] = {
+        [POLL_CLIENT] = {.fd = pump->client_fd, .events = POLLIN},
+        [POLL_STAGING] = {.fd = pump->staging_fd, .events = POLLIN},
+        [POLL_POKE] = {.fd = pump->poke_fd, .events = POLLIN},
+    };
+    int32_t result = 0;
+
+    system_call(SYS_prctl, PR_SET_NAME, (uint64_t)(uintptr_t) "xesvm-pump", 0, 0, 0, 0);
+    while (!atomic_load(&pump->thread.stop)) {
+        wait_for_work(pump, polled, result != 0);
+        result = work(pump, polled);
+    }
+    return NULL;
+}
+
+static int32_t create_thread(xesvm_pump *pump)
+{
+    pthread_attr_t attributes;
+    sigset_t all;
+    sigset_t before;
+    int error = pthread_attr_init(&attributes);
+
+    if (error)
+        return -error;
+    error = pthread_attr_setstack(&attributes, pump->thread.stack, STACK_BYTES);
+    if (!error) {
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before); /* the new thread inherits it */
+        error = pthread_create(&pump->thread.thread, &attributes, run, pump);
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+    }
+    pthread_attr_destroy(&attributes);
+    return -error;
+}
+
+int32_t thread_start(xesvm_pump *pump)
+{
+    struct fault_thread *thread = &pump->thread;
+    int32_t result = -ENOMEM;
+
+    thread->stack = shared_map(STACK_BYTES);
+    if (thread->stack && backlog_reserve(&thread->changes, 1) && backlog_reserve(&thread->faults, 1))
+        result = create_thread(pump);
+    thread->started = result == 0;
+    return result;
+}
+
+void thread_stop(xesvm_pump *pump)
+{
+    struct fault_thread *thread = &pump->thread;
+
+    if (thread->started) {
+        atomic_store(&thread->stop, 1);
+        thread_poke(pump);
+        pthread_join(thread->thread, NULL);
+    }
+    shared_unmap(thread->stack, STACK_BYTES);
+    shared_unmap(thread->changes.messages, backlog_bytes(thread->changes.capacity));
+    shared_unmap(thread->faults.messages, backlog_bytes(thread->faults.capacity));
+}
+
+void thread_poke(xesvm_pump *pump)
+{
+    uint64_t one = 1;
+
+    system_write(pump->poke_fd, &one, sizeof(one));
+}

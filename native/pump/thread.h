@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The fault thread: reads the messages of the userfaultfds and works through them. It blocks all signals, lives on shared memory,
+ * and calls nothing but raw system calls and the files of this folder.
+ */
+#ifndef XESVM_PUMP_THREAD_H
+#define XESVM_PUMP_THREAD_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct xesvm_pump xesvm_pump;
+
+/* A message of the client userfaultfd, as far as it was worked through. */
+struct message {
+    uint32_t event; /* UFFD_EVENT_* */
+    uint32_t stage;
+    uint64_t start; /* of the range; a fault: the page */
+    uint64_t end;
+    uint64_t to;     /* UFFD_EVENT_REMAP: where start went */
+    uint64_t cursor; /* of the stage */
+    uint64_t begin_ns;
+};
+
+struct backlog {
+    struct message *messages;
+    uint32_t capacity;
+    uint32_t count;
+};
+
+struct fault_thread {
+    pthread_t thread;
+    bool started;
+    _Atomic uint32_t stop;
+    void *stack;
+    struct backlog changes; /* in order; faults wait until there is none */
+    struct backlog faults;
+    uint32_t retries; /* rounds in a row in which the kernel asked to come again */
+};
+
+/* 0 or -errno. */
+int32_t thread_start(xesvm_pump *pump);
+/* Returns when the thread has ended. */
+void thread_stop(xesvm_pump *pump);
+/* Makes the thread look again at what it put off. */
+void thread_poke(xesvm_pump *pump);
+
+/* fault.c and change.c: 0 when done. To be called again: -EBUSY after the poke that a bucket's release brings; -EAGAIN when the
+ * client has gone on after a message; -ENOMEM some time. */
+int32_t fault_resolve(xesvm_pump *pump, const struct message *fault);
+int32_t change_apply(xesvm_pump *pump, struct message *change);
+
+#endif
