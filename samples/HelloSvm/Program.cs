@@ -62,8 +62,9 @@ static void PrintDifference(string what, GtStatistics? before, GtStatistics? aft
         return;
     }
 
-    Console.WriteLine($"{what}, counters that moved:");
-    foreach (Counter counter in GtStatisticsDelta.Between(before, after).Counters.Counters.Where(counter => counter.Value != 0))
+    Counter[] moved = [.. GtStatisticsDelta.Between(before, after).Counters.Counters.Where(counter => counter.Value != 0)];
+    Console.WriteLine(moved.Length == 0 ? $"{what}: no counter moved" : $"{what}, counters that moved:");
+    foreach (Counter counter in moved)
     {
         Console.WriteLine($"    {counter.Name}: {counter.Value}");
     }

@@ -16,7 +16,7 @@ internal static class XesvmProgram
     /// <param name="cancellation">Ends a measurement early.</param>
     internal static int Run(string[] args, CliConsole console, CancellationToken cancellation)
     {
-        RootCommand root = XesvmCommandLine.Create(console, cancellation);
+        Command root = XesvmCommandLine.Create(console, cancellation);
         ParseResult parsed = root.Parse(
             args.Length == 0 ? ["--help"] : args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Errors.Count > 0 && parsed.Action is not HelpAction)
@@ -45,7 +45,7 @@ internal static class XesvmProgram
 
     /// <summary>The names of the commands that were recognised before the mistake.</summary>
     private static IEnumerable<string> PathTo(ParseResult parsed) =>
-        parsed.CommandResult.Command is RootCommand ? [] : [parsed.CommandResult.Command.Name];
+        parsed.CommandResult == parsed.RootCommandResult ? [] : [parsed.CommandResult.Command.Name];
 
     /// <summary>Turns what can go wrong into a message and an exit code. What is not expected here is a bug and shows its trace.</summary>
     private static int Guard(Func<int> run, CliConsole console)

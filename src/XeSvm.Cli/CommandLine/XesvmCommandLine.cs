@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using XeSvm.Cli.Execution;
 
 namespace XeSvm.Cli.CommandLine;
@@ -16,9 +17,12 @@ internal static class XesvmCommandLine
         """;
 
     /// <summary>Makes the command line.</summary>
-    internal static RootCommand Create(CliConsole console, CancellationToken cancellation)
+    internal static Command Create(CliConsole console, CancellationToken cancellation)
     {
-        RootCommand root = new(Description + ExitCode.Description);
+        // Not a RootCommand: that one takes its name from the assembly, which cannot be called xesvm.
+        Command root = new("xesvm", Description + ExitCode.Description);
+        root.Options.Add(new HelpOption());
+        root.Options.Add(new VersionOption());
         root.Subcommands.Add(Info(console));
         root.Subcommands.Add(Measure(console, cancellation));
         root.Subcommands.Add(Stats(console));

@@ -25,7 +25,7 @@ internal sealed class RecordFile : IDisposable
     /// <exception cref="UnauthorizedAccessException">It may not be written.</exception>
     internal static RecordFile Open(string path)
     {
-        if (path.Length == 0)
+        if (path.Length == 0 || path.Contains('\0', StringComparison.Ordinal))
         {
             throw new IOException("--json needs the name of a file, or - for the output.");
         }

@@ -14,27 +14,25 @@ internal sealed class InfoReport(XeDevice device, BackendReport report)
     /// <summary>Writes lines and a table of the memory regions.</summary>
     internal void Write(CliConsole console)
     {
-        TextWriter output = console.Output;
+        LabelledText text = new(console);
         XeConfiguration configuration = device.Configuration;
-        Line("Backend", $"{device.BackendName}, because {device.BackendReason}");
-        Line("Device", $"{device.Node.Path}, driver {device.Node.Driver}, PCI {OrUnknown(device.Node.BusAddress)}");
-        Line("Identity", string.Create(CultureInfo.InvariantCulture, $"device 0x{configuration.DeviceId:x4}, revision {configuration.Revision}"));
-        Line("Addresses", $"{configuration.VirtualAddressBits} bits, minimum alignment {Figures.Bytes(configuration.MinimumAlignment)}");
-        Line("CPU mirror", device.Capabilities.SupportsCpuAddressMirror ? "supported" : "not supported: no SVM on this device");
-        Line("CPU faults", report.CpuFaults + (report.Find("cpu_faults_reason") is { Length: > 0 } reason ? $" ({reason})" : ""));
-        Line("IOMMU", report.Iommu + (report.Find("iommu_walker") is { } walker ? $", {walker} walker" : ""));
-        Line("Mapping", $"strategy {report.Strategy}, page layout {report.Layout}");
-        Line("Engines", string.Join(", ", device.Engines));
+        text.Write("Backend", $"{device.BackendName}, because {device.BackendReason}");
+        text.Write("Device", $"{device.Node.Path}, driver {device.Node.Driver}, PCI {OrUnknown(device.Node.BusAddress)}");
+        text.Write("Identity", string.Create(CultureInfo.InvariantCulture, $"device 0x{configuration.DeviceId:x4}, revision {configuration.Revision}"));
+        text.Write("Addresses", $"{configuration.VirtualAddressBits} bits, minimum alignment {Figures.Bytes(configuration.MinimumAlignment)}");
+        text.Write("CPU mirror", device.Capabilities.SupportsCpuAddressMirror ? "supported" : "not supported: no SVM on this device");
+        text.Write("CPU faults", report.CpuFaults + (report.Find("cpu_faults_reason") is { Length: > 0 } reason ? $" ({reason})" : ""));
+        text.Write("IOMMU", report.Iommu + (report.Find("iommu_walker") is { } walker ? $", {walker} walker" : ""));
+        text.Write("Mapping", $"strategy {report.Strategy}, page layout {report.Layout}");
+        text.Write("Engines", string.Join(", ", device.Engines));
         foreach (XeGt gt in device.Gts)
         {
-            Line($"GT {gt.Id}", $"{gt.GtType.ToString().ToLowerInvariant()}, tile {gt.TileId}, IP {gt.IpVersion}, clock {gt.ReferenceClock} Hz");
+            text.Write($"GT {gt.Id}", $"{gt.GtType.ToString().ToLowerInvariant()}, tile {gt.TileId}, IP {gt.IpVersion}, clock {gt.ReferenceClock} Hz");
         }
 
-        Line("Statistics", _statistics.IsAvailable ? $"{StatisticsName} can be read" : $"{StatisticsName} cannot be read: {_statistics.Reason}");
-        output.WriteLine();
+        text.Write("Statistics", _statistics.IsAvailable ? $"{StatisticsName} can be read" : $"{StatisticsName} cannot be read: {_statistics.Reason}");
+        console.Output.WriteLine();
         TableRenderer.Write(console, Regions());
-
-        void Line(string name, string value) => output.WriteLine($"{name,-12}{value}");
     }
 
     /// <summary>The report for JSON.</summary>

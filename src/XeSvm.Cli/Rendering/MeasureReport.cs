@@ -26,28 +26,22 @@ internal sealed class MeasureReport(RunRecord record, PublishedFigures published
     /// <summary>Writes labels, table and notes.</summary>
     internal void Write(CliConsole console)
     {
-        foreach (string line in Labels())
-        {
-            console.Output.WriteLine(line);
-        }
-
+        LabelledText text = new(console);
+        WriteLabels(text);
         console.Output.WriteLine();
         TableRenderer.Write(console, Table());
         console.Output.WriteLine();
-        foreach (string line in Notes())
-        {
-            console.Output.WriteLine(line);
-        }
+        WriteNotes(text);
     }
 
-    private IEnumerable<string> Labels()
+    private void WriteLabels(LabelledText text)
     {
-        yield return $"Backend     {record.Backend}, {record.Device}: {record.Reason}";
-        yield return $"Mode        IOMMU {Distinct(row => row.Iommu)}, page layout {Distinct(row => row.Layout)}, CPU faults {record.CpuFaults}";
-        yield return $"Sample      n = {Distinct(row => row.Migrations.ToString(CultureInfo.InvariantCulture))} migrations per row";
-        yield return string.Create(
+        text.Write("Backend", $"{record.Backend}, {record.Device}, because {record.Reason}");
+        text.Write("Mode", $"IOMMU {Distinct(row => row.Iommu)}, page layout {Distinct(row => row.Layout)}, CPU faults {record.CpuFaults}");
+        text.Write("Sample", $"n = {Distinct(row => row.Migrations.ToString(CultureInfo.InvariantCulture))} migrations per row");
+        text.Write("Host", string.Create(
             CultureInfo.InvariantCulture,
-            $"Host        {record.Host.Cpu}, {record.Host.Processors} processors, Linux {record.Host.Kernel}, {record.Host.Runtime}");
+            $"{record.Host.Cpu}, {record.Host.Processors} processors, Linux {record.Host.Kernel}, {record.Host.Runtime}"));
     }
 
     private string Distinct(Func<RunCase, string> select) => string.Join(", ", record.Cases.Select(select).Distinct(StringComparer.Ordinal));
@@ -62,7 +56,7 @@ internal sealed class MeasureReport(RunRecord record, PublishedFigures published
             new(Published, "cpu us"), new(Published, "share"), new(Published, "factor"),
         ];
         TableModel table = new(columns);
-        foreach (RunCase row in record.Cases)
+        foreach (RunCase row in record.Cases.GroupBy(row => row.Size).SelectMany(group => group))
         {
             table.Add(Cells(row));
         }
@@ -102,40 +96,42 @@ internal sealed class MeasureReport(RunRecord record, PublishedFigures published
         return baseline is null || row.Measured.CpuUs == 0 ? null : baseline.Measured.CpuUs / row.Measured.CpuUs;
     }
 
-    private IEnumerable<string> Notes()
+    private void WriteNotes(LabelledText text)
     {
-        yield return "counted     Exact operations of the migrations to the device; no clock was involved.";
-        yield return record.Backend == "software"
-            ? "measured    This host's clock around the software backend's work. Software figures are not hardware figures: they tell nothing about a GPU."
-            : $"measured    This host's clock around the {record.Backend} driver's work on {record.Device}.";
-        yield return "            cpu us = (migrate time - copy time) / migrations, share = cpu / migrate time, factor = cpu us of per-page / cpu us of the row.";
-        yield return $"published   {published.Source}";
-        yield return $"            {published.Note}";
-        if (Remeasured() is { } remeasured)
-        {
-            yield return $"            {remeasured}";
-        }
-
+        text.Write("counted", "Exact operations of the migrations to the device; no clock was involved.");
+        text.Write("measured", record.Backend == "software"
+            ? "This host's clock around the software backend's work. Software figures are not hardware figures: they tell nothing about a GPU."
+            : $"This host's clock around the {record.Backend} driver's work on {record.Device}.");
+        text.Write("", "cpu us = (migrate time - copy time) / migrations, share = cpu / migrate time, factor = cpu us of per-page / cpu us of the row.");
+        text.Write("published", published.Source);
+        text.Write("", published.Note);
+        text.Write("", Remeasured());
         if (record.CpuFaults == "coherent")
         {
-            yield return "coherent    CPU touches of migrated memory are not noticed on this host: pages do not move back, residency is bookkeeping.";
+            text.Write(
+                "coherent", "CPU touches of migrated memory are not noticed on this host: pages do not move back, residency is bookkeeping.");
         }
     }
 
     /// <summary>What the published factors become against the baseline that was measured again.</summary>
-    private string? Remeasured()
+    private string Remeasured()
     {
-        string[] parts =
-        [
-            .. SvmSizeClass.All.Where(size => published.FindRemeasured(MappingStrategy.PerPage, size) is not null).Select(size =>
-            {
-                ExactRatio baseline = published.FindRemeasured(MappingStrategy.PerPage, size)!.CpuAverage!.Value;
-                IEnumerable<string> factors = MappingStrategy.All
-                    .Where(strategy => strategy != MappingStrategy.PerPage && published.Find(strategy, size) is not null)
-                    .Select(strategy => $"{strategy} {Figures.Factor(ToDecimal(baseline / published.Find(strategy, size)!.CpuAverage!.Value))}");
-                return $"{size} {Figures.Microseconds(ToDecimal(baseline))} us ({string.Join(", ", factors)})";
-            }),
-        ];
-        return parts.Length == 0 ? null : $"Against the re-measured baseline: {string.Join("; ", parts)}.";
+        IEnumerable<string> sizes = SvmSizeClass.All.Select(RemeasuredFactors).OfType<string>();
+        return $"Against the per-page figures measured again: {string.Join("; ", sizes)}.";
+    }
+
+    private string? RemeasuredFactors(SvmSizeClass size)
+    {
+        if (published.FindRemeasured(MappingStrategy.PerPage, size)?.CpuAverage is not { } baseline)
+        {
+            return null;
+        }
+
+        IEnumerable<string> factors = MappingStrategy.All
+            .Where(strategy => strategy != MappingStrategy.PerPage)
+            .Select(strategy => (Strategy: strategy, Average: published.Find(strategy, size)?.CpuAverage))
+            .Where(figure => figure.Average is not null)
+            .Select(figure => $"{figure.Strategy} {Figures.Factor(ToDecimal(baseline / figure.Average!.Value))}");
+        return $"{size} {Figures.Microseconds(ToDecimal(baseline))} us ({string.Join(", ", factors)})";
     }
 }

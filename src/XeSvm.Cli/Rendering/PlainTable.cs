@@ -12,7 +12,11 @@ internal static class PlainTable
     {
         int[] widths = [.. Enumerable.Range(0, table.Columns.Count).Select(table.WidthOf)];
         Widen(widths, table);
-        writer.WriteLine(GroupLine(widths, table));
+        if (table.HasGroups)
+        {
+            writer.WriteLine(GroupLine(widths, table));
+        }
+
         writer.WriteLine(Line(widths, table, [.. table.Columns.Select(column => column.Title)]));
         foreach (string[] row in table.Rows)
         {

@@ -17,6 +17,9 @@ internal sealed class TableModel(IReadOnlyList<TableColumn> columns)
     /// <summary>The rows; each has one text per column.</summary>
     internal IReadOnlyList<string[]> Rows => _rows;
 
+    /// <summary>Whether any column has a heading above its own.</summary>
+    internal bool HasGroups => columns.Any(column => column.Group.Length > 0);
+
     /// <summary>Adds a row.</summary>
     internal void Add(params string[] cells)
     {

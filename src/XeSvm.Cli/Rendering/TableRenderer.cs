@@ -19,7 +19,7 @@ internal static class TableRenderer
 
         bool fits = Enumerable.Range(0, table.Columns.Count).Sum(column => HeadedWidthOf(table, column) + CellOverhead) + 1 <= console.Width;
         IAnsiConsole ansi = console.Ansi(console.Output);
-        foreach (TableModel part in fits ? [table] : table.SplitByGroup())
+        foreach (TableModel part in fits || !table.HasGroups ? [table] : table.SplitByGroup())
         {
             ansi.Write(Draw(part));
         }
@@ -39,7 +39,8 @@ internal static class TableRenderer
             // The group's name stands once, above its first column.
             string group = column.Group == previous ? "" : column.Group;
             previous = column.Group;
-            TableColumnHeader(table, $"{Markup.Escape(group)}\n{Markup.Escape(column.Title)}", column.IsNumber);
+            string heading = model.HasGroups ? $"{group}\n{column.Title}" : column.Title;
+            AddColumn(table, Markup.Escape(heading), column.IsNumber);
         }
 
         foreach (string[] row in model.Rows)
@@ -50,7 +51,7 @@ internal static class TableRenderer
         return table;
     }
 
-    private static void TableColumnHeader(Table table, string heading, bool isNumber)
+    private static void AddColumn(Table table, string heading, bool isNumber)
     {
         Spectre.Console.TableColumn column = new(heading);
         table.AddColumn(isNumber ? column.RightAligned() : column.LeftAligned());

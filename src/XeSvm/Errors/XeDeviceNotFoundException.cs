@@ -1,5 +1,3 @@
-using XeSvm.Interop;
-
 namespace XeSvm;
 
 /// <summary>No usable device: the message lists what was searched and what to do.</summary>
@@ -29,7 +27,7 @@ public sealed class XeDeviceNotFoundException : XeException
     /// <param name="searched">What was searched and what was found there.</param>
     /// <param name="nextStep">What the reader can do.</param>
     public XeDeviceNotFoundException(string searched, string nextStep)
-        : base(Interop.Errno.ENODEV, "Search for a device", searched, nextStep)
+        : base($"No device of the kernel can be used: {searched}. {nextStep}", Interop.Errno.ENODEV, "search for a device", searched, nextStep)
     {
     }
 }

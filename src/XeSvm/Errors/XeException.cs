@@ -30,7 +30,13 @@ public class XeException : IOException
     /// <param name="request">What was asked, in words.</param>
     /// <param name="nextStep">What the reader can do.</param>
     public XeException(int errno, string operation, string request, string nextStep)
-        : base($"{operation} failed: {Interop.Errno.Describe(errno)}. Asked: {request}. {nextStep}", errno)
+        : this($"{operation} failed: {Interop.Errno.Describe(errno)}. Asked: {request}. {nextStep}", errno, operation, request, nextStep)
+    {
+    }
+
+    /// <summary>Makes the exception with a message of its own.</summary>
+    private protected XeException(string message, int errno, string operation, string request, string nextStep)
+        : base(message, errno)
     {
         Errno = errno;
         Operation = operation;

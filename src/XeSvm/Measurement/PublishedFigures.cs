@@ -19,6 +19,7 @@ public sealed class PublishedFigures
     private PublishedFigures(PublishedFiguresFile file)
     {
         Source = file.Source;
+        Derivation = file.Derivation;
         Note = file.Note;
         _figures = file.Figures.ToDictionary(KeyOf, TimesOf);
         _remeasured = file.Remeasured.ToDictionary(KeyOf, TimesOf);
@@ -27,8 +28,11 @@ public sealed class PublishedFigures
     /// <summary>The figures.</summary>
     public static PublishedFigures Instance => s_instance.Value;
 
-    /// <summary>Where the figures were published and how the totals were derived.</summary>
+    /// <summary>Where the figures were published.</summary>
     public string Source { get; }
+
+    /// <summary>How count and totals were derived from what was printed there.</summary>
+    public string Derivation { get; }
 
     /// <summary>What a reader must know about the published baseline.</summary>
     public string Note { get; }

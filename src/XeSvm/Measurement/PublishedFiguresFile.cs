@@ -5,6 +5,7 @@ namespace XeSvm.Measurement;
 /// <summary>The embedded file of published figures.</summary>
 internal sealed record PublishedFiguresFile(
     string Source,
+    string Derivation,
     string Note,
     IReadOnlyList<PublishedFiguresRow> Figures,
     IReadOnlyList<PublishedFiguresRow> Remeasured);
