@@ -148,7 +148,7 @@ public sealed class DmaApiTests : IDisposable
         TakeWork();
         Assert.Equal(-Errno.EADDRINUSE, _device.Link(ref state, Memory + Large, 0, 8 * Page, DmaDirection.ToDevice, ref _work));
         Assert.Equal((4UL, 4UL, 1UL, 1UL), (_work.PteSet, _work.PteClear, _work.InvalStrict, _work.Errors));
-        Assert.Equal([state.Address + (4 * Page)], MappingEdgeCaseTests.Leaves(_domain).Keys);
+        Assert.Equal([state.Address + (4 * Page)], MappingAssert.Leaves(_domain).Keys);
         Assert.Equal(0, _device.Unlink(ref state, 4 * Page, Page, DmaDirection.ToDevice, ref _work));
         Assert.Equal(0, _device.Free(ref state, ref _work));
         AssertClean();
@@ -164,7 +164,7 @@ public sealed class DmaApiTests : IDisposable
         Assert.Equal(-Errno.ENOENT, _device.Unlink(ref state, 0, 8 * Page, DmaDirection.ToDevice, ref _work));
         DmaMisuse misuse = AssertMisuse(DmaMisuseKind.UnlinkAcrossHole);
         Assert.Equal((state.Address + (2 * Page), 6 * Page), (misuse.Address, misuse.Size));
-        Assert.Equal(5, MappingEdgeCaseTests.Leaves(_domain).Count);
+        Assert.Equal(5, MappingAssert.Leaves(_domain).Count);
         Assert.Equal(-Errno.EBUSY, _device.Free(ref state, ref _work));
         AssertMisuse(DmaMisuseKind.FreeWithLinks);
         Assert.Equal(0, _device.Unlink(ref state, 3 * Page, 5 * Page, DmaDirection.ToDevice, ref _work));
@@ -189,7 +189,7 @@ public sealed class DmaApiTests : IDisposable
         Link(ref state, Memory, 0, Large);
         Assert.Equal(-Errno.EINVAL, _device.Unlink(ref state, 16 * Page, Page, DmaDirection.ToDevice, ref _work));
         Assert.Equal(Large, AssertMisuse(DmaMisuseKind.UnlinkInsideLeaf).Size);
-        Assert.Empty(MappingEdgeCaseTests.Leaves(_domain));
+        Assert.Empty(MappingAssert.Leaves(_domain));
         Assert.Equal(0, _device.Free(ref state, ref _work));
         AssertClean();
     }
