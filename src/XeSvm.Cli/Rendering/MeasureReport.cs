@@ -106,7 +106,12 @@ internal sealed class MeasureReport(RunRecord record, PublishedFigures published
         text.Write("published", published.Source);
         text.Write("", published.Note);
         text.Write("", Remeasured());
-        if (record.CpuFaults == "coherent")
+        if (record.Cases.Any(row => row is { Strategy: MappingStrategy.IovaRuns, Layout: "scattered" }))
+        {
+            text.Write("iova-runs", "Scattered pages have no runs to join, so it maps as iova does; try --layout runs:8 or contiguous.");
+        }
+
+        if (record.CpuFaults == BackendReport.Coherent)
         {
             text.Write(
                 "coherent", "CPU touches of migrated memory are not noticed on this host: pages do not move back, residency is bookkeeping.");

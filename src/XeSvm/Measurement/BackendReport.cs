@@ -11,6 +11,9 @@ public sealed class BackendReport
     /// <summary>The answer to a question that the backend does not answer.</summary>
     public const string NotReported = "not reported";
 
+    /// <summary>The CPU-fault mode in which residency is bookkeeping only.</summary>
+    public const string Coherent = "coherent";
+
     /// <summary>The kernel's names for domain types (<c>iommu_group/type</c>, iommu.c) in the words of the IOMMU modes.</summary>
     private static readonly Dictionary<string, string> s_domainTypes = new(StringComparer.Ordinal)
     {
@@ -36,6 +39,9 @@ public sealed class BackendReport
 
     /// <summary>How CPU touches of migrated memory are noticed.</summary>
     public string CpuFaults => Find("cpu_faults") ?? NotReported;
+
+    /// <summary>Whether a CPU touch of migrated memory moves it back to system memory; not so in coherent mode.</summary>
+    public bool CpuTouchesBringPagesHome => CpuFaults != Coherent;
 
     /// <summary>The IOMMU's mode: <c>strict</c>, <c>lazy</c>, <c>passthrough</c>, <c>off</c>, or what the backend says instead.</summary>
     public string Iommu => Find("iommu")

@@ -65,6 +65,9 @@ internal sealed unsafe class MeasurementRanges : IDisposable
         }
     }
 
+    /// <summary>A range's addresses.</summary>
+    internal GpuRange RangeOf(int range) => new((ulong)AddressOf(range), SizeClass.Bytes);
+
     /// <summary>The GPU's word in a range: in another page each time.</summary>
     internal ulong GpuWordAddress(int range, uint round) => (ulong)(PageAddress(range, StorePage(range, round)) + GpuWordOffset);
 
