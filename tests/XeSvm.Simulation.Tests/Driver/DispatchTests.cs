@@ -60,15 +60,14 @@ public sealed unsafe class DispatchTests : IDisposable
     [Fact]
     public void An_argument_that_ends_beyond_mapped_memory_is_EFAULT()
     {
-        ulong page = DrmClient.Map(0x2000);
-        DrmClient.Unmap(page + 0x1000, 0x1000);
+        ulong page = DrmClient.MapWithGuard();
         Assert.Equal(-Errno.EFAULT, _client.File.Ioctl(DrmXe.DRM_IOCTL_XE_VM_CREATE, (void*)(page + 0x1000 - 16)));
         Assert.Equal(0, _client.File.Ioctl(DrmXe.DRM_IOCTL_XE_VM_CREATE, (void*)(page + 0x1000 - (ulong)sizeof(drm_xe_vm_create))));
 
         // The size in the request counts, not that of the kernel's struct.
         Assert.Equal(-Errno.EFAULT, _client.File.Ioctl(
             Resized(DrmXe.DRM_IOCTL_XE_VM_CREATE, 0x40), (void*)(page + 0x1000 - (ulong)sizeof(drm_xe_vm_create))));
-        DrmClient.Unmap(page, 0x1000);
+        DrmClient.Unmap(page, 0x2000);
     }
 
     [Fact]

@@ -54,6 +54,14 @@ internal unsafe class DrmClient : IDisposable
         return (ulong)address;
     }
 
+    /// <summary>One page of memory with a page behind it that nobody may read; to be unmapped with 0x2000 bytes.</summary>
+    public static ulong MapWithGuard()
+    {
+        ulong page = Map(0x2000);
+        Assert.Equal(0, SystemCalls.Protect((nint)page + 0x1000, 0x1000, MemoryProtection.None));
+        return page;
+    }
+
     public static void Unmap(ulong address, ulong bytes) => Assert.Equal(0, SystemCalls.Unmap((nint)address, (nuint)bytes));
 
     /// <summary>Touches every page by the CPU: page i holds its index in its first word.</summary>
