@@ -16,7 +16,7 @@ internal static class BuiltInCostProfiles
             "2M rows and the 64K baseline of the series' cover letters; 896 migrations a row",
             "One flush call of one line: the flush regression, 512 * 3 calls in 552.36 - 334.00 us",
             "Cost of a folio outside of DMA: passthrough at 2M",
-            "Not identified by any row, chosen: walk 0.03, entry 0.003, each line of a flush 0.03 us; allocator and link call follow from these"
+            "Not identified by any row, chosen: walk 0.03, entry 0.003 us, and 0.03 us for each line of a flush, with which an unaligned run costs the predicted 138 us; allocator and link call follow from these"
           ],
           "fixed": 7.9653,
           "perFolio": 0.23835,
