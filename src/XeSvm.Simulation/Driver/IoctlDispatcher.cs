@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 using XeSvm.Interop.Uapi;
 using XeSvm.Simulation.Driver.Ioctls;
 
@@ -9,13 +11,14 @@ namespace XeSvm.Simulation.Driver;
 /// </summary>
 internal static unsafe class IoctlDispatcher
 {
-    private const int LargestArgument = 256;
+    private const int LargestArgument = 1 << 14; // the size field of a request number has 14 bits
     private const uint DirectionWrite = 1; // user space writes, the kernel reads
     private const uint DirectionRead = 2;
 
     private static readonly Entry[] s_table = BuildTable();
 
     /// <summary>Runs one ioctl of a file.</summary>
+    [SkipLocalsInit]
     public static int Dispatch(SoftwareFile file, uint request, ulong argument)
     {
         if (((request >> 8) & 0xff) != Drm.DRM_IOCTL_BASE)
@@ -30,23 +33,21 @@ internal static unsafe class IoctlDispatcher
             return -Errno.EINVAL;
         }
 
-        // The number alone picks the handler; the size says how much is copied: what the caller lacks is zero, what it has too much stays as it is.
+        // The number alone picks the handler; the size says how much is copied, in and out alike: what the caller lacks is zero, what it
+        // has too much comes back as it was.
         byte* block = stackalloc byte[LargestArgument];
-        new Span<byte>(block, (int)SizeOf(entry.Request)).Clear();
-        uint length = Math.Min(SizeOf(request), SizeOf(entry.Request));
+        uint size = SizeOf(request);
+        uint known = SizeOf(entry.Request);
         uint directions = DirectionsOf(request) & DirectionsOf(entry.Request);
-        if ((directions & DirectionWrite) != 0 && file.Client.Read(argument, block, length) < 0)
+        uint copied = (directions & DirectionWrite) != 0 ? size : 0;
+        new Span<byte>(block + copied, (int)(Math.Max(size, known) - copied)).Clear();
+        if (copied != 0 && file.Client.Read(argument, block, copied) < 0)
         {
             return -Errno.EFAULT;
         }
 
         int result = entry.Handler(file, block);
-        if ((directions & DirectionRead) != 0 && file.Client.Write(argument, block, length) < 0)
-        {
-            return -Errno.EFAULT;
-        }
-
-        return result;
+        return (directions & DirectionRead) != 0 && size != 0 && file.Client.Write(argument, block, size) < 0 ? -Errno.EFAULT : result;
     }
 
     private static uint SizeOf(uint request) => (request >> 16) & 0x3fff;

@@ -73,6 +73,8 @@ internal sealed unsafe class SoftwareDevice : IDisposable
 
     public FakeOffsets FakeOffsets { get; } = new();
 
+    public CpuMappings CpuMappings { get; } = new();
+
     public UserFenceWaiters UserFences { get; } = new();
 
     /// <summary>The memory of the client. Today's only client is this process.</summary>
@@ -80,6 +82,9 @@ internal sealed unsafe class SoftwareDevice : IDisposable
 
     /// <summary>Bit per memory region that exists.</summary>
     public uint RegionMask => IsDiscrete ? MemoryRegions.SystemBit | MemoryRegions.FirstVramBit : MemoryRegions.SystemBit;
+
+    /// <summary>Bytes of system memory that there are.</summary>
+    public ulong SystemMemoryTotal { get; } = (ulong)GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
 
     /// <summary>Bytes of system memory that buffer objects hold.</summary>
     public ulong SystemMemoryUse => (ulong)Volatile.Read(ref _systemMemoryUse);
@@ -121,6 +126,7 @@ internal sealed unsafe class SoftwareDevice : IDisposable
     public void Dispose()
     {
         Pagemap.EvictAll();
+        CpuMappings.Close();
         Vram.Dispose();
         _clientLease.Dispose();
         _domain.Dispose();
@@ -149,7 +155,26 @@ internal sealed unsafe class SoftwareDevice : IDisposable
         }
     }
 
-    public void AddSystemMemoryUse(long bytes) => Interlocked.Add(ref _systemMemoryUse, bytes);
+    /// <summary>Counts system memory for a buffer object; false when there is not as much.</summary>
+    public bool TryTakeSystemMemory(ulong bytes)
+    {
+        long used = Volatile.Read(ref _systemMemoryUse);
+        while (bytes <= SystemMemoryTotal - (ulong)used)
+        {
+            long seen = Interlocked.CompareExchange(ref _systemMemoryUse, used + (long)bytes, used);
+            if (seen == used)
+            {
+                return true;
+            }
+
+            used = seen;
+        }
+
+        return false;
+    }
+
+    /// <summary>Takes back what <see cref="TryTakeSystemMemory"/> counted.</summary>
+    public void ReturnSystemMemory(ulong bytes) => Interlocked.Add(ref _systemMemoryUse, -(long)bytes);
 
     /// <summary>The engine that user space names so, or null.</summary>
     public Engine? FindEngine(uint engineClass, uint instance, uint gt) =>

@@ -1,5 +1,6 @@
+using System.Diagnostics.CodeAnalysis;
+
 using XeSvm.Interop;
-using XeSvm.Interop.LibC;
 using XeSvm.Simulation.Gpu;
 using XeSvm.Simulation.Memory;
 
@@ -55,14 +56,9 @@ internal sealed unsafe class SoftwareFile(SoftwareDevice device) : DrmFile
 
         try
         {
-            if (length == 0 || !Device.FakeOffsets.TryFind(offset, out BufferObject? bufferObject) || length > bufferObject.Size)
-            {
-                return -Errno.EINVAL;
-            }
-
-            return Handles.Find(handle => ReferenceEquals(handle, bufferObject)) is null
-                ? -Errno.EACCES
-                : bufferObject.Map(length, protection, out address);
+            return length == 0 || !Device.FakeOffsets.TryFind(offset, out BufferObject? bufferObject) || !bufferObject.TryAddReference()
+                ? -Errno.EINVAL
+                : MapAndRelease(bufferObject, length, protection, out address);
         }
         finally
         {
@@ -71,10 +67,30 @@ internal sealed unsafe class SoftwareFile(SoftwareDevice device) : DrmFile
     }
 
     /// <inheritdoc/>
-    public override int Unmap(nint address, nuint length) => SystemCalls.Unmap(address, length);
+    /// <remarks>Also after the file has been closed, since mappings stay.</remarks>
+    public override int Unmap(nint address, nuint length) => Device.CpuMappings.Unmap(address, length);
 
     /// <inheritdoc/>
-    public override DrmDebugText ReadDebugFile(string name) => DebugFiles.Read(Device, name);
+    public override DrmDebugText ReadDebugFile(string name)
+    {
+        if (!TryEnter())
+        {
+            return DrmDebugText.Unavailable("The file is closed.");
+        }
+
+        try
+        {
+            return DebugFiles.Read(Device, name);
+        }
+        finally
+        {
+            Leave();
+        }
+    }
+
+    /// <summary>The object that a handle names, with a reference for the caller; false when there is none.</summary>
+    public bool TryGetObject(uint handle, [NotNullWhen(true)] out BufferObject? bufferObject) =>
+        Handles.TryGet(handle, out bufferObject) && bufferObject.TryAddReference();
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
@@ -97,6 +113,12 @@ internal sealed unsafe class SoftwareFile(SoftwareDevice device) : DrmFile
             vm.BeginClose();
         }
 
+        // Queues go before calls are waited for: a call may be waiting for one of them.
+        foreach (XeExecQueue queue in Queues.Close())
+        {
+            queue.Dispose();
+        }
+
         lock (_idle)
         {
             while (_callsInFlight != 0)
@@ -111,11 +133,6 @@ internal sealed unsafe class SoftwareFile(SoftwareDevice device) : DrmFile
 
     private void CloseObjects()
     {
-        foreach (XeExecQueue queue in Queues.Close())
-        {
-            queue.Dispose();
-        }
-
         foreach (Vm vm in Vms.Close())
         {
             vm.Release();
@@ -125,6 +142,16 @@ internal sealed unsafe class SoftwareFile(SoftwareDevice device) : DrmFile
         {
             bufferObject.Release();
         }
+    }
+
+    private int MapAndRelease(BufferObject bufferObject, nuint length, DrmMapProtection protection, out nint address)
+    {
+        address = 0;
+        int result = length > bufferObject.Size ? -Errno.EINVAL
+            : Handles.Find(handle => ReferenceEquals(handle, bufferObject)) is null ? -Errno.EACCES
+            : Device.CpuMappings.Map(bufferObject, length, protection, out address);
+        bufferObject.Release();
+        return result;
     }
 
     private bool TryEnter()

@@ -11,7 +11,7 @@ namespace XeSvm.Simulation.Driver;
 /// </summary>
 internal sealed unsafe class Vm : IGpuFaultHandler
 {
-    private static readonly GpuPte s_null = new(GpuPteKind.Null, 0, writable: true, atomic: true, svm: false);
+    private static readonly GpuPte s_scratch = new(GpuPteKind.Null, 0, writable: true, atomic: true, svm: false);
     private readonly Lock _pageTableLock = new();
     private readonly SvmFaultHandler? _svmFaults;
     private volatile bool _closed;
@@ -41,6 +41,8 @@ internal sealed unsafe class Vm : IGpuFaultHandler
             _svmFaults = new SvmFaultHandler(this, Svm);
             Prefetch = new SvmPrefetch(this, Svm);
         }
+
+        BindTransaction = new VmBindTransaction(this);
     }
 
     public Lock Lock { get; } = new();
@@ -55,6 +57,11 @@ internal sealed unsafe class Vm : IGpuFaultHandler
     public ulong Size { get; }
 
     public VmaTree Vmas { get; } = new();
+
+    public VmaPool FreeVmas { get; } = new();
+
+    /// <summary>The one transaction that VM_BIND calls take turns with. Under <see cref="Lock"/>.</summary>
+    public VmBindTransaction BindTransaction { get; }
 
     public TlbGate Gate { get; } = new();
 
@@ -72,11 +79,14 @@ internal sealed unsafe class Vm : IGpuFaultHandler
 
     public bool IsLongRunning => (Flags & DrmXe.DRM_XE_VM_CREATE_FLAG_LR_MODE) != 0;
 
+    /// <summary>Long-running without faults: the kernel stops queues by preemption when memory has to move.</summary>
+    public bool IsPreemptMode => IsLongRunning && !IsFaultMode;
+
     public bool HasScratchPage => (Flags & DrmXe.DRM_XE_VM_CREATE_FLAG_SCRATCH_PAGE) != 0;
 
     public bool IsClosed => _closed;
 
-    /// <summary>Whether queues in preempt mode (long-running, no faults) exist: they forbid destroying the VM.</summary>
+    /// <summary>Whether queues run work in preempt mode: they forbid destroying the VM.</summary>
     public bool HasPreemptQueues => Volatile.Read(ref _preemptQueues) != 0;
 
     /// <summary>Writes page-table entries for <c>[start, start + length)</c>; <paramref name="first"/> is the entry of the first byte.</summary>
@@ -118,7 +128,7 @@ internal sealed unsafe class Vm : IGpuFaultHandler
             Vma? vma = Vmas.Find(address);
             if (vma is null || !IsFaultMode)
             {
-                return HandleScratch(address, vma);
+                return HandleMiss(address, access, vma);
             }
 
             if (vma.IsReadOnly && access != GpuAccess.Read)
@@ -130,12 +140,47 @@ internal sealed unsafe class Vm : IGpuFaultHandler
         }
     }
 
-    /// <summary>Writes the page-table entries of an area that is not a mirror.</summary>
+    /// <summary>
+    /// Writes the page-table entries of an area that is not a mirror. Of entries that differ from what is there a TLB invalidation has to
+    /// follow.
+    /// </summary>
     public void BindVma(Vma vma)
     {
-        GpuPte first = vma.Kind == VmaKind.Null ? s_null : vma.Object!.PteAt(vma.ObjectOffset, !vma.IsReadOnly);
+        bool atomic = vma.Attributes.Atomic != AtomicPolicy.Cpu;
+        GpuPte first = vma.Kind == VmaKind.Null
+            ? new GpuPte(GpuPteKind.Null, 0, !vma.IsReadOnly, atomic, svm: false)
+            : vma.Object!.PteAt(vma.ObjectOffset, !vma.IsReadOnly, atomic);
         MapPageTable(vma.Start, vma.Size, first);
         vma.IsBound = true;
+    }
+
+    /// <summary>
+    /// Makes changed attributes of an area count: a fault-mode VM drops its page-table entries, so that the next access looks; another
+    /// one, which cannot fault, gets new entries in place of the old.
+    /// </summary>
+    public void Rebind(Vma vma)
+    {
+        if (vma.Kind == VmaKind.CpuAddressMirror)
+        {
+            Svm!.ZapBindings(vma.Start, vma.End);
+            return;
+        }
+
+        bool changed = vma.IsBound;
+        if (!IsFaultMode)
+        {
+            BindVma(vma);
+        }
+        else if (changed)
+        {
+            changed = ZapPageTable(vma.Start, vma.End);
+            vma.IsBound = false;
+        }
+
+        if (changed)
+        {
+            InvalidateTlb();
+        }
     }
 
     /// <summary>Says that the VM is about to close: faults and binds fail from here on, running work ends.</summary>
@@ -164,20 +209,33 @@ internal sealed unsafe class Vm : IGpuFaultHandler
         }
     }
 
-    /// <summary>A queue runs on this VM and keeps it.</summary>
-    public void AddQueue()
+    /// <summary>A queue comes and keeps this VM; false when the VM is closed.</summary>
+    /// <param name="runsWork">It is on an engine, not for binds.</param>
+    public bool TryAddQueue(bool runsWork)
     {
-        Interlocked.Increment(ref _references);
-        if (IsLongRunning && !IsFaultMode)
+        lock (Lock)
+        {
+            if (_closed)
+            {
+                return false;
+            }
+
+            Interlocked.Increment(ref _references);
+        }
+
+        if (runsWork && IsPreemptMode)
         {
             Interlocked.Increment(ref _preemptQueues);
         }
+
+        return true;
     }
 
     /// <summary>A queue is gone.</summary>
-    public void RemoveQueue()
+    /// <param name="runsWork">As it was added.</param>
+    public void RemoveQueue(bool runsWork)
     {
-        if (IsLongRunning && !IsFaultMode)
+        if (runsWork && IsPreemptMode)
         {
             Interlocked.Decrement(ref _preemptQueues);
         }
@@ -195,25 +253,41 @@ internal sealed unsafe class Vm : IGpuFaultHandler
         }
     }
 
-    /// <summary>A miss outside fault mode: the scratch page answers when the VM has one, else the engine stops.</summary>
-    private int HandleScratch(ulong address, Vma? vma)
+    /// <summary>A miss that no bind on demand can serve: the scratch page answers when the VM has one, else the engine stops.</summary>
+    private int HandleMiss(ulong address, GpuAccess access, Vma? vma)
     {
+        if (IsMapped(address, access))
+        {
+            // A bind that replaced the mapping was between clearing the old entries and writing the new ones.
+            return 0;
+        }
+
         if (!HasScratchPage || vma is not null)
         {
             return -Errno.EINVAL;
         }
 
-        MapPageTable(address & ~PageConstants.PageMask, PageConstants.PageSize, s_null);
+        MapPageTable(address, PageConstants.PageSize, s_scratch);
         return 0;
     }
 
+    private bool IsMapped(ulong address, GpuAccess access)
+    {
+        lock (_pageTableLock)
+        {
+            return PageTable.TryWalk(address, out GpuPte pte, out _) && pte.Allows(access);
+        }
+    }
+
+    /// <summary>Binds an area at its first access (xe_pagefault_handle_vma). Buffer objects stay where they are.</summary>
     private int BindOnFault(Vma vma, Gt gt, GpuAccess access)
     {
         gt.Statistics.Add(GtCounter.VmaPagefaultCount, 1);
         gt.Statistics.Add(GtCounter.VmaPagefaultKb, (long)(vma.Size >> 10));
-        if (access == GpuAccess.Atomic && vma.Object is { IsInVram: false } && !Device.Profile.HasDeviceAtomicsOnSystemMemory)
+        int allowed = access == GpuAccess.Atomic && vma.Object is not null && Device.IsDiscrete ? CheckAtomic(vma) : 0;
+        if (allowed < 0)
         {
-            return -Errno.EINVAL;
+            return allowed;
         }
 
         if (!vma.IsBound)
@@ -222,5 +296,13 @@ internal sealed unsafe class Vm : IGpuFaultHandler
         }
 
         return 0;
+    }
+
+    /// <summary>Whether an atomic access may fault a buffer object in (xe_vma_need_vram_for_atomic): 0, -EACCES or -EINVAL.</summary>
+    private int CheckAtomic(Vma vma)
+    {
+        bool anywhere = vma.Attributes.Atomic == AtomicPolicy.Device && Device.Profile.HasDeviceAtomicsOnSystemMemory;
+        return vma.Attributes.Atomic == AtomicPolicy.Cpu ? -Errno.EACCES
+            : anywhere || (vma.Object!.Placement & ~MemoryRegions.SystemBit) != 0 ? 0 : -Errno.EINVAL;
     }
 }

@@ -1,41 +1,79 @@
 using XeSvm.Interop.Uapi;
+using XeSvm.Simulation.Driver.Ioctls;
 using XeSvm.Simulation.Pagemap;
 
 namespace XeSvm.Simulation.Driver;
 
 /// <summary>
 /// The operations of one VM_BIND call: the areas change at once, operation by operation, so that each sees what the one before it did;
-/// page tables change in <see cref="Commit"/>. Disposed without commit, everything is as it was. Under the VM lock.
+/// page tables change in <see cref="Commit"/>. <see cref="End"/> without a successful commit leaves everything as it was. One object for
+/// all calls on a VM, one after the other, so that a bind allocates nothing. Under the VM lock.
 /// </summary>
-internal sealed class VmBindTransaction(Vm vm) : IDisposable
+internal sealed class VmBindTransaction(Vm vm)
 {
+    private readonly List<BufferObject?> _objects = [];
     private readonly List<(Vma Vma, bool Added)> _changes = [];
     private readonly List<(ulong Start, ulong End)> _zaps = [];
-    private readonly List<Vma> _binds = [];
     private readonly List<Prefetch> _prefetches = [];
+    private int _mirrorPrefetches;
     private bool _committed;
 
-    /// <summary>Changes the areas as one operation asks.</summary>
-    public int Apply(SoftwareFile file, in drm_xe_vm_bind_op op)
+    /// <summary>
+    /// Looks the buffer object of the next operation up, once for the whole call: a handle that another thread closes meanwhile, or that
+    /// names another object by then, changes nothing.
+    /// </summary>
+    /// <returns>0, -ENOENT or -EINVAL.</returns>
+    public int Resolve(SoftwareFile file, in drm_xe_vm_bind_op op)
     {
+        if (op.obj == 0)
+        {
+            _objects.Add(null);
+            return 0;
+        }
+
+        if (!file.TryGetObject(op.obj, out BufferObject? bufferObject))
+        {
+            return -Errno.ENOENT;
+        }
+
+        _objects.Add(bufferObject);
+        return VmBindChecks.CheckObject(file.Device.Profile, op, bufferObject);
+    }
+
+    /// <summary>Changes the areas as one operation asks.</summary>
+    /// <param name="index">Its place in the call.</param>
+    /// <param name="op">The operation, checked.</param>
+    /// <returns>0, or a negative errno: the call has failed.</returns>
+    public int Apply(int index, in drm_xe_vm_bind_op op)
+    {
+        BufferObject? bufferObject = _objects[index];
         ulong end = op.addr + op.range;
         switch (op.op)
         {
             case DrmXe.DRM_XE_VM_BIND_OP_MAP:
-                return Map(file, op);
+                return Map(op, bufferObject);
             case DrmXe.DRM_XE_VM_BIND_OP_UNMAP:
                 return Clear(op.addr, end, byMirror: false);
             case DrmXe.DRM_XE_VM_BIND_OP_UNMAP_ALL:
-                return UnmapAll(file, op.obj);
+                UnmapAll(bufferObject!);
+                return 0;
             default:
-                return CollectPrefetch(op.addr, end, op.prefetch_mem_region_instance);
+                return CollectPrefetches(op.addr, end, op.prefetch_mem_region_instance);
         }
     }
 
-    /// <summary>Writes page tables and runs prefetches. From here on there is no way back; a failed prefetch is not an error.</summary>
+    /// <summary>Runs prefetches and writes page tables.</summary>
+    /// <returns>0, or a negative errno: the call has failed. That a prefetch moved nothing is no failure.</returns>
     public int Commit()
     {
-        _committed = true;
+        foreach (Prefetch prefetch in _prefetches)
+        {
+            if (!CanLiveIn(prefetch.Vma, prefetch.Region))
+            {
+                return -Errno.EINVAL;
+            }
+        }
+
         bool zapped = false;
         foreach ((ulong start, ulong end) in _zaps)
         {
@@ -47,22 +85,6 @@ internal sealed class VmBindTransaction(Vm vm) : IDisposable
             vm.InvalidateTlb();
         }
 
-        foreach ((Vma vma, bool added) in _changes)
-        {
-            if (!added)
-            {
-                vma.Object?.Release();
-            }
-        }
-
-        foreach (Vma vma in _binds)
-        {
-            if (ReferenceEquals(vm.Vmas.Find(vma.Start), vma))
-            {
-                vm.BindVma(vma);
-            }
-        }
-
         foreach (Prefetch prefetch in _prefetches)
         {
             int result = RunPrefetch(prefetch);
@@ -72,43 +94,114 @@ internal sealed class VmBindTransaction(Vm vm) : IDisposable
             }
         }
 
+        _committed = true;
+        foreach ((Vma vma, bool added) in _changes)
+        {
+            if (added && vma.BindsOnCommit && IsInTree(vma))
+            {
+                vma.BindsOnCommit = false;
+                vm.BindVma(vma);
+            }
+        }
+
         return 0;
     }
 
-    /// <summary>Takes everything back unless it was committed.</summary>
-    public void Dispose()
+    /// <summary>Ends the call: takes everything back unless it was committed, and is ready for the next one.</summary>
+    public void End()
     {
-        if (_committed)
+        if (!_committed)
         {
-            return;
+            RollBack();
         }
 
+        foreach ((Vma vma, bool added) in _changes)
+        {
+            if (added != _committed)
+            {
+                // Removed for good, or added in vain.
+                vma.Object?.Release();
+                vm.FreeVmas.Return(vma);
+            }
+        }
+
+        foreach (BufferObject? bufferObject in _objects)
+        {
+            bufferObject?.Release();
+        }
+
+        _objects.Clear();
+        _changes.Clear();
+        _zaps.Clear();
+        _prefetches.Clear();
+        _mirrorPrefetches = 0;
+        _committed = false;
+        vm.Prefetch?.Clear();
+    }
+
+    private void RollBack()
+    {
         for (int i = _changes.Count - 1; i >= 0; i--)
         {
             (Vma vma, bool added) = _changes[i];
             if (added)
             {
                 vm.Vmas.Remove(vma);
-                vma.Object?.Release();
             }
             else
             {
                 vm.Vmas.Insert(vma);
+
+                // The entries may be gone already. That happens only where the next access brings them back: what can fail so late is
+                // the prefetch of a mirror, which only fault-mode VMs have.
+                vma.IsBound &= !vm.IsFaultMode;
+            }
+        }
+
+        foreach ((Vma vma, bool added) in _changes)
+        {
+            if (added && vma.Kind == VmaKind.CpuAddressMirror && _mirrorPrefetches != 0)
+            {
+                RemoveRangesOutsideMirrors(vma.Start, vma.End);
             }
         }
     }
 
-    private int Map(SoftwareFile file, in drm_xe_vm_bind_op op)
+    /// <summary>Removes the ranges that a prefetch made in an area that now never was.</summary>
+    private void RemoveRangesOutsideMirrors(ulong start, ulong end)
     {
-        BufferObject? bufferObject = null;
-        if (op.obj != 0 && !file.Handles.TryGet(op.obj, out bufferObject))
+        ulong covered = start;
+        for (Vma? vma = vm.Vmas.FirstOverlap(start, end); vma is not null; vma = NextOverlap(vma, end))
         {
-            return -Errno.ENOENT;
+            if (vma.Kind == VmaKind.CpuAddressMirror)
+            {
+                Remove(covered, vma.Start);
+                covered = vma.End;
+            }
         }
 
+        Remove(covered, end);
+
+        void Remove(ulong from, ulong to)
+        {
+            if (from < to)
+            {
+                vm.Svm!.RemoveRanges(from, to);
+            }
+        }
+    }
+
+    private int Map(in drm_xe_vm_bind_op op, BufferObject? bufferObject)
+    {
         bool mirror = (op.flags & DrmXe.DRM_XE_VM_BIND_FLAG_CPU_ADDR_MIRROR) != 0;
         ulong start = op.addr;
         ulong end = op.addr + op.range;
+        if (vm.HasScratchPage)
+        {
+            // Accesses so far have left entries for the scratch page.
+            _zaps.Add((start, end));
+        }
+
         if (mirror)
         {
             WidenMirror(ref start, ref end);
@@ -120,25 +213,20 @@ internal sealed class VmBindTransaction(Vm vm) : IDisposable
             return result;
         }
 
-        var vma = new Vma
-        {
-            Start = start,
-            End = end,
-            Kind = mirror ? VmaKind.CpuAddressMirror : bufferObject is null ? VmaKind.Null : VmaKind.BufferObject,
-            IsReadOnly = (op.flags & DrmXe.DRM_XE_VM_BIND_FLAG_READONLY) != 0,
-            IsAutoReset = (op.flags & DrmXe.DRM_XE_VM_BIND_FLAG_MADVISE_AUTORESET) != 0,
-            Object = bufferObject,
-            ObjectOffset = op.obj_offset,
-            Attributes = new VmaAttributes { PatIndex = op.pat_index },
-        };
-        Add(vma);
+        Vma vma = vm.FreeVmas.Rent();
+        vma.Start = start;
+        vma.End = end;
+        vma.Kind = mirror ? VmaKind.CpuAddressMirror : bufferObject is null ? VmaKind.Null : VmaKind.BufferObject;
+        vma.IsReadOnly = (op.flags & DrmXe.DRM_XE_VM_BIND_FLAG_READONLY) != 0;
+        vma.IsAutoReset = (op.flags & DrmXe.DRM_XE_VM_BIND_FLAG_MADVISE_AUTORESET) != 0;
+        vma.Object = bufferObject;
+        vma.ObjectOffset = op.obj_offset;
+        vma.Attributes = new VmaAttributes { PatIndex = op.pat_index };
+        vma.IsBound = false;
 
         // A fault-mode VM defers page tables to the first fault, unless told otherwise; a mirror never has any of its own.
-        if (!mirror && (!vm.IsFaultMode || (op.flags & DrmXe.DRM_XE_VM_BIND_FLAG_IMMEDIATE) != 0))
-        {
-            _binds.Add(vma);
-        }
-
+        vma.BindsOnCommit = !mirror && (!vm.IsFaultMode || (op.flags & DrmXe.DRM_XE_VM_BIND_FLAG_IMMEDIATE) != 0);
+        Add(vma);
         return 0;
     }
 
@@ -157,8 +245,12 @@ internal sealed class VmBindTransaction(Vm vm) : IDisposable
         }
     }
 
-    private static bool IsDefaultMirror(Vma vma) => vma.Kind == VmaKind.CpuAddressMirror
-        && vma.Attributes is { PreferredDevmemFd: (int)DrmXe.DRM_XE_PREFERRED_LOC_DEFAULT_DEVICE, Atomic: AtomicPolicy.Undefined };
+    private static bool IsDefaultMirror(Vma vma) => vma.Kind == VmaKind.CpuAddressMirror && vma.Attributes is
+    {
+        PreferredDevmemFd: (int)DrmXe.DRM_XE_PREFERRED_LOC_DEFAULT_DEVICE,
+        MigrationPolicy: DrmXe.DRM_XE_MIGRATE_ALL_PAGES,
+        Atomic: AtomicPolicy.Undefined,
+    };
 
     /// <summary>Empties <c>[start, end)</c>: areas inside go, areas that stick out are cut (__drm_gpuvm_sm_unmap).</summary>
     private int Clear(ulong start, ulong end, bool byMirror)
@@ -183,25 +275,20 @@ internal sealed class VmBindTransaction(Vm vm) : IDisposable
             Remove(vma);
             if (vma.Start < low)
             {
-                Add(vma.Piece(vma.Start, low));
+                Add(vm.FreeVmas.RentPiece(vma, vma.Start, low));
             }
 
             if (high < vma.End)
             {
-                Add(vma.Piece(high, vma.End));
+                Add(vm.FreeVmas.RentPiece(vma, high, vma.End));
             }
         }
 
         return 0;
     }
 
-    private int UnmapAll(SoftwareFile file, uint handle)
+    private void UnmapAll(BufferObject bufferObject)
     {
-        if (!file.Handles.TryGet(handle, out BufferObject? bufferObject))
-        {
-            return -Errno.ENOENT;
-        }
-
         for (Vma? vma = vm.Vmas.FirstOverlap(0, vm.Size); vma is not null;)
         {
             Vma? next = vm.Vmas.FindAbove(vma.Start);
@@ -213,28 +300,54 @@ internal sealed class VmBindTransaction(Vm vm) : IDisposable
 
             vma = next;
         }
-
-        return 0;
     }
 
-    private int CollectPrefetch(ulong start, ulong end, uint region)
+    private int CollectPrefetches(ulong start, ulong end, uint region)
     {
         for (Vma? vma = vm.Vmas.FirstOverlap(start, end); vma is not null; vma = NextOverlap(vma, end))
         {
-            if (vma.Kind == VmaKind.BufferObject && region != MemoryRegions.ConsultMadvise && (vma.Object!.Placement >> (int)region & 1) == 0)
+            var prefetch = new Prefetch(vma, Math.Max(start, vma.Start), Math.Min(end, vma.End), region);
+            _prefetches.Add(prefetch);
+            if (vma.Kind == VmaKind.CpuAddressMirror)
             {
-                return -Errno.EINVAL;
+                _mirrorPrefetches++;
+                int result = CollectRanges(prefetch);
+                if (result < 0)
+                {
+                    return result;
+                }
             }
-
-            _prefetches.Add(new Prefetch(vma, Math.Max(start, vma.Start), Math.Min(end, vma.End), region));
         }
 
         return 0;
     }
 
+    /// <summary>Whether a prefetch of an area to a region can do anything (xe_bo_migrate); mirrors go where they can.</summary>
+    private static bool CanLiveIn(Vma vma, uint region) =>
+        vma.Kind != VmaKind.BufferObject || region == MemoryRegions.ConsultMadvise || (vma.Object!.Placement >> (int)region & 1) != 0;
+
+    private int CollectRanges(in Prefetch prefetch)
+    {
+        vm.Prefetch!.Clear();
+        return vm.Prefetch.Collect(prefetch.Vma, prefetch.Start, prefetch.End, TargetOf(prefetch));
+    }
+
+    private DevicePagemap? TargetOf(in Prefetch prefetch) => prefetch.Region switch
+    {
+        MemoryRegions.SystemInstance => null,
+        MemoryRegions.ConsultMadvise => vm.Device.Resolve(prefetch.Vma, vm.Device.PrimaryGt),
+        _ => vm.Device.PagemapOf(vm.Device.PrimaryGt),
+    };
+
     private int RunPrefetch(in Prefetch prefetch)
     {
         Vma vma = prefetch.Vma;
+        if (!IsInTree(vma))
+        {
+            // A later operation of the call has replaced or cut the area; what is left of it is bound at the next access.
+            return 0;
+        }
+
         if (vma.Kind != VmaKind.CpuAddressMirror)
         {
             // Buffer objects stay where they were created; what is left of the operation is the mapping.
@@ -242,21 +355,12 @@ internal sealed class VmBindTransaction(Vm vm) : IDisposable
             return 0;
         }
 
-        DevicePagemap? target = prefetch.Region switch
-        {
-            MemoryRegions.SystemInstance => null,
-            MemoryRegions.ConsultMadvise => vm.Device.Resolve(vma, vm.Device.PrimaryGt),
-            _ => vm.Device.PagemapOf(vm.Device.PrimaryGt),
-        };
-        int result = vm.Prefetch!.Collect(vma, prefetch.Start, prefetch.End, target);
-        if (result < 0)
-        {
-            vm.Prefetch.Clear();
-            return result;
-        }
-
-        return vm.Prefetch.Run(vma, target);
+        // The ranges of a call's only prefetch are those that were found when it was applied.
+        int result = _mirrorPrefetches == 1 ? 0 : CollectRanges(prefetch);
+        return result < 0 ? result : vm.Prefetch!.Run(vma, TargetOf(prefetch));
     }
+
+    private bool IsInTree(Vma vma) => ReferenceEquals(vm.Vmas.Find(vma.Start), vma);
 
     private Vma? NextOverlap(Vma vma, ulong end) => vm.Vmas.FindAbove(vma.Start) is { } next && next.Start < end ? next : null;
 

@@ -19,8 +19,8 @@ internal static class VmSplitter
             vm.Svm!.EvictStraddling(address);
         }
 
-        vm.Vmas.Remove(vma);
-        vm.Vmas.Insert(vma.Piece(vma.Start, address));
-        vm.Vmas.Insert(vma.Piece(address, vma.End));
+        // The lower piece is the area itself: its key in the tree stays.
+        vm.Vmas.Insert(vm.FreeVmas.RentPiece(vma, address, vma.End));
+        vma.End = address;
     }
 }

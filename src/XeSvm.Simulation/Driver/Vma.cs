@@ -32,7 +32,10 @@ internal struct VmaAttributes
     public ushort PatIndex;
 }
 
-/// <summary>A piece <c>[Start, End)</c> of a VM's address space (xe_vma). A node of the VM's <see cref="VmaTree"/>.</summary>
+/// <summary>
+/// A piece <c>[Start, End)</c> of a VM's address space (xe_vma). A node of the VM's <see cref="VmaTree"/>; its place is fixed while it is
+/// in there.
+/// </summary>
 internal sealed class Vma
 {
     public VmaAttributes Attributes;
@@ -45,14 +48,15 @@ internal sealed class Vma
 
     public ulong End { get; set; }
 
-    public VmaKind Kind { get; init; }
+    public VmaKind Kind { get; set; }
 
-    public bool IsReadOnly { get; init; }
+    public bool IsReadOnly { get; set; }
 
     /// <summary>MADVISE_AUTORESET was given.</summary>
-    public bool IsAutoReset { get; init; }
+    public bool IsAutoReset { get; set; }
 
-    public BufferObject? Object { get; init; }
+    /// <summary>The buffer object that backs a <see cref="VmaKind.BufferObject"/>; the area has a reference on it.</summary>
+    public BufferObject? Object { get; set; }
 
     /// <summary>Byte of the buffer object that is at <see cref="Start"/>.</summary>
     public ulong ObjectOffset { get; set; }
@@ -60,19 +64,51 @@ internal sealed class Vma
     /// <summary>Whether page-table entries may exist.</summary>
     public bool IsBound { get; set; }
 
+    /// <summary>Whether the bind that makes this area writes its page-table entries when it is committed.</summary>
+    public bool BindsOnCommit { get; set; }
+
     public ulong Size => End - Start;
 
-    /// <summary>A piece of this area with everything inherited (vm_bind_ioctl_ops_parse).</summary>
-    public Vma Piece(ulong start, ulong end) => new()
+    /// <summary>Takes everything over from another area but its place in the tree (vm_bind_ioctl_ops_parse).</summary>
+    public void BecomePieceOf(Vma whole, ulong start, ulong end)
     {
-        Start = start,
-        End = end,
-        Kind = Kind,
-        IsReadOnly = IsReadOnly,
-        IsAutoReset = IsAutoReset,
-        Object = Object,
-        ObjectOffset = ObjectOffset + (start - Start),
-        IsBound = IsBound,
-        Attributes = Attributes,
-    };
+        Start = start;
+        End = end;
+        Kind = whole.Kind;
+        IsReadOnly = whole.IsReadOnly;
+        IsAutoReset = whole.IsAutoReset;
+        Object = whole.Object;
+        ObjectOffset = whole.ObjectOffset + (start - whole.Start);
+        IsBound = whole.IsBound;
+        BindsOnCommit = whole.BindsOnCommit;
+        Attributes = whole.Attributes;
+    }
+}
+
+/// <summary>Areas of one VM that are not in use, so that binding and unbinding allocate nothing. Under the VM lock.</summary>
+internal sealed class VmaPool
+{
+    private const int MostKept = 1024;
+    private readonly Stack<Vma> _free = new();
+
+    /// <summary>An area whose properties are those of the last one that was given back: the caller sets all.</summary>
+    public Vma Rent() => _free.TryPop(out Vma? vma) ? vma : new Vma();
+
+    /// <summary>A piece of an area, with everything inherited.</summary>
+    public Vma RentPiece(Vma whole, ulong start, ulong end)
+    {
+        Vma piece = Rent();
+        piece.BecomePieceOf(whole, start, end);
+        return piece;
+    }
+
+    /// <summary>Gives an area back that is in no tree.</summary>
+    public void Return(Vma vma)
+    {
+        vma.Object = null;
+        if (_free.Count < MostKept)
+        {
+            _free.Push(vma);
+        }
+    }
 }

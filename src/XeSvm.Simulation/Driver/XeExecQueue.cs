@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 using XeSvm.Simulation.Gpu;
 
 namespace XeSvm.Simulation.Driver;
@@ -15,7 +17,6 @@ internal sealed class XeExecQueue : IDisposable, IExecQueueOwner
     {
         Vm = vm;
         _queue = engine is null ? null : new ExecQueue($"xe {engine.Class} queue", engine, width, vm.AddressSpace, vm.Device.UserFences, this);
-        vm.AddQueue();
     }
 
     public Vm Vm { get; }
@@ -28,11 +29,12 @@ internal sealed class XeExecQueue : IDisposable, IExecQueueOwner
     /// <summary>The queue was reset, killed or banned.</summary>
     public bool IsBanned => _queue is { IsBanned: true };
 
-    /// <summary>A queue for binds only.</summary>
-    public static XeExecQueue ForBinds(Vm vm) => new(vm, null, 1);
+    /// <summary>A queue for binds only; false when the VM is closed.</summary>
+    public static bool TryCreateForBinds(Vm vm, [NotNullWhen(true)] out XeExecQueue? queue) => TryCreate(vm, null, 1, out queue);
 
-    /// <summary>A queue on an engine.</summary>
-    public static XeExecQueue OnEngine(Vm vm, Engine engine, int width) => new(vm, engine, width);
+    /// <summary>A queue on an engine; false when the VM is closed.</summary>
+    public static bool TryCreateOnEngine(Vm vm, Engine engine, int width, [NotNullWhen(true)] out XeExecQueue? queue) =>
+        TryCreate(vm, engine, width, out queue);
 
     /// <summary>Hands work to the engine: 0, or -ECANCELED. Waits for room when the limit of jobs is reached.</summary>
     public int Submit(ReadOnlySpan<ulong> batches, UserFenceWrite? fence)
@@ -67,6 +69,12 @@ internal sealed class XeExecQueue : IDisposable, IExecQueueOwner
         }
 
         _queue?.Kill();
-        Vm.RemoveQueue();
+        Vm.RemoveQueue(runsWork: _queue is not null);
+    }
+
+    private static bool TryCreate(Vm vm, Engine? engine, int width, [NotNullWhen(true)] out XeExecQueue? queue)
+    {
+        queue = vm.TryAddQueue(runsWork: engine is not null) ? new XeExecQueue(vm, engine, width) : null;
+        return queue is not null;
     }
 }

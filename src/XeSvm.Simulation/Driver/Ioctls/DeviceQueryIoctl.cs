@@ -9,6 +9,7 @@ namespace XeSvm.Simulation.Driver.Ioctls;
 internal static unsafe class DeviceQueryIoctl
 {
     private const int ConfigParameters = 5;
+    private const int LargestAnswer = 4096;
 
     public static int Invoke(SoftwareFile file, void* argument)
     {
@@ -18,33 +19,34 @@ internal static unsafe class DeviceQueryIoctl
             return -Errno.EINVAL;
         }
 
+        Span<byte> answer = stackalloc byte[LargestAnswer];
         int failure = -Errno.EFAULT;
-        byte[] answer;
+        int length;
         switch (args->query)
         {
             case DrmXe.DRM_XE_DEVICE_QUERY_ENGINES:
-                answer = Engines(file.Device);
+                length = Engines(file.Device, answer);
                 break;
             case DrmXe.DRM_XE_DEVICE_QUERY_MEM_REGIONS:
-                answer = MemRegions(file.Device);
+                length = MemRegions(file.Device, answer);
 
                 // The kernel's own oddity: this query alone reports a bad pointer so.
                 failure = -Errno.ENOSPC;
                 break;
             case DrmXe.DRM_XE_DEVICE_QUERY_CONFIG:
-                answer = Config(file.Device);
+                length = Config(file.Device, answer);
                 break;
             case DrmXe.DRM_XE_DEVICE_QUERY_GT_LIST:
-                answer = GtList(file.Device);
+                length = GtList(file.Device, answer);
                 break;
             default:
                 return -Errno.EINVAL;
         }
 
-        return Answer(file, args, answer, failure);
+        return Give(file, args, answer[..length], failure);
     }
 
-    private static int Answer(SoftwareFile file, drm_xe_device_query* args, byte[] answer, int failure)
+    private static int Give(SoftwareFile file, drm_xe_device_query* args, ReadOnlySpan<byte> answer, int failure)
     {
         if (args->size == 0)
         {
@@ -63,10 +65,10 @@ internal static unsafe class DeviceQueryIoctl
         }
     }
 
-    private static byte[] Engines(SoftwareDevice device)
+    private static int Engines(SoftwareDevice device, Span<byte> answer)
     {
         Engine[] engines = device.Engines;
-        var answer = Answer<drm_xe_query_engines, drm_xe_engine>(engines.Length, out Span<drm_xe_engine> items);
+        int length = Lay<drm_xe_query_engines, drm_xe_engine>(answer, engines.Length, out Span<drm_xe_engine> items);
         Head<drm_xe_query_engines>(answer).num_engines = (uint)engines.Length;
         for (int i = 0; i < items.Length; i++)
         {
@@ -75,18 +77,18 @@ internal static unsafe class DeviceQueryIoctl
             items[i].instance.gt_id = (ushort)engines[i].Gt.Id;
         }
 
-        return answer;
+        return length;
     }
 
-    private static byte[] MemRegions(SoftwareDevice device)
+    private static int MemRegions(SoftwareDevice device, Span<byte> answer)
     {
         int count = device.IsDiscrete ? 2 : 1;
-        var answer = Answer<drm_xe_query_mem_regions, drm_xe_mem_region>(count, out Span<drm_xe_mem_region> items);
+        int length = Lay<drm_xe_query_mem_regions, drm_xe_mem_region>(answer, count, out Span<drm_xe_mem_region> items);
         Head<drm_xe_query_mem_regions>(answer).num_mem_regions = (uint)count;
         items[0].mem_class = (ushort)DrmXe.DRM_XE_MEM_REGION_CLASS_SYSMEM;
         items[0].instance = MemoryRegions.SystemInstance;
         items[0].min_page_size = PageConstants.PageSize;
-        items[0].total_size = (ulong)GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        items[0].total_size = device.SystemMemoryTotal;
         items[0].used = device.SystemMemoryUse;
         if (device.IsDiscrete)
         {
@@ -99,13 +101,13 @@ internal static unsafe class DeviceQueryIoctl
             items[1].cpu_visible_used = device.Vram.Used;
         }
 
-        return answer;
+        return length;
     }
 
-    private static byte[] Config(SoftwareDevice device)
+    private static int Config(SoftwareDevice device, Span<byte> answer)
     {
         DeviceProfile profile = device.Profile;
-        var answer = Answer<drm_xe_query_config, ulong>(ConfigParameters, out Span<ulong> info);
+        int length = Lay<drm_xe_query_config, ulong>(answer, ConfigParameters, out Span<ulong> info);
         Head<drm_xe_query_config>(answer).num_params = ConfigParameters;
 
         // PURGING_SUPPORT is left out as long as MADVISE has no purgeable state.
@@ -118,12 +120,12 @@ internal static unsafe class DeviceQueryIoctl
         info[(int)DrmXe.DRM_XE_QUERY_CONFIG_MIN_ALIGNMENT] = profile.MinPageSize;
         info[(int)DrmXe.DRM_XE_QUERY_CONFIG_VA_BITS] = (ulong)profile.VirtualAddressBits;
         info[(int)DrmXe.DRM_XE_QUERY_CONFIG_MAX_EXEC_QUEUE_PRIORITY] = XeExecQueue.HighestPriority;
-        return answer;
+        return length;
     }
 
-    private static byte[] GtList(SoftwareDevice device)
+    private static int GtList(SoftwareDevice device, Span<byte> answer)
     {
-        var answer = Answer<drm_xe_query_gt_list, drm_xe_gt>(1, out Span<drm_xe_gt> items);
+        int length = Lay<drm_xe_query_gt_list, drm_xe_gt>(answer, 1, out Span<drm_xe_gt> items);
         Head<drm_xe_query_gt_list>(answer).num_gt = 1;
         items[0].type = (ushort)DrmXe.DRM_XE_QUERY_GT_TYPE_MAIN;
         items[0].tile_id = (ushort)device.PrimaryGt.TileId;
@@ -133,19 +135,21 @@ internal static unsafe class DeviceQueryIoctl
         items[0].far_mem_regions = device.RegionMask ^ items[0].near_mem_regions;
         items[0].ip_ver_major = device.Profile.GraphicsVersion;
         items[0].ip_ver_minor = device.Profile.GraphicsRelease;
-        return answer;
+        return length;
     }
 
-    private static byte[] Answer<THead, TItem>(int count, out Span<TItem> items)
+    /// <summary>Lays an answer out as a head and items, all zeros; returns its length.</summary>
+    private static int Lay<THead, TItem>(Span<byte> answer, int count, out Span<TItem> items)
         where THead : unmanaged
         where TItem : unmanaged
     {
-        var answer = new byte[sizeof(THead) + (count * sizeof(TItem))];
-        items = MemoryMarshal.Cast<byte, TItem>(answer.AsSpan(sizeof(THead)));
-        return answer;
+        int length = sizeof(THead) + (count * sizeof(TItem));
+        answer[..length].Clear();
+        items = MemoryMarshal.Cast<byte, TItem>(answer[sizeof(THead)..length]);
+        return length;
     }
 
-    private static ref THead Head<THead>(byte[] answer)
+    private static ref THead Head<THead>(Span<byte> answer)
         where THead : unmanaged
-        => ref MemoryMarshal.AsRef<THead>(answer.AsSpan(0, sizeof(THead)));
+        => ref MemoryMarshal.AsRef<THead>(answer[..sizeof(THead)]);
 }

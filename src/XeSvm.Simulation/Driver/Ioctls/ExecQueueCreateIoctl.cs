@@ -14,7 +14,7 @@ internal static unsafe class ExecQueueCreateIoctl
     public static int Invoke(SoftwareFile file, void* argument)
     {
         drm_xe_exec_queue_create* args = (drm_xe_exec_queue_create*)argument;
-        int count = args->width * args->num_placements;
+        uint count = (uint)args->width * args->num_placements;
         if ((args->flags & ~(uint)DrmXe.DRM_XE_EXEC_QUEUE_LOW_LATENCY_HINT) != 0 || !UapiChecks.AreZero(args->reserved)
             || count is 0 or > MostInstances)
         {
@@ -22,7 +22,7 @@ internal static unsafe class ExecQueueCreateIoctl
         }
 
         drm_xe_engine_class_instance* instances = stackalloc drm_xe_engine_class_instance[MostInstances];
-        if (file.Client.Read(args->instances, instances, (nuint)(count * sizeof(drm_xe_engine_class_instance))) < 0)
+        if (file.Client.Read(args->instances, instances, count * (nuint)sizeof(drm_xe_engine_class_instance)) < 0)
         {
             return -Errno.EFAULT;
         }
@@ -34,13 +34,13 @@ internal static unsafe class ExecQueueCreateIoctl
 
         int result = instances[0].engine_class == DrmXe.DRM_XE_ENGINE_CLASS_VM_BIND
             ? CreateBindQueue(file, args, instances[0], out XeExecQueue? queue)
-            : CreateEngineQueue(file, args, new ReadOnlySpan<drm_xe_engine_class_instance>(instances, count), out queue);
+            : CreateEngineQueue(file, args, new ReadOnlySpan<drm_xe_engine_class_instance>(instances, (int)count), out queue);
         if (result < 0)
         {
             return result;
         }
 
-        result = UserExtensions.ForEachProperty(file, args->extensions, &CheckProperty);
+        result = UserExtensions.ForEachProperty(file, args->extensions, instances[0].engine_class, &CheckProperty);
         if (result < 0 || !file.Queues.TryAdd(queue!, out args->exec_queue_id))
         {
             queue!.Dispose();
@@ -59,46 +59,63 @@ internal static unsafe class ExecQueueCreateIoctl
             return -Errno.EINVAL;
         }
 
-        if (!file.Vms.TryGet(args->vm_id, out Vm? vm) || vm.IsClosed)
-        {
-            return -Errno.ENOENT;
-        }
-
-        queue = XeExecQueue.ForBinds(vm);
-        return 0;
+        return file.Vms.TryGet(args->vm_id, out Vm? vm) && XeExecQueue.TryCreateForBinds(vm, out queue) ? 0 : -Errno.ENOENT;
     }
 
     private static int CreateEngineQueue(
         SoftwareFile file, drm_xe_exec_queue_create* args, ReadOnlySpan<drm_xe_engine_class_instance> instances, out XeExecQueue? queue)
     {
         queue = null;
-        Engine? first = null;
-        foreach (ref readonly drm_xe_engine_class_instance instance in instances)
+        if (!TryResolve(file.Device, instances, args->width, out Engine? first))
         {
-            Engine? engine = file.Device.FindEngine(instance.engine_class, instance.engine_instance, instance.gt_id);
-            first ??= engine;
-            if (engine is null || engine.Class != first!.Class)
-            {
-                return -Errno.EINVAL;
-            }
+            return -Errno.EINVAL;
         }
 
-        // Parallel submission needs several engines of one video class, which the device does not have.
+        // Parallel submission is for the video engines, which the device does not have.
         if (args->width > 1)
         {
             return -Errno.EOPNOTSUPP;
         }
 
-        if (!file.Vms.TryGet(args->vm_id, out Vm? vm) || vm.IsClosed)
-        {
-            return -Errno.ENOENT;
-        }
-
-        queue = XeExecQueue.OnEngine(vm, first!, args->width);
-        return 0;
+        return file.Vms.TryGet(args->vm_id, out Vm? vm) && XeExecQueue.TryCreateOnEngine(vm, first!, args->width, out queue) ? 0 : -Errno.ENOENT;
     }
 
-    private static int CheckProperty(SoftwareFile file, in drm_xe_ext_set_property property)
+    /// <summary>
+    /// Whether all placements name engines of one class and GT, and each slot of a parallel queue stands just above the one before it
+    /// (calc_validate_logical_mask). Entry <c>j * width + i</c> is placement j of slot i.
+    /// </summary>
+    private static bool TryResolve(SoftwareDevice device, ReadOnlySpan<drm_xe_engine_class_instance> instances, int width, out Engine? first)
+    {
+        first = null;
+        uint slotBelow = 0;
+        for (int slot = 0; slot < width; slot++)
+        {
+            uint mask = 0;
+            for (int at = slot; at < instances.Length; at += width)
+            {
+                drm_xe_engine_class_instance instance = instances[at];
+                if (device.FindEngine(instance.engine_class, instance.engine_instance, instance.gt_id) is not { } engine
+                    || (first is not null && engine.Class != first.Class))
+                {
+                    return false;
+                }
+
+                first ??= engine;
+                mask |= 1u << engine.Instance;
+            }
+
+            if (slot > 0 && mask != slotBelow << 1)
+            {
+                return false;
+            }
+
+            slotBelow = mask;
+        }
+
+        return true;
+    }
+
+    private static int CheckProperty(in drm_xe_ext_set_property property, ushort engineClass)
     {
         switch (property.property)
         {
@@ -106,7 +123,15 @@ internal static unsafe class ExecQueueCreateIoctl
                 return property.value > HighestKernelPriority ? -Errno.EINVAL : property.value > XeExecQueue.HighestPriority ? -Errno.EPERM : 0;
             case DrmXe.DRM_XE_EXEC_QUEUE_SET_PROPERTY_TIMESLICE:
                 return property.value is < ShortestTimeslice or > LongestTimeslice ? -Errno.EINVAL : 0;
+            case DrmXe.DRM_XE_EXEC_QUEUE_SET_PROPERTY_PXP_TYPE:
+                return UserExtensions.CheckPxpType(property.value);
+            case DrmXe.DRM_XE_EXEC_QUEUE_SET_PROPERTY_MULTI_GROUP:
+                // No engine of the device can group queues.
+                return -Errno.ENODEV;
+            case DrmXe.DRM_XE_EXEC_QUEUE_SET_DISABLE_STATE_CACHE_PERF_FIX:
+                return engineClass == DrmXe.DRM_XE_ENGINE_CLASS_RENDER ? 0 : -Errno.EOPNOTSUPP;
             default:
+                // Among them MULTI_QUEUE_PRIORITY, which needs a group.
                 return -Errno.EINVAL;
         }
     }

@@ -22,13 +22,15 @@ internal static unsafe class GemCreateIoctl
             return -Errno.ENOENT;
         }
 
-        result = BufferObject.Create(file.Device, args->size, args->placement, args->cpu_caching, out BufferObject? bufferObject);
+        bool forbidsCompression = (args->flags & DrmXe.DRM_XE_GEM_CREATE_FLAG_NO_COMPRESSION) != 0;
+        var request = new BufferObjectRequest(args->size, args->placement, args->cpu_caching, forbidsCompression);
+        result = BufferObject.Create(file.Device, request, out BufferObject? bufferObject);
         if (result < 0)
         {
             return result;
         }
 
-        result = UserExtensions.Reject(file, args->extensions);
+        result = UserExtensions.ForEachProperty(file, args->extensions, file.Device, &CheckProperty);
         if (result < 0 || !file.Handles.TryAdd(bufferObject!, out args->handle))
         {
             bufferObject!.Release();
@@ -62,4 +64,7 @@ internal static unsafe class GemCreateIoctl
             ? -Errno.EINVAL
             : 0;
     }
+
+    private static int CheckProperty(in drm_xe_ext_set_property property, SoftwareDevice device) =>
+        property.property == DrmXe.DRM_XE_GEM_CREATE_SET_PROPERTY_PXP_TYPE ? UserExtensions.CheckPxpType(property.value) : -Errno.EINVAL;
 }

@@ -40,34 +40,68 @@ internal static unsafe class MadviseIoctl
 
             VmSplitter.SplitAt(vm, start);
             VmSplitter.SplitAt(vm, end);
-            Apply(vm, args, start, end, location);
-            return 0;
+            if (location)
+            {
+                ApplyLocation(vm, args->preferred_mem_loc, start, end);
+                return 0;
+            }
+
+            return ApplyAtomic(vm, (AtomicPolicy)args->atomic.val, start, end);
         }
     }
 
-    private static void Apply(Vm vm, drm_xe_madvise* args, ulong start, ulong end, bool location)
+    /// <summary>Only mirrors have a preferred location; other areas are passed over.</summary>
+    private static void ApplyLocation(Vm vm, in drm_xe_madvise_preferred_mem_loc location, ulong start, ulong end)
     {
         for (Vma? vma = vm.Vmas.FirstOverlap(start, end); vma is not null && vma.Start < end; vma = vm.Vmas.FindAbove(vma.Start))
         {
-            VmaAttributes old = vma.Attributes;
-            if (location && vma.Kind == VmaKind.CpuAddressMirror)
+            ref VmaAttributes attributes = ref vma.Attributes;
+            int fd = (int)location.devmem_fd;
+            if (vma.Kind == VmaKind.CpuAddressMirror && (attributes.PreferredDevmemFd != fd || attributes.MigrationPolicy != location.migration_policy))
             {
-                vma.Attributes.PreferredDevmemFd = (int)args->preferred_mem_loc.devmem_fd;
-                vma.Attributes.MigrationPolicy = args->preferred_mem_loc.migration_policy;
-            }
-            else if (!location)
-            {
-                vma.Attributes.Atomic = (AtomicPolicy)args->atomic.val;
-            }
+                attributes.PreferredDevmemFd = fd;
+                attributes.MigrationPolicy = location.migration_policy;
 
-            bool changed = old.PreferredDevmemFd != vma.Attributes.PreferredDevmemFd || old.MigrationPolicy != vma.Attributes.MigrationPolicy
-                || old.Atomic != vma.Attributes.Atomic;
-            if (changed && vma.Kind == VmaKind.CpuAddressMirror)
-            {
                 // The data stays where it is; the next fault looks at the advice.
-                vm.Svm!.ZapBindings(Math.Max(start, vma.Start), Math.Min(end, vma.End));
+                vm.Rebind(vma);
             }
         }
+    }
+
+    private static int ApplyAtomic(Vm vm, AtomicPolicy policy, ulong start, ulong end)
+    {
+        for (Vma? vma = vm.Vmas.FirstOverlap(start, end); vma is not null && vma.Start < end; vma = vm.Vmas.FindAbove(vma.Start))
+        {
+            if (vma.Object is not null && !CanHonour(vm.Device.Profile, vma.Object, policy))
+            {
+                return -Errno.EINVAL;
+            }
+        }
+
+        for (Vma? vma = vm.Vmas.FirstOverlap(start, end); vma is not null && vma.Start < end; vma = vm.Vmas.FindAbove(vma.Start))
+        {
+            if (vma.Attributes.Atomic != policy)
+            {
+                vma.Attributes.Atomic = policy;
+                vm.Rebind(vma);
+            }
+        }
+
+        return 0;
+    }
+
+    /// <summary>Whether a buffer object may live where a policy needs it (check_bo_args_are_sane).</summary>
+    private static bool CanHonour(DeviceProfile profile, BufferObject bufferObject, AtomicPolicy policy)
+    {
+        bool system = (bufferObject.Placement & MemoryRegions.SystemBit) != 0;
+        bool vram = (bufferObject.Placement & ~MemoryRegions.SystemBit) != 0;
+        return policy switch
+        {
+            AtomicPolicy.Cpu => system,
+            AtomicPolicy.Device => vram || (system && profile.HasDeviceAtomicsOnSystemMemory),
+            AtomicPolicy.Global => vram && system,
+            _ => true,
+        };
     }
 
     private static bool IsSane(drm_xe_madvise* args)

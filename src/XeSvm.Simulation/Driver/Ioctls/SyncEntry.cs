@@ -37,6 +37,7 @@ internal static unsafe class SyncEntry
     public static int ParseAll(SoftwareFile file, Vm vm, ulong address, uint count, SyncPurpose purpose, out UserFence fence)
     {
         fence = default;
+        int fences = 0;
         for (uint i = 0; i < count; i++)
         {
             drm_xe_sync sync;
@@ -45,21 +46,17 @@ internal static unsafe class SyncEntry
                 return -Errno.EFAULT;
             }
 
-            bool hadFence = fence.IsPresent;
             int result = Parse(file, vm, sync, purpose, ref fence);
             if (result < 0)
             {
                 return result;
             }
 
-            // A second user fence fails a bind. An exec takes the last one: the kernel's check looks at a field that only binds set.
-            if (hadFence && sync.type == DrmXe.DRM_XE_SYNC_TYPE_USER_FENCE && purpose != SyncPurpose.Exec)
-            {
-                return -Errno.EINVAL;
-            }
+            fences += sync.type == DrmXe.DRM_XE_SYNC_TYPE_USER_FENCE ? 1 : 0;
         }
 
-        return 0;
+        // A second user fence fails a bind. An exec takes the last one: the kernel's check looks at a field that only binds set.
+        return fences > 1 && purpose != SyncPurpose.Exec ? -Errno.EINVAL : 0;
     }
 
     private static int Parse(SoftwareFile file, Vm vm, in drm_xe_sync sync, SyncPurpose purpose, ref UserFence fence)

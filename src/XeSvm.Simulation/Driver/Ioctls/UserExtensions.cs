@@ -8,30 +8,27 @@ internal static unsafe class UserExtensions
     private const int LongestChain = 16;
 
     /// <summary>Walks a chain and hands every SET_PROPERTY to a handler.</summary>
+    /// <param name="file">The file of the caller.</param>
+    /// <param name="chain">Address of the first extension; 0: none.</param>
+    /// <param name="context">What the handler judges by.</param>
+    /// <param name="handler">Judges one property.</param>
     /// <returns>0; -EFAULT unreadable; -EINVAL unknown; -E2BIG too long; or what the handler says.</returns>
-    public static int ForEachProperty(SoftwareFile file, ulong chain, delegate*<SoftwareFile, in drm_xe_ext_set_property, int> handler)
+    public static int ForEachProperty<TContext>(
+        SoftwareFile file, ulong chain, TContext context, delegate*<in drm_xe_ext_set_property, TContext, int> handler)
     {
-        int depth = 0;
-        while (chain != 0)
+        for (int depth = 0; chain != 0; depth++)
         {
-            if (++depth > LongestChain)
+            if (depth == LongestChain)
             {
                 return -Errno.E2BIG;
             }
 
-            drm_xe_ext_set_property property;
-            int result = file.Client.Read(chain, &property, (nuint)sizeof(drm_xe_ext_set_property));
-            if (result < 0)
+            int result = ReadProperty(file, chain, out drm_xe_ext_set_property property);
+            if (result == 0)
             {
-                return result;
+                result = handler(property, context);
             }
 
-            if (property.@base.pad != 0 || property.@base.name != 0 || property.pad != 0)
-            {
-                return -Errno.EINVAL;
-            }
-
-            result = handler(file, property);
             if (result < 0)
             {
                 return result;
@@ -43,8 +40,36 @@ internal static unsafe class UserExtensions
         return 0;
     }
 
-    /// <summary>Walks a chain of properties none of which is known.</summary>
-    public static int Reject(SoftwareFile file, ulong chain) => ForEachProperty(file, chain, &Unknown);
+    /// <summary>A PXP_TYPE property, of a queue or of a buffer object: 0 is none, and the one type there is needs hardware that no device has.</summary>
+    public static int CheckPxpType(ulong value) => value switch
+    {
+        0 => 0,
+        1 => -Errno.ENODEV,
+        _ => -Errno.EINVAL,
+    };
 
-    private static int Unknown(SoftwareFile file, in drm_xe_ext_set_property property) => -Errno.EINVAL;
+    /// <summary>Reads the head of an extension first: only a known name says how much follows.</summary>
+    private static int ReadProperty(SoftwareFile file, ulong address, out drm_xe_ext_set_property property)
+    {
+        property = default;
+        fixed (drm_xe_ext_set_property* destination = &property)
+        {
+            if (file.Client.Read(address, destination, (nuint)sizeof(drm_xe_user_extension)) < 0)
+            {
+                return -Errno.EFAULT;
+            }
+
+            if (property.@base.pad != 0 || property.@base.name != 0)
+            {
+                return -Errno.EINVAL;
+            }
+
+            if (file.Client.Read(address, destination, (nuint)sizeof(drm_xe_ext_set_property)) < 0)
+            {
+                return -Errno.EFAULT;
+            }
+        }
+
+        return property.pad != 0 ? -Errno.EINVAL : 0;
+    }
 }

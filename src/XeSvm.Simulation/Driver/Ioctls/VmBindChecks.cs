@@ -31,23 +31,13 @@ internal static class VmBindChecks
             : 0;
     }
 
-    /// <summary>0, -ENOENT or -EINVAL for the buffer object that an operation names.</summary>
-    public static int CheckObject(SoftwareFile file, in drm_xe_vm_bind_op op)
+    /// <summary>0, or -EINVAL when an operation does not fit the buffer object that it names.</summary>
+    public static int CheckObject(DeviceProfile profile, in drm_xe_vm_bind_op op, BufferObject bufferObject)
     {
-        if (op.obj == 0)
-        {
-            return 0;
-        }
-
-        if (!file.Handles.TryGet(op.obj, out BufferObject? bufferObject))
-        {
-            return -Errno.ENOENT;
-        }
-
-        DeviceProfile profile = file.Device.Profile;
         bool incoherentOnCached = IsIncoherent(profile, op.pat_index) && bufferObject.Caching == DrmXe.DRM_XE_GEM_CPU_CACHING_WB;
         bool misaligned = bufferObject.IsInVram && ((op.obj_offset | op.addr | op.range) & (profile.MinPageSize - 1)) != 0;
-        return op.range > bufferObject.Size || op.obj_offset > bufferObject.Size - op.range || misaligned || incoherentOnCached
+        return (bufferObject.ForbidsCompression && IsCompressing(profile, op.pat_index))
+            || op.range > bufferObject.Size || op.obj_offset > bufferObject.Size - op.range || misaligned || incoherentOnCached
             ? -Errno.EINVAL
             : 0;
     }
@@ -57,6 +47,8 @@ internal static class VmBindChecks
         index < profile.PatEntries && (profile.ReservedPatEntries >> (int)index & 1) == 0;
 
     private static bool IsIncoherent(DeviceProfile profile, ushort index) => (profile.IncoherentPatEntries >> index & 1) != 0;
+
+    private static bool IsCompressing(DeviceProfile profile, ushort index) => (profile.CompressingPatEntries >> index & 1) != 0;
 
     private static bool IsConsistent(DeviceProfile profile, SoftwareDevice device, in drm_xe_vm_bind_op op, bool mirror)
     {
@@ -70,7 +62,7 @@ internal static class VmBindChecks
         if ((op.flags & ~KnownFlags) != 0
             || (noObject && (op.obj != 0 || op.obj_offset != 0))
             || ((noObject || decompress) && !map)
-            || (decompress && (profile.CompressingPatEntries >> op.pat_index & 1) != 0)
+            || (decompress && IsCompressing(profile, op.pat_index))
             || (autoReset && !(mirror && map))
             || (region != 0 && !prefetch))
         {

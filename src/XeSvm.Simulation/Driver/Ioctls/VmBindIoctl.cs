@@ -83,48 +83,54 @@ internal static unsafe class VmBindIoctl
                 }
             }
 
-            return CheckObjectsAndApply(file, vm, args, ops);
+            VmBindTransaction transaction = vm.BindTransaction;
+            try
+            {
+                int result = ResolveAndCommit(file, transaction, vm, args, ops, out UserFence fence);
+                if (result == 0)
+                {
+                    fence.SignalFromCpu(file);
+                }
+
+                return result;
+            }
+            finally
+            {
+                transaction.End();
+            }
         }
     }
 
-    private static int CheckObjectsAndApply(SoftwareFile file, Vm vm, drm_xe_vm_bind* args, ReadOnlySpan<drm_xe_vm_bind_op> ops)
+    private static int ResolveAndCommit(
+        SoftwareFile file, VmBindTransaction transaction, Vm vm, drm_xe_vm_bind* args, ReadOnlySpan<drm_xe_vm_bind_op> ops, out UserFence fence)
     {
+        fence = default;
         foreach (ref readonly drm_xe_vm_bind_op op in ops)
         {
-            int result = VmBindChecks.CheckObject(file, op);
-            if (result < 0)
+            int resolved = transaction.Resolve(file, op);
+            if (resolved < 0)
             {
-                return result;
+                return resolved;
             }
         }
 
         var purpose = ops.IsEmpty ? SyncPurpose.EmptyBind : SyncPurpose.Bind;
-        int parsed = SyncEntry.ParseAll(file, vm, args->syncs, args->num_syncs, purpose, out UserFence fence);
+        int parsed = SyncEntry.ParseAll(file, vm, args->syncs, args->num_syncs, purpose, out fence);
         if (parsed < 0)
         {
             return parsed;
         }
 
-        using (var transaction = new VmBindTransaction(vm))
+        for (int i = 0; i < ops.Length; i++)
         {
-            foreach (ref readonly drm_xe_vm_bind_op op in ops)
+            int applied = transaction.Apply(i, ops[i]);
+            if (applied < 0)
             {
-                int result = transaction.Apply(file, op);
-                if (result < 0)
-                {
-                    return result;
-                }
-            }
-
-            int committed = transaction.Commit();
-            if (committed < 0)
-            {
-                return committed;
+                return applied;
             }
         }
 
-        fence.SignalFromCpu(file);
-        return 0;
+        return transaction.Commit();
     }
 
     private static int CheckQueue(SoftwareFile file, Vm vm, uint id)
