@@ -46,5 +46,6 @@ public sealed record MeasurementCase(
         };
     }
 
-    private static decimal? Digits(ExactRatio? ratio, DecimalRounding rounding) => ratio?.ToDecimal(MigrationTimes.PublishedDigits, rounding);
+    private static decimal? Digits(ExactRatio? ratio, DecimalRounding rounding) =>
+        ratio?.ToDecimal(MigrationTimes.PublishedDigits, rounding);
 }

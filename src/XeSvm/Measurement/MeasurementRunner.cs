@@ -102,11 +102,15 @@ public sealed class MeasurementRunner
     /// <summary>A backend whose strategy is fixed maps as the kernel does, in the mode and on the pages that the kernel has.</summary>
     private static void RequireNoChoices(MeasurementPlan plan, BackendSelection selection)
     {
-        string? asked = plan.Strategies is not null ? "a strategy" : plan.Iommu is not null ? "an IOMMU mode" : plan.Layout is not null ? "a page layout" : null;
+        string? asked = plan.Strategies is not null ? "a strategy"
+            : plan.Iommu is not null ? "an IOMMU mode"
+            : plan.Layout is not null ? "a page layout"
+            : null;
         if (asked is not null)
         {
             throw new MeasurementPlanException(
-                $"The {selection.Backend.Name} backend does not let {asked} be chosen: the running kernel decides. Leave it out, or use the software backend.");
+                $"The {selection.Backend.Name} backend does not let {asked} be chosen: the running kernel decides. " +
+                "Leave it out, or use the software backend.");
         }
     }
 }
