@@ -1,1 +1,11 @@
-Console.WriteLine("xesvm");
+using System.Runtime.InteropServices;
+using XeSvm.Cli;
+
+using CancellationTokenSource cancellation = new();
+using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context =>
+{
+    // The run ends between two rounds and gives the device back; a second signal ends the process at once.
+    context.Cancel = !cancellation.IsCancellationRequested;
+    cancellation.Cancel();
+});
+return XesvmProgram.Run(args, CliConsole.OfProcess(), cancellation.Token);

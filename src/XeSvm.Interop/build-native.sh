@@ -21,6 +21,6 @@ if command -v flock >/dev/null 2>&1; then
 fi
 
 cmake -S "$source" -B "$build" -DCMAKE_BUILD_TYPE=Release
-cmake --build "$build"
+cmake --build "$build" --parallel --target xesvm_native xesvm_native_static
 # CMake leaves the file alone when a change has no effect on it, and MSBuild would then see it as older than its sources for ever.
 touch "$build/libxesvm_native.so"

@@ -9,7 +9,7 @@ namespace XeSvm.Interop.Native;
 /// </summary>
 internal static unsafe class NativeLibraryCheck
 {
-    private static readonly Lazy<string?> _finding = new(Examine, LazyThreadSafetyMode.ExecutionAndPublication);
+    private static readonly Lazy<(string Message, Exception? Cause)?> _finding = new(Examine, LazyThreadSafetyMode.ExecutionAndPublication);
 
     /// <summary>The structs that both sides know, by their name in C, with their size here.</summary>
     internal static IReadOnlyList<(string Name, int Size)> ExpectedSizes { get; } =
@@ -26,9 +26,9 @@ internal static unsafe class NativeLibraryCheck
     /// <exception cref="NativeLibraryException">The library is missing, or does not belong to this assembly.</exception>
     internal static void EnsureCompatible()
     {
-        if (_finding.Value is { } finding)
+        if (_finding.Value is (string message, var cause))
         {
-            throw new NativeLibraryException(finding);
+            throw cause is null ? new NativeLibraryException(message) : new NativeLibraryException(message, cause);
         }
     }
 
@@ -86,25 +86,26 @@ internal static unsafe class NativeLibraryCheck
         return sizes;
     }
 
-    private static string? Examine()
+    private static (string Message, Exception? Cause)? Examine()
     {
         try
         {
             // The version comes first: with another one, the table itself may have another shape.
             int version = NativeMethods.xesvm_abi_version();
-            return version != Xesvm.XESVM_ABI_VERSION ? Compare(version, []) : Compare(version, ReadSizes());
+            string? finding = Compare(version, version == Xesvm.XESVM_ABI_VERSION ? ReadSizes() : []);
+            return finding is null ? null : (finding, null);
         }
         catch (DllNotFoundException exception)
         {
-            return $"libxesvm_native.so was not found; it belongs beside XeSvm.Interop.dll. {exception.Message}";
+            return ("libxesvm_native.so was not found or cannot be loaded; it belongs beside XeSvm.Interop.dll.", exception);
         }
         catch (EntryPointNotFoundException exception)
         {
-            return $"libxesvm_native.so is not this project's library, or an older one. {exception.Message}";
+            return ("libxesvm_native.so is not this project's library, or an older one.", exception);
         }
         catch (BadImageFormatException exception)
         {
-            return $"libxesvm_native.so is not a library for this processor. {exception.Message}";
+            return ("libxesvm_native.so is not a library for this processor.", exception);
         }
     }
 

@@ -40,17 +40,20 @@ internal sealed class DmaAudit
     public bool IsClean => _findings.Count == 0;
 
     /// <summary>Audits a domain.</summary>
-    /// <param name="domain">The domain; nobody may be using it meanwhile.</param>
+    /// <param name="domain">The domain; nobody may be using it meanwhile. Its own timers wait.</param>
     /// <param name="frames">The page frames that entries may name; null: frames are not checked.</param>
     public static DmaAudit Run(IommuDomain domain, PageFrames? frames = null)
     {
         DmaAudit audit = new(domain, frames);
         if (domain.Translates)
         {
-            audit.CollectBlocks();
-            audit.CheckEntries();
-            audit.CheckCached();
-            audit.CheckAddresses();
+            lock (domain.Background)
+            {
+                audit.CollectBlocks();
+                audit.CheckEntries();
+                audit.CheckCached();
+                audit.CheckAddresses();
+            }
         }
 
         return audit;

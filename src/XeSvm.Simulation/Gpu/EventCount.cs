@@ -11,9 +11,13 @@ internal class EventCount
     /// <summary>A deadline that never comes.</summary>
     public const long Infinite = long.MaxValue;
 
-    // Waking a blocked thread takes tens of microseconds: worth a short spin first, where another processor can make progress meanwhile.
-    private const int SpinMicroseconds = 10;
-    private static readonly long s_spinTicks = Environment.ProcessorCount > 1 ? Stopwatch.Frequency * SpinMicroseconds / 1_000_000 : 0;
+    // Waking a blocked thread takes tens of microseconds. Where another processor can make progress meanwhile, it is worth to spin for about
+    // that long first: two threads that take turns would otherwise each give up just before the other is awake. The spin gives the
+    // processor away early to whoever wants it.
+    private const int SpinMicroseconds = 50;
+    private const int BusySpinMicroseconds = 2;
+    private static readonly long s_spinTicks = Environment.ProcessorCount > 1 ? Ticks(SpinMicroseconds) : 0;
+    private static readonly long s_busySpinTicks = Ticks(BusySpinMicroseconds);
 
     private readonly object _lock = new();
     private long _generation;
@@ -66,21 +70,33 @@ internal class EventCount
         return Generation != generation;
     }
 
+    private static long Ticks(int microseconds) => Stopwatch.Frequency * microseconds / 1_000_000;
+
     private bool Spin(long generation, long deadline)
     {
-        long end = Math.Min(deadline, Stopwatch.GetTimestamp() + s_spinTicks);
-        do
+        long now = Stopwatch.GetTimestamp();
+        long busyEnd = now + s_busySpinTicks;
+        long end = Math.Min(deadline, now + s_spinTicks);
+        while (Generation == generation)
         {
-            if (Generation != generation)
+            if (now >= end)
             {
-                return true;
+                return false;
             }
 
-            Thread.SpinWait(iterations: 10);
-        }
-        while (Stopwatch.GetTimestamp() < end);
+            if (now < busyEnd)
+            {
+                Thread.SpinWait(iterations: 10);
+            }
+            else
+            {
+                Thread.Yield();
+            }
 
-        return false;
+            now = Stopwatch.GetTimestamp();
+        }
+
+        return true;
     }
 
     /// <summary>Whole milliseconds to the deadline, rounded up; -1 for ever.</summary>

@@ -9,6 +9,9 @@ internal sealed class ExecQueue
     /// <summary>Jobs that may be outstanding (XE_MAX_JOB_COUNT_PER_EXEC_QUEUE).</summary>
     public const int MaxOutstandingJobs = 1000;
 
+    // Room for the fault handler; thousands of queues may exist.
+    private const int StackSize = 1 << 20;
+
     private readonly Lock _lock = new();
     private readonly EventCount _work = new();
     private readonly EventCount _progress = new();
@@ -61,7 +64,7 @@ internal sealed class ExecQueue
 
     /// <summary>
     /// Appends a job: 0; -ECANCELED when the queue is banned; -EAGAIN when <see cref="MaxOutstandingJobs"/> are outstanding
-    /// (<see cref="WaitForSpace"/>); -EINVAL when there is not one batch per slot.
+    /// (<see cref="WaitForSpace"/>); -EINVAL when there is not one batch per slot; -ENOMEM when the system has no thread for the queue.
     /// </summary>
     /// <param name="batches">GPU addresses of the batches, <see cref="Width"/> of them.</param>
     /// <param name="fence">Written after the batches have ended.</param>
@@ -87,14 +90,14 @@ internal sealed class ExecQueue
                 return -Errno.EAGAIN;
             }
 
+            if (_thread is null && !TryStartThread())
+            {
+                return -Errno.ENOMEM;
+            }
+
             sequence = _submitted + 1;
             _jobs.Put(sequence, outstanding, batches, fence);
             Volatile.Write(ref _submitted, sequence);
-            if (_thread is null)
-            {
-                _thread = new Thread(Execute) { IsBackground = true, Name = _threadName };
-                _thread.Start();
-            }
         }
 
         _work.Wake();
@@ -130,6 +133,23 @@ internal sealed class ExecQueue
         }
 
         _waiters.Wake();
+    }
+
+    private bool TryStartThread()
+    {
+        var thread = new Thread(Execute, StackSize) { IsBackground = true, Name = _threadName };
+        try
+        {
+            thread.Start();
+        }
+        catch (OutOfMemoryException)
+        {
+            // That is how the runtime reports pthread_create's EAGAIN.
+            return false;
+        }
+
+        _thread = thread;
+        return true;
     }
 
     private bool WaitForProgress(int outstanding, long deadline)

@@ -229,25 +229,25 @@ internal sealed unsafe class GpuMemoryView
             return -Errno.EFAULT;
         }
 
-        if (!_slot.Tlb.TryFind(masked, out GpuPte pte, out int shift))
+        if (!_slot.Tlb.TryFind(masked, out GpuTranslation translation))
         {
-            if (!_pageTable.TryWalk(masked, out pte, out shift))
+            if (!_pageTable.TryTranslate(masked, out translation))
             {
                 return -Errno.EAGAIN;
             }
 
-            _slot.Tlb.Insert(masked, pte, shift);
+            _slot.Tlb.Insert(masked, translation);
         }
 
+        GpuPte pte = translation.Pte;
         if (!pte.Allows(access))
         {
             return -Errno.EAGAIN;
         }
 
-        ulong leafSize = 1UL << shift;
-        ulong offset = masked & (leafSize - 1);
+        ulong offset = masked - translation.Start;
         target.Address = masked;
-        target.Length = leafSize - offset;
+        target.Length = translation.Length - offset;
         switch (pte.Kind)
         {
             case GpuPteKind.Vram:

@@ -90,11 +90,48 @@ internal sealed unsafe class GpuPageTable : IDisposable
     /// <param name="address">GPU address, masked to the VM's bits.</param>
     /// <param name="pte">The leaf's entry; its address is that of the leaf's first byte.</param>
     /// <param name="shift">Binary logarithm of the leaf's size: 12, 16, 21 or 30.</param>
-    public bool TryWalk(ulong address, out GpuPte pte, out int shift)
+    public bool TryWalk(ulong address, out GpuPte pte, out int shift) => TryWalk(address, out pte, out shift, out _);
+
+    /// <summary>
+    /// As <see cref="TryWalk(ulong, out GpuPte, out int)"/>, for a TLB: 4 KiB leaves are taken together with those behind them that go on
+    /// in the same memory with the same rights, so that copies are not cut into pages.
+    /// </summary>
+    public bool TryTranslate(ulong address, out GpuTranslation translation)
     {
+        translation = default;
+        if (!TryWalk(address, out GpuPte pte, out int shift, out GpuTable* table))
+        {
+            return false;
+        }
+
+        translation.Pte = pte;
+        translation.Start = address & ~((1UL << shift) - 1);
+        translation.Length = 1UL << shift;
+        if (shift == PageShift && pte.Kind is GpuPteKind.Vram or GpuPteKind.Host && !pte.IsSvm)
+        {
+            int first = Index(address, 0);
+            int end = Math.Min(first + PagesPer64K, GpuTable.EntryCount);
+            for (int index = first + 1; index < end && GpuTable.Load(table, index) == pte.Advance(translation.Length).Bits; index++)
+            {
+                translation.Length += PageSize;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>Frees all tables. No engine thread of the VM may be left.</summary>
+    public void Dispose()
+    {
+        Release();
+        GC.SuppressFinalize(this);
+    }
+
+    private bool TryWalk(ulong address, out GpuPte pte, out int shift, out GpuTable* table)
+    {
+        table = _root;
         if (address >> VaBits == 0)
         {
-            GpuTable* table = _root;
             for (int level = _topLevel; level >= 0; level--)
             {
                 ulong entry = GpuTable.Load(table, Index(address, level));
@@ -119,13 +156,6 @@ internal sealed unsafe class GpuPageTable : IDisposable
         pte = default;
         shift = 0;
         return false;
-    }
-
-    /// <summary>Frees all tables. No engine thread of the VM may be left.</summary>
-    public void Dispose()
-    {
-        Release();
-        GC.SuppressFinalize(this);
     }
 
     private static int LevelShift(int level) => PageShift + (level * GpuTable.IndexBits);

@@ -2,51 +2,47 @@ using System.Runtime.CompilerServices;
 
 namespace XeSvm.Simulation.Gpu;
 
-/// <summary>A direct-mapped translation cache: 64 entries for leaves of up to 64 KiB and 16 for larger ones. One thread's own.</summary>
+/// <summary>A direct-mapped translation cache: 64 entries for translations of less than 2 MiB and 16 for larger ones. One thread's own.</summary>
 internal sealed class GpuTlb
 {
-    private const int SmallEntries = 64;
-    private const int LargeEntries = 16;
+    private const int SmallIndexBits = 6;
+    private const int LargeIndexBits = 4;
     private const int SmallShift = 12;
     private const int LargeShift = 21;
 
-    private readonly Entry[] _small = new Entry[SmallEntries];
-    private readonly Entry[] _large = new Entry[LargeEntries];
+    // Ranges that are used together often start at the same offset in large blocks: spread by a multiplicative hash (2^64 / golden ratio).
+    private const ulong HashMultiplier = 0x9e37_79b9_7f4a_7c15;
 
-    /// <summary>Finds the leaf that maps an address.</summary>
-    /// <param name="address">Masked GPU address.</param>
-    /// <param name="pte">The leaf's entry; its address is that of the leaf's first byte.</param>
-    /// <param name="shift">Binary logarithm of the leaf's size.</param>
+    private readonly GpuTranslation[] _small = new GpuTranslation[1 << SmallIndexBits];
+    private readonly GpuTranslation[] _large = new GpuTranslation[1 << LargeIndexBits];
+
+    /// <summary>Finds the translation of an address, a masked GPU address.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool TryFind(ulong address, out GpuPte pte, out int shift)
+    public bool TryFind(ulong address, out GpuTranslation translation)
     {
-        ref Entry entry = ref Small(address);
-        if (!entry.Maps(address))
+        translation = Small(address);
+        if (!translation.Maps(address))
         {
-            entry = ref Large(address);
-            if (!entry.Maps(address))
-            {
-                pte = default;
-                shift = 0;
-                return false;
-            }
+            translation = Large(address);
         }
 
-        pte = entry.Pte;
-        shift = entry.Shift;
-        return true;
+        return translation.Maps(address);
     }
 
-    /// <summary>Remembers a leaf.</summary>
-    public void Insert(ulong address, GpuPte pte, int shift)
+    /// <summary>Remembers a translation that maps an address.</summary>
+    public void Insert(ulong address, in GpuTranslation translation)
     {
-        ref Entry entry = ref (shift < LargeShift ? ref Small(address) : ref Large(address));
-        entry.Pte = pte;
-        entry.Tag = address >> shift;
-        entry.Shift = shift;
+        if (translation.Length < 1UL << LargeShift)
+        {
+            Small(address) = translation;
+        }
+        else
+        {
+            Large(address) = translation;
+        }
     }
 
-    /// <summary>Forgets what it knows about an address, so that the replay of a faulting access walks the page table.</summary>
+    /// <summary>Forgets what it would find for an address, so that the replay of a faulting access walks the page table.</summary>
     public void Evict(ulong address)
     {
         Small(address) = default;
@@ -60,16 +56,7 @@ internal sealed class GpuTlb
         Array.Clear(_large);
     }
 
-    private ref Entry Small(ulong address) => ref _small[(int)(address >> SmallShift) & (SmallEntries - 1)];
+    private ref GpuTranslation Small(ulong address) => ref _small[(int)((address >> SmallShift) * HashMultiplier >> (64 - SmallIndexBits))];
 
-    private ref Entry Large(ulong address) => ref _large[(int)(address >> LargeShift) & (LargeEntries - 1)];
-
-    private struct Entry
-    {
-        public GpuPte Pte;
-        public ulong Tag;
-        public int Shift;
-
-        public readonly bool Maps(ulong address) => Pte.IsPresent && address >> Shift == Tag;
-    }
+    private ref GpuTranslation Large(ulong address) => ref _large[(int)((address >> LargeShift) * HashMultiplier >> (64 - LargeIndexBits))];
 }

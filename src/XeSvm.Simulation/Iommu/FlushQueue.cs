@@ -18,25 +18,40 @@ internal sealed class FlushQueue : IDisposable
     private readonly IoPageTable _table;
     private readonly InvalidationQueue _invalidations;
     private readonly OperationCounters? _deferred;
+    private readonly Lock _background;
     private readonly Timer? _timer;
     private long _flushesStarted;
     private long _flushesFinished;
     private int _timerArmed;
+    private bool _disposed;
 
+    /// <summary>The empty queues of a domain.</summary>
+    /// <param name="options">Processors, and whether the timer runs by itself.</param>
+    /// <param name="allocator">Takes flushed addresses back.</param>
+    /// <param name="table">Takes flushed tables back.</param>
+    /// <param name="invalidations">Flushes the domain.</param>
+    /// <param name="deferred">Counts the timer's work.</param>
+    /// <param name="background">Held while the timer works.</param>
     public FlushQueue(
-        int processors, bool timers, IovaAllocator allocator, IoPageTable table, InvalidationQueue invalidations, OperationCounters? deferred)
+        IommuOptions options,
+        IovaAllocator allocator,
+        IoPageTable table,
+        InvalidationQueue invalidations,
+        OperationCounters? deferred,
+        Lock background)
     {
+        _background = background;
         _allocator = allocator;
         _table = table;
         _invalidations = invalidations;
         _deferred = deferred;
-        _rings = new Ring[processors];
-        for (int i = 0; i < processors; i++)
+        _rings = new Ring[options.Processors];
+        for (int i = 0; i < _rings.Length; i++)
         {
             _rings[i] = new Ring();
         }
 
-        _timer = timers ? new Timer(static self => ((FlushQueue)self!).RunTimer(), this, Timeout.Infinite, Timeout.Infinite) : null;
+        _timer = options.Timers ? new Timer(static self => ((FlushQueue)self!).RunTimer(), this, Timeout.Infinite, Timeout.Infinite) : null;
     }
 
     /// <summary>Queues a cleared block and its detached tables.</summary>
@@ -65,16 +80,25 @@ internal sealed class FlushQueue : IDisposable
     {
         Volatile.Write(ref _timerArmed, 0);
         DmaWork work = default;
-        FlushDomain(ref work);
-        foreach (Ring ring in _rings)
+        lock (_background)
         {
-            lock (ring.Lock)
+            // A callback that was under way when the domain ended must not touch its memory.
+            if (_disposed)
             {
-                FreeFlushed(ring, ref work);
+                return;
             }
-        }
 
-        _deferred?.Add(DmaPurpose.Deferred, in work);
+            FlushDomain(ref work);
+            foreach (Ring ring in _rings)
+            {
+                lock (ring.Lock)
+                {
+                    FreeFlushed(ring, ref work);
+                }
+            }
+
+            _deferred?.Add(DmaPurpose.Deferred, in work);
+        }
     }
 
     /// <summary>Names every queued block as (first page, pages); audit.</summary>
@@ -90,7 +114,15 @@ internal sealed class FlushQueue : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _timer?.Dispose();
+    public void Dispose()
+    {
+        lock (_background)
+        {
+            _disposed = true;
+        }
+
+        _timer?.Dispose();
+    }
 
     private void FlushDomain(ref DmaWork work)
     {

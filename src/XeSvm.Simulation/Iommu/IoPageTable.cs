@@ -170,6 +170,12 @@ internal sealed unsafe class IoPageTable : IDisposable
                 return -Errno.EADDRINUSE;
             }
 
+            if (_flushes && (entry & IoEntry.Flushed) == 0)
+            {
+                // Another processor has just installed the table and may not have come to its flush.
+                Flush(slot, 1, ref work);
+            }
+
             table = (ulong*)IoEntry.Address(entry);
         }
 
@@ -197,7 +203,7 @@ internal sealed unsafe class IoPageTable : IDisposable
 
         Flush(slot, 1, ref work);
         work.TableAlloc++;
-        return entry;
+        return Interlocked.Or(ref *slot, IoEntry.Flushed) | IoEntry.Flushed;
     }
 
     private static int FillPages(ulong* slots, int count, ulong entry, ref int result)
@@ -249,11 +255,16 @@ internal sealed unsafe class IoPageTable : IDisposable
             return false;
         }
 
-        Volatile.Write(ref *slot, 0);
+        Detach(slot, entry, ref detached, ref work);
         Flush(slot, 1, ref work);
-        detached.Add(table);
-        work.TableFree++;
         return true;
+    }
+
+    private static void Detach(ulong* slot, ulong entry, ref IoTableList detached, ref DmaWork work)
+    {
+        Volatile.Write(ref *slot, 0);
+        detached.Add((ulong*)IoEntry.Address(entry));
+        work.TableFree++;
     }
 
     /// <summary>Clears [first, last] in one table and below; false when it met an entry that is not there.</summary>
@@ -287,8 +298,7 @@ internal sealed unsafe class IoPageTable : IDisposable
             {
                 ulong low = index == begin ? first : AlignDown(first, shift) + ((ulong)(index - begin) << shift);
                 ulong high = index == end ? last : low | ((1UL << shift) - 1);
-                ulong* below = (ulong*)IoEntry.Address(entry);
-                if (!ClearLevel(below, level - 1, low, high, ref cleared, ref detached, ref work))
+                if (!ClearLevel((ulong*)IoEntry.Address(entry), level - 1, low, high, ref cleared, ref detached, ref work))
                 {
                     complete = false;
                     break;
@@ -299,9 +309,7 @@ internal sealed unsafe class IoPageTable : IDisposable
                     continue;
                 }
 
-                Volatile.Write(ref *slot, 0);
-                detached.Add(below);
-                work.TableFree++;
+                Detach(slot, entry, ref detached, ref work);
             }
 
             changedFrom = Math.Min(changedFrom, index);

@@ -3,7 +3,7 @@ using System.Numerics;
 namespace XeSvm.Simulation.Iommu;
 
 /// <summary>
-/// Translations that the IOMMU has cached: direct-mapped, read and written without a lock. An entry stays until it is invalidated or another
+/// Translations that the IOMMU has cached: direct-mapped, read without a lock. An entry stays until it is invalidated or another
 /// address takes its place, also when the page table says otherwise meanwhile; that is the window which lazy mode leaves open.
 /// </summary>
 internal sealed class IoTlb
@@ -13,6 +13,7 @@ internal sealed class IoTlb
 
     // Two words an entry: the key xor a hash of the value, and the value. A torn pair yields a key that nobody asks for.
     private readonly ulong[] _words;
+    private readonly Lock _lock = new();
     private readonly ulong _indexMask;
     private long _generation;
 
@@ -42,17 +43,18 @@ internal sealed class IoTlb
     public bool TryAdd(ulong address, ulong entry, int level, long generation)
     {
         ulong key = Key(address, level);
-        ref ulong word = ref _words[Slot(key)];
-        Volatile.Write(ref word, key ^ Hash(entry));
-        Volatile.Write(ref System.Runtime.CompilerServices.Unsafe.Add(ref word, 1), entry);
-        Interlocked.MemoryBarrier();
-        if (Generation == generation)
+        int slot = Slot(key);
+        lock (_lock)
         {
+            if (_generation != generation)
+            {
+                return false;
+            }
+
+            Volatile.Write(ref _words[slot], key ^ Hash(entry));
+            Volatile.Write(ref _words[slot + 1], entry);
             return true;
         }
-
-        RemoveKey(key);
-        return false;
     }
 
     /// <summary>Drops what is cached for some pages.</summary>
@@ -64,24 +66,29 @@ internal sealed class IoTlb
             return;
         }
 
-        Interlocked.Increment(ref _generation);
-        for (ulong page = firstPage; page < firstPage + pages; page++)
+        lock (_lock)
         {
-            RemoveKey(KeyBit | page);
-        }
+            Interlocked.Increment(ref _generation);
+            for (ulong page = firstPage; page < firstPage + pages; page++)
+            {
+                RemoveKey(KeyBit | page);
+            }
 
-        for (ulong large = firstPage >> 9; large <= (firstPage + pages - 1) >> 9; large++)
-        {
-            RemoveKey(KeyBit | LargeKeyBit | large);
+            for (ulong large = firstPage >> 9; large <= (firstPage + pages - 1) >> 9; large++)
+            {
+                RemoveKey(KeyBit | LargeKeyBit | large);
+            }
         }
     }
 
     /// <summary>Drops everything.</summary>
     public void InvalidateAll()
     {
-        Interlocked.Increment(ref _generation);
-        Array.Clear(_words);
-        Interlocked.MemoryBarrier();
+        lock (_lock)
+        {
+            Interlocked.Increment(ref _generation);
+            Array.Clear(_words);
+        }
     }
 
     /// <summary>Names every cached leaf as (address, entry, level); audit.</summary>
@@ -124,11 +131,7 @@ internal sealed class IoTlb
     private void RemoveKey(ulong key)
     {
         int slot = Slot(key);
-        ulong first = Volatile.Read(ref _words[slot]);
-        ulong entry = Volatile.Read(ref _words[slot + 1]);
-
-        // A torn pair is being written: its writer will find the generation changed.
-        if ((first ^ Hash(entry)) == key)
+        if ((_words[slot] ^ Hash(_words[slot + 1])) == key)
         {
             Volatile.Write(ref _words[slot], 0);
         }

@@ -34,10 +34,10 @@ internal sealed class IommuDomain : IDisposable
         }
 
         _table = new IoPageTable(options);
-        _allocator = new IovaAllocator(options.Processors, options.Timers);
+        _allocator = new IovaAllocator(options.Processors, options.Timers, Background);
         if (Mode == IommuMode.Lazy)
         {
-            _flushQueue = new FlushQueue(options.Processors, options.Timers, _allocator, _table, _invalidations, deferred);
+            _flushQueue = new FlushQueue(options, _allocator, _table, _invalidations, deferred, Background);
         }
     }
 
@@ -49,6 +49,9 @@ internal sealed class IommuDomain : IDisposable
 
     /// <summary>Whether addresses are translated; if not, there is no IOVA API.</summary>
     public bool Translates => _table is not null;
+
+    /// <summary>Held while a timer changes the domain; an audit holds it to keep the domain quiet.</summary>
+    public Lock Background { get; } = new();
 
     /// <summary>Live reservations of the link API.</summary>
     public IovaReservations Reservations { get; } = new();

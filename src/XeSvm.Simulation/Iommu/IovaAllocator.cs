@@ -26,15 +26,22 @@ internal sealed class IovaAllocator : IDisposable
     private readonly Lock _treeLock = new();
     private readonly IovaRangeCache[] _caches = new IovaRangeCache[CacheClasses];
     private readonly Action<ulong> _release;
+    private readonly Lock _background;
     private readonly int _processors;
     private readonly Timer? _depotTimer;
     private int _depotTimerArmed;
+    private bool _disposed;
 
     /// <summary>The smallest size that last failed below 4 GiB; requests of it or more fail at once until something there is freed.</summary>
     private ulong _failedBelow4G = ulong.MaxValue;
 
-    public IovaAllocator(int processors, bool timers)
+    /// <summary>An allocator of an empty space.</summary>
+    /// <param name="processors">Processors with magazines of their own.</param>
+    /// <param name="timers">Whether the depot worker runs by itself.</param>
+    /// <param name="background">Held while the depot worker works; null: a lock of its own.</param>
+    public IovaAllocator(int processors, bool timers, Lock? background = null)
     {
+        _background = background ?? new Lock();
         _processors = processors;
         _release = ReleaseToTree;
         for (int i = 0; i < CacheClasses; i++)
@@ -143,19 +150,22 @@ internal sealed class IovaAllocator : IDisposable
     public void TrimDepots()
     {
         Volatile.Write(ref _depotTimerArmed, 0);
-        bool more = false;
-        foreach (IovaRangeCache cache in _caches)
+        lock (_background)
         {
-            if (cache.TakeSurplus(_processors) is { } magazine)
+            bool more = false;
+            foreach (IovaRangeCache cache in _caches)
             {
-                cache.Recycle(magazine, _release);
-                more = true;
+                if (cache.TakeSurplus(_processors) is { } magazine)
+                {
+                    cache.Recycle(magazine, _release);
+                    more = true;
+                }
             }
-        }
 
-        if (more)
-        {
-            ArmDepotTimer();
+            if (more && !_disposed)
+            {
+                ArmDepotTimer();
+            }
         }
     }
 
@@ -189,7 +199,15 @@ internal sealed class IovaAllocator : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _depotTimer?.Dispose();
+    public void Dispose()
+    {
+        lock (_background)
+        {
+            _disposed = true;
+        }
+
+        _depotTimer?.Dispose();
+    }
 
     private static int SizeClass(ulong pages) =>
         pages <= 1UL << (CacheClasses - 1) ? BitOperations.Log2(pages) : CacheClasses;

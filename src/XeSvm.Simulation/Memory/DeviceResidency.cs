@@ -29,6 +29,19 @@ internal sealed class DeviceResidency
         }
     }
 
+    /// <summary>Records how many pages an allocation has left; without any it is no longer found.</summary>
+    public void Shrink(DeviceMemoryAllocation allocation, int remainingPages)
+    {
+        lock (_lock)
+        {
+            allocation.RemainingPages = remainingPages;
+            if (remainingPages == 0)
+            {
+                _chunks.Remove(allocation);
+            }
+        }
+    }
+
     /// <summary>The allocation that holds an address.</summary>
     public bool TryFind(ulong address, [NotNullWhen(true)] out DeviceMemoryAllocation? allocation)
     {

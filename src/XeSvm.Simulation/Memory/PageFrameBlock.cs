@@ -45,7 +45,7 @@ internal sealed unsafe class PageFrameBlock
                 _pagesInUse++;
             }
 
-            return _frames.PhysicalOf(_extent, page);
+            return _extent.PhysicalOf(page);
         }
     }
 

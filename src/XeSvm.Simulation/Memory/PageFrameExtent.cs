@@ -10,13 +10,18 @@ internal sealed unsafe class PageFrameExtent
 {
     private readonly int* _uses;
     private readonly nint* _hosts;
+    private readonly PagePlacement _placement;
     private ClientMemory? _client;
     private ulong _clientAddress;
     private long _version;
 
-    public PageFrameExtent(ulong physical)
+    /// <summary>An extent without an owner.</summary>
+    /// <param name="physical">Physical address of the first frame.</param>
+    /// <param name="placement">Where pages lie; shared with other extents unless blocks differ.</param>
+    public PageFrameExtent(ulong physical, PagePlacement placement)
     {
         Physical = physical;
+        _placement = placement;
         _uses = (int*)NativeMemory.AllocZeroed(PageLayout.BlockPages, sizeof(int));
         _hosts = (nint*)NativeMemory.AllocZeroed(PageLayout.BlockPages, (nuint)sizeof(nint));
     }
@@ -34,6 +39,7 @@ internal sealed unsafe class PageFrameExtent
     public void Attach(ClientMemory client, ulong clientAddress)
     {
         Interlocked.Increment(ref _version);
+        _placement.PlaceBlock(clientAddress);
         _client = client;
         _clientAddress = clientAddress;
         Interlocked.Increment(ref _version);
@@ -46,6 +52,9 @@ internal sealed unsafe class PageFrameExtent
         _client = null;
         Interlocked.Increment(ref _version);
     }
+
+    /// <summary>Physical address of a page's frame.</summary>
+    public ulong PhysicalOf(int page) => Physical + ((ulong)_placement.FrameOf(page) << PageFrames.PageShift);
 
     /// <summary>One more user of a page's frame; returns the number before.</summary>
     public int Acquire(int page)
@@ -75,21 +84,23 @@ internal sealed unsafe class PageFrameExtent
     /// <summary>Says where a page's content is.</summary>
     public void SetHost(int page, byte* host) => Volatile.Write(ref _hosts[page], (nint)host);
 
-    /// <summary>Resolves a byte of a page; false when its frame is not in use.</summary>
-    public bool TryResolve(int page, int offset, out ResolvedFrame frame)
+    /// <summary>Resolves a byte of a frame; false when the frame is not in use.</summary>
+    public bool TryResolve(int frameIndex, int offset, out ResolvedFrame frame)
     {
         frame = default;
         while (true)
         {
             long version = Volatile.Read(ref _version);
             ClientMemory? client = Volatile.Read(ref _client);
-            ulong address = Volatile.Read(ref _clientAddress) + ((ulong)page << 12) + (ulong)offset;
-            int uses = Volatile.Read(ref _uses[page]);
-            byte* host = (byte*)Volatile.Read(ref _hosts[page]);
+            int page = _placement.PageOf(frameIndex);
+            int known = Math.Max(page, 0);
+            ulong address = Volatile.Read(ref _clientAddress) + ((ulong)known << PageFrames.PageShift) + (ulong)offset;
+            int uses = Volatile.Read(ref _uses[known]);
+            byte* host = (byte*)Volatile.Read(ref _hosts[known]);
             Interlocked.MemoryBarrier();
             if ((version & 1) == 0 && Volatile.Read(ref _version) == version)
             {
-                if (client is null || uses == 0)
+                if (client is null || page < 0 || uses == 0)
                 {
                     return false;
                 }

@@ -9,32 +9,25 @@ internal sealed unsafe class PageFrames
     /// <summary>Physical address of the first extent.</summary>
     public const ulong FirstPhysical = 1UL << 32;
 
-    private const int PageShift = 12;
+    internal const int PageShift = 12;
+
     private const int ExtentShift = PageShift + 10;
     private const ulong BlockBytes = 2UL << 20;
 
     /// <summary>Extents that stay unused before one of them is used again.</summary>
     private const int Quarantine = 64;
 
-    private const ushort NoPage = ushort.MaxValue;
-
     private readonly Lock _lock = new();
     private readonly Dictionary<(ClientMemory Client, ulong Address), PageFrameBlock> _blocks = [];
     private readonly Queue<PageFrameExtent> _released = [];
-    private readonly ushort[] _frameOfPage = new ushort[PageLayout.BlockPages];
-    private readonly ushort[] _pageOfFrame = new ushort[PageLayout.ExtentFrames];
+    private readonly PagePlacement _placement;
     private PageFrameExtent[] _extents = new PageFrameExtent[Quarantine];
     private int _extentCount;
 
     public PageFrames(PageLayout layout)
     {
         Layout = layout;
-        layout.Place(_frameOfPage);
-        Array.Fill(_pageOfFrame, NoPage);
-        for (int page = 0; page < _frameOfPage.Length; page++)
-        {
-            _pageOfFrame[_frameOfPage[page]] = (ushort)page;
-        }
+        _placement = new PagePlacement(layout);
     }
 
     /// <summary>How pages fall on frames.</summary>
@@ -98,12 +91,10 @@ internal sealed unsafe class PageFrames
             return false;
         }
 
-        int page = _pageOfFrame[(int)(physical >> PageShift) & (PageLayout.ExtentFrames - 1)];
-        return page != NoPage
-            && Volatile.Read(ref _extents)[index].TryResolve(page, (int)(physical & ((1 << PageShift) - 1)), out frame);
+        int frameIndex = (int)(physical >> PageShift) & (PageLayout.ExtentFrames - 1);
+        int offset = (int)(physical & ((1 << PageShift) - 1));
+        return Volatile.Read(ref _extents)[index].TryResolve(frameIndex, offset, out frame);
     }
-
-    internal ulong PhysicalOf(PageFrameExtent extent, int page) => extent.Physical + ((ulong)_frameOfPage[page] << PageShift);
 
     internal PageFrameExtent TakeExtent()
     {
@@ -121,7 +112,8 @@ internal sealed unsafe class PageFrames
                 Volatile.Write(ref _extents, larger);
             }
 
-            PageFrameExtent extent = new(FirstPhysical + ((ulong)_extentCount << ExtentShift));
+            PagePlacement placement = Layout.DiffersByBlock ? new PagePlacement(Layout) : _placement;
+            PageFrameExtent extent = new(FirstPhysical + ((ulong)_extentCount << ExtentShift), placement);
             _extents[_extentCount] = extent;
             Volatile.Write(ref _extentCount, _extentCount + 1);
             return extent;

@@ -11,6 +11,8 @@ internal abstract class PageLayout
     /// <summary>Frames of an extent, of which a block's pages take some: two blocks are never physically adjacent.</summary>
     public const int ExtentFrames = 1024;
 
+    private protected const string ActualName = "actual";
+
     private const string RunsPrefix = "runs:";
 
     private static readonly PageLayout[] s_fixed =
@@ -28,8 +30,13 @@ internal abstract class PageLayout
     /// <summary>Whether a block is one folio of order 9.</summary>
     public virtual bool IsHugeFolio => false;
 
+    /// <summary>Whether each block is placed for itself, by <see cref="PlaceBlock"/>.</summary>
+    public virtual bool DiffersByBlock => false;
+
     /// <summary>Finds a layout by name.</summary>
-    /// <exception cref="FormatException">There is none of that name; the message lists those that there are.</exception>
+    /// <exception cref="FormatException">
+    /// There is none of that name, and the message lists those that there are; or it is "actual" and frame numbers cannot be read here.
+    /// </exception>
     public static PageLayout Parse(string name)
     {
         ArgumentNullException.ThrowIfNull(name);
@@ -40,14 +47,25 @@ internal abstract class PageLayout
             return new RunsLayout(pages);
         }
 
+        if (name == ActualName)
+        {
+            return PageLayoutActual.IsReadable
+                ? new PageLayoutActual()
+                : throw new FormatException(
+                    "Page layout 'actual' needs the frame numbers of /proc/self/pagemap, which only a process with CAP_SYS_ADMIN may see.");
+        }
+
         return Array.Find(s_fixed, layout => layout.Name == name)
             ?? throw new FormatException(
-                $"'{name}' is no page layout; valid are {string.Join(", ", s_fixed.Select(layout => layout.Name))} and "
-                + $"runs:K with K from 1 to {BlockPages}.");
+                $"'{name}' is no page layout; valid are {string.Join(", ", s_fixed.Select(layout => layout.Name))}, "
+                + $"{ActualName}, and runs:K with K from 1 to {BlockPages}.");
     }
 
     /// <summary>Writes for each page of a block its frame in the block's extent, 0 to 1023, each frame once.</summary>
     public abstract void Place(Span<ushort> frames);
+
+    /// <summary>As <see cref="Place"/>, for the block of this process at an address.</summary>
+    public virtual void PlaceBlock(ulong clientAddress, Span<ushort> frames) => Place(frames);
 
     /// <inheritdoc/>
     public override string ToString() => Name;

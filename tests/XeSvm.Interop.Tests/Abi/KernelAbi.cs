@@ -22,19 +22,20 @@ internal sealed class KernelAbi
             JsonElement part = root.GetProperty(group);
             Dictionary<string, ulong> constants = group == "xe" ? XeConstants : DrmConstants;
             Structs.AddRange(part.GetProperty("structs").EnumerateObject().Select(ReadStruct));
-            Requests.AddRange(part.GetProperty("ioctls").EnumerateObject().Select(ReadRequest));
             foreach (JsonProperty constant in part.GetProperty("constants").EnumerateObject())
             {
                 constants.Add(constant.Name, ParseHexadecimal(constant.Value.GetProperty("hex").GetString()!));
             }
 
-            foreach (AbiRequest request in Requests.Where(request => request.Name.StartsWith("DRM_IOCTL_XE_", StringComparison.Ordinal) == (group == "xe")))
+            foreach (AbiRequest request in part.GetProperty("ioctls").EnumerateObject().Select(ReadRequest))
             {
+                Requests.Add(request);
                 constants.Add(request.Name, request.Number);
             }
         }
 
-        foreach (JsonProperty member in root.GetProperty("xe").GetProperty("enums").EnumerateObject().SelectMany(item => item.Value.EnumerateObject()))
+        JsonElement enums = root.GetProperty("xe").GetProperty("enums");
+        foreach (JsonProperty member in enums.EnumerateObject().SelectMany(item => item.Value.EnumerateObject()))
         {
             XeConstants.Add(member.Name, member.Value.GetUInt64());
             EnumMembers++;

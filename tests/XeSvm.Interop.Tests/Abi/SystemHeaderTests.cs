@@ -85,7 +85,12 @@ public sealed partial class SystemHeaderTests(ITestOutputHelper output)
 
     private static bool TryRun(string command, string arguments, string input, out string errors)
     {
-        ProcessStartInfo start = new(command, arguments) { RedirectStandardInput = true, RedirectStandardError = true, RedirectStandardOutput = true };
+        ProcessStartInfo start = new(command, arguments)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
+        };
         try
         {
             using Process process = Process.Start(start)!;

@@ -4,6 +4,9 @@ namespace XeSvm.Interop.Tests.LibC;
 
 public sealed class FileTests
 {
+    // Tells the file from one of another test that gets the same descriptor afterwards.
+    private const string NameOfItsOwn = "xesvm-test-of-use";
+
     [Fact]
     public void A_file_is_read_from_its_position_and_from_any_position()
     {
@@ -45,7 +48,7 @@ public sealed class FileTests
     [Fact]
     public void A_descriptor_in_use_stays_open_until_the_use_ends()
     {
-        Assert.Equal(0, SystemCalls.MemfdCreate("xesvm-test", out FileDescriptorHandle? file));
+        Assert.Equal(0, SystemCalls.MemfdCreate(NameOfItsOwn, out FileDescriptorHandle? file));
         Assert.Equal(0, file!.Acquire(out int descriptor));
         file.Dispose();
         Assert.True(IsOpen(descriptor));
@@ -74,5 +77,6 @@ public sealed class FileTests
         }
     }
 
-    private static bool IsOpen(int descriptor) => new FileInfo($"/proc/self/fd/{descriptor}").LinkTarget?.Contains("xesvm-test", StringComparison.Ordinal) == true;
+    private static bool IsOpen(int descriptor) =>
+        new FileInfo($"/proc/self/fd/{descriptor}").LinkTarget?.Contains(NameOfItsOwn, StringComparison.Ordinal) == true;
 }

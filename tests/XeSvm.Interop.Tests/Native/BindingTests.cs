@@ -74,7 +74,7 @@ public sealed class BindingTests(ITestOutputHelper output)
     {
         Dictionary<string, ulong> declared = _header.Constants.ToDictionary(item => item.Key, item => Evaluate(item.Value), StringComparer.Ordinal);
         Dictionary<string, ulong> managed = typeof(Xesvm).GetFields(Declared)
-            .ToDictionary(field => field.Name, field => Convert.ToUInt64(field.GetRawConstantValue(), CultureInfo.InvariantCulture), StringComparer.Ordinal);
+            .ToDictionary(field => field.Name, Value, StringComparer.Ordinal);
         Assert.NotEmpty(declared);
         Assert.Equal(declared.OrderBy(item => item.Key, StringComparer.Ordinal), managed.OrderBy(item => item.Key, StringComparer.Ordinal));
         output.WriteLine($"{declared.Count} constants.");
@@ -101,6 +101,8 @@ public sealed class BindingTests(ITestOutputHelper output)
     private static MethodInfo Inner(MethodInfo method) =>
         typeof(NativeMethods).GetMethods(Declared)
             .FirstOrDefault(other => other.Name.StartsWith($"<{method.Name}>", StringComparison.Ordinal)) ?? method;
+
+    private static ulong Value(FieldInfo constant) => Convert.ToUInt64(constant.GetRawConstantValue(), CultureInfo.InvariantCulture);
 
     private static ulong Evaluate(string expression)
     {

@@ -28,11 +28,11 @@ public sealed unsafe class ShimTests
         long begin = NativeMethods.xesvm_clock_thread_cpu_ns();
         using (ManualResetEventSlim never = new())
         {
-            Assert.False(never.WaitHandle.WaitOne(TimeSpan.FromMilliseconds(100)));
+            Assert.False(never.WaitHandle.WaitOne(TimeSpan.FromMilliseconds(50)));
         }
 
         long waited = NativeMethods.xesvm_clock_thread_cpu_ns() - begin;
-        Assert.InRange(waited, 0, 90_000_000);
+        Assert.InRange(waited, 0, 40_000_000);
 
         begin = NativeMethods.xesvm_clock_thread_cpu_ns();
         long deadline = NativeMethods.xesvm_clock_monotonic_ns() + 10_000_000_000;
@@ -60,7 +60,7 @@ public sealed unsafe class ShimTests
     [Fact]
     public void An_ioctl_gives_the_kernels_result_and_fills_its_argument()
     {
-        // FIONREAD on a memfd is not known, on a pipe it is: bytes that wait to be read.
+        // FIONREAD: the bytes that wait to be read.
         const uint BytesReady = 0x541b;
         using System.IO.Pipes.AnonymousPipeServerStream pipe = new(System.IO.Pipes.PipeDirection.Out);
         pipe.Write("four"u8);
@@ -75,11 +75,14 @@ public sealed unsafe class ShimTests
         ulong address = 0;
         Assert.Equal(0, NativeMethods.xesvm_mmap(0, _page, ReadAndWrite, PrivateAnonymousMapping, -1, 0, &address));
         Assert.Equal(0u, address % _page);
-        *(int*)address = 42;
-        Assert.Equal(42, *(int*)address);
+        ulong pattern = (ulong)Random.Shared.NextInt64();
+        *(ulong*)address = pattern;
+        Assert.Equal(pattern, *(ulong*)address);
         Assert.Equal(0, NativeMethods.xesvm_munmap(address, _page));
-        int value;
-        Assert.Equal(-Errno.EFAULT, NativeMethods.xesvm_client_read(address, &value, sizeof(int)));
+
+        // Another thread may have mapped something there by now, but not this.
+        ulong value;
+        Assert.True(NativeMethods.xesvm_client_read(address, &value, sizeof(ulong)) == -Errno.EFAULT || value != pattern);
         Assert.Equal(-Errno.EINVAL, NativeMethods.xesvm_mmap(0, 0, ReadAndWrite, PrivateAnonymousMapping, -1, 0, &address));
         Assert.Equal(-Errno.EBADF, NativeMethods.xesvm_mmap(0, _page, ReadAndWrite, SharedMapping, -1, 0, &address));
         Assert.Equal(-Errno.EINVAL, NativeMethods.xesvm_munmap(1, _page));
@@ -131,9 +134,10 @@ public sealed unsafe class ShimTests
         Assert.Equal((middle, middle + _page), (vma.start, vma.end));
         Assert.Equal(Xesvm.XESVM_VMA_READ | Xesvm.XESVM_VMA_WRITE | Xesvm.XESVM_VMA_ANONYMOUS, vma.flags);
 
+        // Another thread may map something in the freed page; then that is what is found.
         Assert.Equal(0, SystemCalls.Unmap(address, (nuint)_page));
         Assert.Equal(0, NativeMethods.xesvm_client_find_vma((ulong)address, &vma));
-        Assert.Equal(middle, vma.start);
+        Assert.True(vma.start == middle || vma.start <= (ulong)address, $"{vma.start:x} for {address:x}");
         Assert.Equal(-Errno.ENOENT, NativeMethods.xesvm_client_find_vma(1ul << 60, &vma));
         Assert.Equal(0, SystemCalls.Unmap((nint)middle, 2 * (nuint)_page));
     }

@@ -1,6 +1,7 @@
 using XeSvm.Simulation.Cost;
 using XeSvm.Simulation.Dma;
 using XeSvm.Simulation.Iommu;
+using static XeSvm.Simulation.Tests.Dma.MappingAssert;
 
 namespace XeSvm.Simulation.Tests.Dma;
 
@@ -8,8 +9,6 @@ namespace XeSvm.Simulation.Tests.Dma;
 public class MappingEdgeCaseTests
 {
     private const ulong Page = 4096;
-
-    private static readonly IommuMode[] s_modes = [IommuMode.Lazy, IommuMode.Strict];
 
     public static TheoryData<string> Strategies => [.. MappingStrategy.All.ToArray().Select(strategy => strategy.Name)];
 
@@ -37,7 +36,7 @@ public class MappingEdgeCaseTests
     [MemberData(nameof(HoleShapes))]
     public void Holes_are_never_reachable_and_the_linked_pages_are_exactly_those_of_the_array(string strategy, string shape)
     {
-        MigratePage[] pages = Array(shape);
+        MigratePage[] pages = Shape(shape);
         ulong count = (ulong)shape.Count(c => c == 'S');
         ForEachMode(strategy, fixture =>
         {
@@ -89,7 +88,7 @@ public class MappingEdgeCaseTests
     public void Each_system_segment_has_a_reservation_of_its_own_and_device_pages_are_skipped(string strategy) =>
         ForEachMode(strategy, fixture =>
         {
-            MigratePage[] pages = Array("SSDDS");
+            MigratePage[] pages = Shape("SSDDS");
             DeviceAddress[] addresses = new DeviceAddress[5];
             DmaMapping first = default;
             DmaMapping second = default;
@@ -110,7 +109,7 @@ public class MappingEdgeCaseTests
     public void A_range_that_begins_with_a_device_page_maps_its_system_pages_one_by_one(string strategy) =>
         ForEachMode(strategy, fixture =>
         {
-            MigratePage[] pages = Array("DSSDS");
+            MigratePage[] pages = Shape("DSSDS");
             Assert.Equal(0, fixture.MapRange(pages));
             DmaWork work = fixture.TakeWork();
             Assert.Equal((3UL, 0UL), (work.MapCalls, work.LinkCalls));
@@ -126,7 +125,7 @@ public class MappingEdgeCaseTests
     public void A_range_that_begins_with_a_system_page_links_and_leaves_device_pages_alone(string strategy) =>
         ForEachMode(strategy, fixture =>
         {
-            MigratePage[] pages = Array("SSDSD");
+            MigratePage[] pages = Shape("SSDSD");
             Assert.Equal(0, fixture.MapRange(pages));
             Assert.Equal(5 * Page, fixture.Mapping.Iova.Size);
             Assert.Equal((strategy == "iova-filled" ? 5UL : 3UL) * Page, fixture.Mapping.Offset);
@@ -162,7 +161,7 @@ public class MappingEdgeCaseTests
     [MemberData(nameof(IovaStrategies))]
     public void A_link_that_fails_at_any_page_leaves_nothing_mapped(string strategy) => ForEachMode(strategy, fixture =>
     {
-        MigratePage[] pages = Array("S.SS.SSS");
+        MigratePage[] pages = Shape("S.SS.SSS");
         long links = strategy == "iova-filled" ? 8 : 6;
         for (long k = 0; k < links; k++)
         {
@@ -185,7 +184,7 @@ public class MappingEdgeCaseTests
     [MemberData(nameof(IovaStrategies))]
     public void A_get_pages_link_that_fails_at_any_piece_leaves_nothing_mapped(string strategy) => ForEachMode(strategy, fixture =>
     {
-        MigratePage[] pages = Array("SSDSDS");
+        MigratePage[] pages = Shape("SSDSDS");
         long links = strategy == "iova-filled" ? 6 : 4;
         for (long k = 0; k < links; k++)
         {
@@ -251,12 +250,12 @@ public class MappingEdgeCaseTests
 
             for (long k = 0; k < 8; k++)
             {
-                MigratePage[] pages = Array("SSSSSSSS");
+                MigratePage[] pages = Shape("SSSSSSSS");
                 fixture.Injection.FailAfter(DmaOperation.TryAllocIova, 0, 100);
                 fixture.Injection.FailAfter(DmaOperation.MapPage, k);
                 Assert.Equal(-Errno.EFAULT, fixture.MapMigrate(pages));
                 Assert.Equal((int)k, Leaves(fixture.Domain).Count);
-                System.Array.Clear(pages);
+                Array.Clear(pages);
                 fixture.UnmapMigrate(pages);
                 AssertNothingLeft(fixture);
             }
@@ -268,7 +267,7 @@ public class MappingEdgeCaseTests
     public void A_refused_reservation_is_tried_once_a_segment_and_the_whole_segment_goes_page_by_page(string strategy) =>
         ForEachMode(strategy, fixture =>
         {
-            MigratePage[] pages = Array(".SSSSSSS");
+            MigratePage[] pages = Shape(".SSSSSSS");
             fixture.Injection.FailAfter(DmaOperation.TryAllocIova, 0);
             Assert.Equal(0, fixture.MapMigrate(pages));
             DmaWork work = fixture.TakeWork();
@@ -315,116 +314,10 @@ public class MappingEdgeCaseTests
     [MemberData(nameof(IovaStrategies))]
     public void A_failed_sync_unwinds_everything(string strategy) => ForEachMode(strategy, fixture =>
     {
-        MigratePage[] pages = Array("SS.SSSSS");
+        MigratePage[] pages = Shape("SS.SSSSS");
         fixture.Injection.FailAfter(DmaOperation.Sync, 0);
         Assert.Equal(-Errno.EIO, fixture.MapMigrate(pages));
         fixture.UnmapMigrate(pages);
-        AssertNothingLeft(fixture);
-    });
-
-    // 10. Folios of order > 0.
-    [Theory]
-    [MemberData(nameof(Strategies))]
-    public void A_folio_may_stand_first_in_the_middle_or_last(string strategy)
-    {
-        foreach (int at in new[] { 0, 256, 512 })
-        {
-            ForEachMode(strategy, fixture =>
-            {
-                MigratePage[] pages = new MigratePage[1024];
-                for (int i = 0; i < pages.Length; i++)
-                {
-                    pages[i] = PageShapes.System(PageShapes.Base + ((ulong)i * 3 * Page));
-                }
-
-                PageShapes.PutFolio(pages, at, 9, PageShapes.Base + (64 << 20));
-                Assert.Equal(0, fixture.MapMigrate(pages));
-                Assert.Equal(9, fixture.Addresses[at].Order);
-                AssertAddressesReachTheirPages(fixture, pages);
-
-                // In an IOVA reservation the folio keeps a 2 MiB leaf only where the pages before it leave it aligned.
-                Assert.Equal(strategy == "per-page" || at % 512 == 0 ? 1UL : 0UL, fixture.Work.Leaf2m);
-                fixture.UnmapMigrate(pages);
-                AssertNothingLeft(fixture);
-            });
-        }
-    }
-
-    [Fact]
-    public void A_hole_in_front_of_a_folio_costs_the_packed_form_its_2M_leaf_and_the_filled_form_nothing()
-    {
-        // Slots 0 to 511: one page, then holes; slot 512: a folio.
-        MigratePage[] pages = new MigratePage[1024];
-        pages[0] = PageShapes.System(PageShapes.Base);
-        PageShapes.PutFolio(pages, 512, 9, PageShapes.Base + (64 << 20));
-        foreach ((string strategy, ulong leaves) in new[] { ("iova", 0UL), ("iova-runs", 0UL), ("iova-filled", 1UL), ("per-page", 1UL) })
-        {
-            using MappingFixture fixture = new(new IommuOptions { Mode = IommuMode.Strict }, strategy);
-            Assert.Equal(0, fixture.MapMigrate(pages));
-            Assert.Equal(leaves, fixture.Work.Leaf2m);
-            AssertAddressesReachTheirPages(fixture, pages);
-            fixture.UnmapMigrate(pages);
-            AssertNothingLeft(fixture);
-        }
-    }
-
-    [Theory]
-    [MemberData(nameof(Strategies))]
-    public void A_folio_that_follows_a_run_physically_joins_it_whatever_the_orders(string strategy) => ForEachMode(strategy, fixture =>
-    {
-        // 512 pages up to 2 MiB, the folio behind them, and a page behind that: one run of 1025 pages.
-        MigratePage[] pages = new MigratePage[1025];
-        for (int i = 0; i < 512; i++)
-        {
-            pages[i] = PageShapes.System(PageShapes.Base + ((ulong)i * Page));
-        }
-
-        PageShapes.PutFolio(pages, 512, 9, PageShapes.Base + (2 << 20));
-        pages[1024] = PageShapes.System(PageShapes.Base + (4 << 20));
-        Assert.Equal(0, fixture.MapMigrate(pages));
-        AssertAddressesReachTheirPages(fixture, pages);
-        if (strategy == "iova-runs")
-        {
-            // One link; two leaves of 2 MiB, then a walk of its own for the last page.
-            Assert.Equal((1UL, 2UL, 3UL, 2UL), (fixture.Work.LinkCalls, fixture.Work.Leaf2m, fixture.Work.PteSet, fixture.Work.WalksMap));
-        }
-
-        fixture.UnmapMigrate(pages);
-        AssertNothingLeft(fixture);
-    });
-
-    [Theory]
-    [MemberData(nameof(Strategies))]
-    public void A_folio_at_the_end_that_breaks_a_run_is_linked_once(string strategy) => ForEachMode(strategy, fixture =>
-    {
-        MigratePage[] pages = new MigratePage[8 + 16];
-        for (int i = 0; i < 8; i++)
-        {
-            pages[i] = PageShapes.System(PageShapes.Base + ((ulong)i * Page));
-        }
-
-        PageShapes.PutFolio(pages, 8, 4, PageShapes.Base + (1 << 20));
-        Assert.Equal(0, fixture.MapMigrate(pages));
-        Assert.Equal(24UL, fixture.Work.PteSet);
-        Assert.Equal(4, fixture.Addresses[8].Order);
-        Assert.Equal(DeviceAddressKind.None, fixture.Addresses[9].Kind);
-        AssertAddressesReachTheirPages(fixture, pages);
-        fixture.UnmapMigrate(pages);
-        AssertNothingLeft(fixture);
-    });
-
-    [Theory]
-    [MemberData(nameof(Strategies))]
-    public void A_demoted_folio_has_512_destinations_of_order_0(string strategy) => ForEachMode(strategy, fixture =>
-    {
-        // Back to RAM without a free folio: the device's folio has single pages opposite, written by the device.
-        MigratePage[] pages = OperationCountTests.Shape("2M scattered");
-        Assert.Equal(0, fixture.MapMigrate(pages, DmaDirection.FromDevice));
-        Assert.Equal(512UL, fixture.Work.PteSet);
-        Assert.Equal(0, fixture.Device.Translate(fixture.Addresses[511].Value, write: true, out ulong physical));
-        Assert.Equal(pages[511].Physical, physical);
-        Assert.Equal(-Errno.EFAULT, fixture.Device.Translate(fixture.Addresses[510].Value, write: false, out _));
-        fixture.UnmapMigrate(pages, DmaDirection.FromDevice);
         AssertNothingLeft(fixture);
     });
 
@@ -433,7 +326,7 @@ public class MappingEdgeCaseTests
     [MemberData(nameof(Strategies))]
     public void A_second_unmap_does_nothing(string strategy) => ForEachMode(strategy, fixture =>
     {
-        MigratePage[] pages = Array("SSSS");
+        MigratePage[] pages = Shape("SSSS");
         Assert.Equal(0, fixture.MapMigrate(pages));
         fixture.UnmapMigrate(pages);
         fixture.Work = default;
@@ -453,7 +346,7 @@ public class MappingEdgeCaseTests
     public void After_an_invalidation_the_next_get_pages_maps_other_pages_at_a_fresh_mapping(string strategy) =>
         ForEachMode(strategy, fixture =>
         {
-            MigratePage[] before = Array("SSSS");
+            MigratePage[] before = Shape("SSSS");
             MigratePage[] after = [.. before.Select(page => PageShapes.System(page.Physical + (32 << 20)))];
             Assert.Equal(0, fixture.MapRange(before));
             AssertAddressesReachTheirPages(fixture, before);
@@ -489,91 +382,4 @@ public class MappingEdgeCaseTests
 
         Assert.Equal(0, allocated);
     });
-
-    internal static Dictionary<ulong, ulong> Leaves(IommuDomain domain)
-    {
-        Dictionary<ulong, ulong> leaves = [];
-        domain.Table.VisitLeaves(walker: false, (address, entry, level) =>
-        {
-            for (ulong offset = 0; offset < 1UL << IoEntry.Shift(level); offset += Page)
-            {
-                leaves.Add(address + offset, IoEntry.Address(entry) + offset);
-            }
-        });
-        return leaves;
-    }
-
-    private static void ForEachMode(string strategy, Action<MappingFixture> test)
-    {
-        foreach (IommuMode mode in s_modes)
-        {
-            foreach (bool coherent in new[] { true, false })
-            {
-                using MappingFixture fixture = new(new IommuOptions { Mode = mode, CoherentWalker = coherent }, strategy);
-                test(fixture);
-            }
-        }
-    }
-
-    /// <summary>S: a page of its own; D: a device page; a dot: a hole.</summary>
-    private static MigratePage[] Array(string shape)
-    {
-        MigratePage[] pages = PageShapes.Pages(shape.Length, "scattered");
-        for (int i = 0; i < pages.Length; i++)
-        {
-            pages[i] = shape[i] switch { 'S' => pages[i], 'D' => PageShapes.Device(), _ => default };
-        }
-
-        return pages;
-    }
-
-    private static List<ulong> Physicals(MigratePage[] pages)
-    {
-        List<ulong> physicals = [];
-        foreach (MigratePage page in pages)
-        {
-            for (ulong offset = 0; page.Kind == MigratePageKind.System && offset < page.Bytes; offset += Page)
-            {
-                physicals.Add(page.Physical + offset);
-            }
-        }
-
-        physicals.Sort();
-        return physicals;
-    }
-
-    private static void AssertAddressesReachTheirPages(MappingFixture fixture, MigratePage[] pages)
-    {
-        for (int i = 0; i < pages.Length; i++)
-        {
-            if (pages[i].Kind != MigratePageKind.System)
-            {
-                Assert.NotEqual(DeviceAddressKind.System, fixture.Addresses[i].Kind);
-                continue;
-            }
-
-            Assert.Equal(DeviceAddressKind.System, fixture.Addresses[i].Kind);
-            Assert.Equal(pages[i].Order, fixture.Addresses[i].Order);
-            for (ulong offset = 0; offset < pages[i].Bytes; offset += Page)
-            {
-                Assert.Equal(0, fixture.Device.Translate(fixture.Addresses[i].Value + offset, write: false, out ulong physical));
-                Assert.Equal(pages[i].Physical + offset, physical);
-            }
-        }
-
-        Assert.True(DmaAudit.Run(fixture.Domain).IsClean);
-    }
-
-    private static void AssertNothingLeft(MappingFixture fixture)
-    {
-        Assert.Empty(Leaves(fixture.Domain));
-        Assert.False(fixture.Mapping.Mapped || fixture.Mapping.Iova.IsLive || fixture.Mapping.Offset != 0);
-        Assert.DoesNotContain(fixture.Addresses, address => address.Kind == DeviceAddressKind.System);
-        Assert.Equal(0, fixture.Domain.Misuses.Count);
-        DmaAudit audit = DmaAudit.Run(fixture.Domain);
-        Assert.True(audit.IsClean, audit.ToString());
-        fixture.Domain.RunFlushTimer();
-        audit = DmaAudit.Run(fixture.Domain);
-        Assert.True(audit.IsClean && audit.OpenWindows == 0, audit.ToString());
-    }
 }

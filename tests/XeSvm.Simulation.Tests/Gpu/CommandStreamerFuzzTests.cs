@@ -69,7 +69,7 @@ public sealed unsafe class CommandStreamerFuzzTests
             Assert.True(endedAlone || result == -Errno.ECANCELED);
             Assert.Equal(-1, memory[..(int)(64 * Page)].IndexOfAnyExcept((byte)0xee));
             Assert.Equal(-1, memory[(int)((64 * Page) + Length)..].IndexOfAnyExcept((byte)0xee));
-        }, iter: 200, threads: 1);
+        }, iter: 150, threads: 1);
 
     [Fact]
     public void With_a_stop_request_not_one_command_is_executed() =>

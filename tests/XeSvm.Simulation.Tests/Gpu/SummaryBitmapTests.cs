@@ -31,7 +31,7 @@ public sealed class SummaryBitmapTests
                     Assert.Equal(model.Where(i => i >= from).DefaultIfEmpty(-1).Min(), bitmap.FindNext(from));
                 }
             }
-        }, iter: 300);
+        }, iter: 150);
 
     [Theory]
     [InlineData(1)]

@@ -51,7 +51,7 @@ public sealed class VramManagerTests
             Assert.Equal(0UL, manager.Used);
             ulong largestBlock = (BitOperations.RoundUpToPowerOf2((ulong)totalPages + 1) >> 1) * Page;
             Assert.True(manager.TryAllocate(largestBlock, out _), "The free blocks did not merge again.");
-        }, iter: 400);
+        }, iter: 250);
 
     [Fact]
     public void Five_of_eight_gibibytes_can_be_had_although_no_block_is_that_large()

@@ -82,6 +82,72 @@ public class PageLayoutTests
         Assert.Contains("runs:K with K from 1 to 512", error.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Real_frame_numbers_keep_their_runs_and_follow_nothing_else()
+    {
+        ulong[] numbers = new ulong[512];
+        for (int i = 0; i < 512; i++)
+        {
+            // Runs of 3 in descending order, every 50th page missing.
+            numbers[i] = i % 50 == 0 ? 0 : 100_000 - ((ulong)(i / 3) * 3) + (ulong)(i % 3);
+        }
+
+        ushort[] frames = new ushort[512];
+        PageLayoutActual.PlaceNumbers(numbers, frames);
+        Assert.Equal(512, frames.Distinct().Count());
+        Assert.True(frames.Max() < 1024);
+        for (int i = 1; i < 512; i++)
+        {
+            Assert.Equal(numbers[i] != 0 && numbers[i] == numbers[i - 1] + 1, frames[i] == frames[i - 1] + 1);
+        }
+    }
+
+    [Theory]
+    [InlineData(512 * 7, 0)]
+    [InlineData((512 * 7) + 1, 1)]
+    public void A_block_of_one_run_is_aligned_exactly_if_it_really_is(int first, int frame)
+    {
+        ulong[] numbers = [.. Enumerable.Range(first, 512).Select(number => (ulong)number)];
+        ushort[] frames = new ushort[512];
+        PageLayoutActual.PlaceNumbers(numbers, frames);
+        Assert.Equal(Enumerable.Range(frame, 512).Select(i => (ushort)i), frames);
+    }
+
+    [Fact]
+    public void Pages_without_numbers_are_all_apart()
+    {
+        ushort[] frames = new ushort[512];
+        PageLayoutActual.PlaceNumbers(new ulong[512], frames);
+        Assert.Equal(512, frames.Distinct().Count());
+        Assert.True(frames.Max() < 1024);
+        Assert.All(Enumerable.Range(1, 511), i => Assert.NotEqual(1, Math.Abs(frames[i] - frames[i - 1])));
+    }
+
+    [SkippableFact]
+    public unsafe void The_actual_layout_places_blocks_of_this_process()
+    {
+        Skip.IfNot(PageLayoutActual.IsReadable, "This process may not see its frame numbers (CAP_SYS_ADMIN).");
+        PageFrames frames = new(PageLayout.Parse("actual"));
+        void* memory = System.Runtime.InteropServices.NativeMemory.AlignedAlloc(2 << 20, 2 << 20);
+        System.Runtime.InteropServices.NativeMemory.Fill(memory, 2 << 20, 1);
+        PageFrameBlock block = frames.Block(new UnreachableClientMemory(), (ulong)memory);
+        for (int page = 0; page < 512; page++)
+        {
+            ulong physical = block.Acquire(page);
+            Assert.True(frames.TryResolve(physical, out ResolvedFrame frame));
+            Assert.Equal((ulong)memory + ((ulong)page << 12), frame.ClientAddress);
+        }
+
+        System.Runtime.InteropServices.NativeMemory.AlignedFree(memory);
+    }
+
+    [SkippableFact]
+    public void Without_permission_the_actual_layout_is_refused_with_the_reason()
+    {
+        Skip.If(PageLayoutActual.IsReadable, "This process may see its frame numbers.");
+        Assert.Contains("CAP_SYS_ADMIN", Assert.Throws<FormatException>(() => PageLayout.Parse("actual")).Message, StringComparison.Ordinal);
+    }
+
     private static ushort[] Place(PageLayout layout)
     {
         ushort[] frames = new ushort[PageLayout.BlockPages];

@@ -28,7 +28,6 @@ public unsafe class CpuAndGpuStressTests(ITestOutputHelper output)
         int seed = Environment.TickCount;
         output.WriteLine($"seed {seed}");
         using var gpu = new GpuClient(new SoftwareBackendOptions { VramBytes = 64 << 20, CpuFaults = cpuFaults });
-        output.WriteLine(gpu.Backend);
         ulong memory = GpuClient.Map(Bytes, Block);
         GpuClient.Touch(memory, Bytes);
         ulong pages = Bytes / 4096;
@@ -62,9 +61,11 @@ public unsafe class CpuAndGpuStressTests(ITestOutputHelper output)
             Check(*(uint*)(at + 128) == stored[page], $"page {page}: the GPU stored {stored[page]}, memory has {*(uint*)(at + 128)}");
         }
 
-        output.WriteLine($"{total} CPU increments, {gpu.Counter("svm_2M_migrate_count")} migrations, {gpu.Counter("svm_cpu_copy_kb") / 2048} blocks' worth home, {collections} collections");
+        long moved = gpu.Counter("svm_device_copy_kb") / 2048;
+        output.WriteLine($"{total} CPU increments, {stored.Max()} GPU stores, {moved} blocks to VRAM, {gpu.Counter("svm_cpu_copy_kb") / 2048} home, {collections} collections");
+        output.WriteLine(gpu.Backend);
         Assert.Empty(failures);
-        Assert.True(gpu.Counter("svm_2M_migrate_count") > 0, "Nothing migrated, so nothing was tested.");
+        Assert.True(moved > 1, "Nothing migrated, so nothing was tested.");
         GpuClient.Unmap(memory, Bytes);
 
         void Check(bool condition, string message)
@@ -112,10 +113,13 @@ public unsafe class CpuAndGpuStressTests(ITestOutputHelper output)
             }
 
             stored[page] = value++;
-            if (random.Next(32) == 0)
+
+            // A range that lost the race against the CPU once stays in system memory, as in the kernel, until it is asked for again; and
+            // without CPU faults a request is the only way home.
+            int dice = random.Next(8);
+            if (dice < 4)
             {
-                // Home by request as well, which is the only way home without CPU faults.
-                gpu.Prefetch((memory + ((ulong)page << 12)) & ~(Block - 1), Block, region: 0);
+                gpu.Prefetch((memory + ((ulong)page << 12)) & ~(Block - 1), Block, region: dice == 0 ? 0u : 1u);
             }
         }
 
@@ -130,6 +134,9 @@ public unsafe class CpuAndGpuStressTests(ITestOutputHelper output)
         {
             GC.KeepAlive(new byte[1 << 16]);
             GC.Collect(collections++ % 3 == 0 ? 2 : 0, GCCollectionMode.Forced, blocking: true);
+
+            // Leave the others some time between two stops of the world.
+            Thread.SpinWait(10_000);
         }
 
         return collections;

@@ -1,0 +1,63 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+
+namespace XeSvm.Cli.CommandLine;
+
+/// <summary>Options that several commands have, and how lists and names are read.</summary>
+internal static class Options
+{
+    /// <summary><c>--backend</c>; null when it is not given.</summary>
+    internal static Option<BackendChoice?> Backend() => new("--backend")
+    {
+        Description = $"auto, kernel or software. Without it, {XeBackends.EnvironmentVariable} decides, and then auto.",
+        HelpName = "auto|kernel|software",
+        CustomParser = result => XeBackends.TryParse(result.Tokens[0].Value, out BackendChoice choice)
+            ? choice
+            : Refuse<BackendChoice?>(result, "--backend", result.Tokens[0].Value, "auto, kernel, software"),
+    };
+
+    /// <summary><c>--json</c> of commands whose result is one object.</summary>
+    internal static Option<bool> JsonToOutput() => new("--json") { Description = "Prints JSON instead of text." };
+
+    /// <summary>A statistics file that must be given.</summary>
+    internal static Option<string> StatisticsFile(string name, string description) =>
+        new(name) { Description = description, HelpName = "FILE", Required = true };
+
+    /// <summary>An option whose values are names, repeated or separated by commas; null when it is not given.</summary>
+    /// <param name="name">The option's name.</param>
+    /// <param name="description">What it is for.</param>
+    /// <param name="valid">The valid names, for messages.</param>
+    /// <param name="find">Finds what a name stands for; null for an unknown name.</param>
+    internal static Option<IReadOnlyList<T>?> List<T>(string name, string description, string valid, Func<string, T?> find)
+        where T : class => new(name)
+        {
+            Description = description,
+            HelpName = valid.Replace(", ", "|", StringComparison.Ordinal),
+            Arity = ArgumentArity.OneOrMore,
+            CustomParser = result =>
+            {
+                List<T> values = [];
+                foreach (string item in result.Tokens.SelectMany(token => token.Value.Split(',')).Select(item => item.Trim()))
+                {
+                    if (find(item) is not { } value)
+                    {
+                        return Refuse<IReadOnlyList<T>?>(result, name, item, valid);
+                    }
+
+                    if (!values.Contains(value))
+                    {
+                        values.Add(value);
+                    }
+                }
+
+                return values;
+            },
+        };
+
+    /// <summary>Reports a value that is not valid, with those that are.</summary>
+    internal static T? Refuse<T>(ArgumentResult result, string option, string value, string valid)
+    {
+        result.AddError($"'{value}' is not valid for {option}; valid: {valid}.");
+        return default;
+    }
+}

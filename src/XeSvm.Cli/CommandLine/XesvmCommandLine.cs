@@ -1,0 +1,71 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using XeSvm.Cli.Execution;
+
+namespace XeSvm.Cli.CommandLine;
+
+/// <summary>The commands and what each runs.</summary>
+internal static class XesvmCommandLine
+{
+    private const string Description = """
+        Shared virtual memory of Intel GPUs: information, measurement and statistics.
+
+        The backend is the kernel's xe driver where a device can mirror CPU addresses, else a driver and GPU in software.
+        Figures of the software backend are this host's and never hardware figures.
+
+
+        """;
+
+    /// <summary>Makes the command line.</summary>
+    internal static Command Create(CliConsole console, CancellationToken cancellation)
+    {
+        // Not a RootCommand: that one takes its name from the assembly, which cannot be called xesvm.
+        Command root = new("xesvm", Description + ExitCode.Description);
+        root.Options.Add(new HelpOption());
+        root.Options.Add(new VersionOption());
+        root.Subcommands.Add(Info(console));
+        root.Subcommands.Add(Measure(console, cancellation));
+        root.Subcommands.Add(Stats(console));
+        return root;
+    }
+
+    private static Command Info(CliConsole console)
+    {
+        Command command = new("info", "Shows the backend and why it was taken, the device, its memory, its engines and the CPU-fault mode.");
+        Option<BackendChoice?> backend = Options.Backend();
+        Option<bool> json = Options.JsonToOutput();
+        command.Options.Add(backend);
+        command.Options.Add(json);
+        command.SetAction(parsed => InfoExecution.Run(parsed.GetValue(backend), parsed.GetValue(json), console));
+        return command;
+    }
+
+    private static Command Measure(CliConsole console, CancellationToken cancellation)
+    {
+        Command command = new(
+            "measure",
+            "Measures migrations to the device, each caused by one GPU store into memory that the CPU has touched: CPU time, copy time and " +
+            "exact operation counts for each size and mapping strategy, beside the figures that the patch series published.");
+        MeasureOptions options = new();
+        options.AddTo(command);
+        command.SetAction(parsed => MeasureExecution.Run(options.PlanOf(parsed), parsed.GetValue(options.Json), console, cancellation));
+        return command;
+    }
+
+    private static Command Stats(CliConsole console)
+    {
+        Command command = new(
+            "stats",
+            "Computes CPU time and share of migrations from two GT-statistics texts (/sys/kernel/debug/dri/*/gt0/stats), saved on any machine " +
+            "before and after the work.");
+        Option<string> before = Options.StatisticsFile("--before", "The earlier text.");
+        Option<string> after = Options.StatisticsFile("--after", "The later text.");
+        Option<bool> json = Options.JsonToOutput();
+        command.Options.Add(before);
+        command.Options.Add(after);
+        command.Options.Add(json);
+        command.SetAction(
+            parsed => StatsExecution.Run(parsed.GetRequiredValue(before), parsed.GetRequiredValue(after), parsed.GetValue(json), console));
+        return command;
+    }
+}

@@ -1,0 +1,59 @@
+using System.Text;
+
+namespace XeSvm.Cli.Execution;
+
+/// <summary>
+/// The file that a record will be written to. Opening shows whether it can be written; what is in it stays until the record is there, and
+/// a file that was not there before goes away when there is no record.
+/// </summary>
+internal sealed class RecordFile : IDisposable
+{
+    private readonly string _path;
+    private readonly FileStream _stream;
+    private readonly bool _isNew;
+    private bool _written;
+
+    private RecordFile(string path, FileStream stream, bool isNew)
+    {
+        _path = path;
+        _stream = stream;
+        _isNew = isNew;
+    }
+
+    /// <summary>Opens or creates the file.</summary>
+    /// <exception cref="IOException">It cannot be written.</exception>
+    /// <exception cref="UnauthorizedAccessException">It may not be written.</exception>
+    internal static RecordFile Open(string path)
+    {
+        if (path.Length == 0 || path.Contains('\0', StringComparison.Ordinal))
+        {
+            throw new IOException("--json needs the name of a file, or - for the output.");
+        }
+
+        bool isNew = !File.Exists(path);
+        return new RecordFile(path, new FileStream(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read), isNew);
+    }
+
+    /// <summary>Replaces the file's content.</summary>
+    internal void Write(string text)
+    {
+        if (_stream.CanSeek)
+        {
+            _stream.SetLength(0);
+        }
+
+        _stream.Write(Encoding.UTF8.GetBytes(text));
+        _stream.Flush();
+        _written = true;
+    }
+
+    /// <summary>Closes the file.</summary>
+    public void Dispose()
+    {
+        _stream.Dispose();
+        if (_isNew && !_written)
+        {
+            File.Delete(_path);
+        }
+    }
+}

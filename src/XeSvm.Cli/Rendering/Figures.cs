@@ -1,0 +1,43 @@
+using System.Globalization;
+using XeSvm.Statistics;
+
+namespace XeSvm.Cli.Rendering;
+
+/// <summary>How figures are written for people.</summary>
+internal static class Figures
+{
+    /// <summary>What stands where there is no figure.</summary>
+    internal const string None = "-";
+
+    /// <summary>A time in us with two digits behind the point.</summary>
+    internal static string Microseconds(decimal? value) => value?.ToString("0.00", CultureInfo.InvariantCulture) ?? None;
+
+    /// <summary>A share as per cent.</summary>
+    internal static string Share(decimal? value) => value is { } share
+        ? string.Create(CultureInfo.InvariantCulture, $"{share * 100:0.0} %")
+        : None;
+
+    /// <summary>A factor.</summary>
+    internal static string Factor(decimal? value) => value is { } factor
+        ? string.Create(CultureInfo.InvariantCulture, $"{factor:0.00}x")
+        : None;
+
+    /// <summary>A count per migration: exact when it is whole.</summary>
+    internal static string Count(ExactRatio? value) => value is not { } ratio ? None
+        : ratio.IsInteger ? ratio.ToString()
+        : ratio.ToString(3, DecimalRounding.Nearest);
+
+    /// <summary>A size in the largest binary unit that divides it.</summary>
+    internal static string Bytes(ulong value)
+    {
+        string[] units = ["B", "KiB", "MiB", "GiB", "TiB"];
+        int unit = 0;
+        while (unit < units.Length - 1 && value != 0 && value % 1024 == 0)
+        {
+            value /= 1024;
+            unit++;
+        }
+
+        return string.Create(CultureInfo.InvariantCulture, $"{value} {units[unit]}");
+    }
+}

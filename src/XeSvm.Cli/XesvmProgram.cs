@@ -1,0 +1,78 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using XeSvm.Cli.CommandLine;
+using XeSvm.Interop.Native;
+using XeSvm.Measurement;
+using XeSvm.Statistics;
+
+namespace XeSvm.Cli;
+
+/// <summary>The program: from arguments to an exit code.</summary>
+internal static class XesvmProgram
+{
+    /// <summary>Runs the program.</summary>
+    /// <param name="args">The arguments; none ask for help.</param>
+    /// <param name="console">Where to write to.</param>
+    /// <param name="cancellation">Ends a measurement early.</param>
+    internal static int Run(string[] args, CliConsole console, CancellationToken cancellation)
+    {
+        Command root = XesvmCommandLine.Create(console, cancellation);
+        ParseResult parsed = root.Parse(
+            args.Length == 0 ? ["--help"] : args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        if (parsed.Errors.Count > 0 && parsed.Action is not HelpAction)
+        {
+            return ReportUsage(parsed, console);
+        }
+
+        return Guard(() => parsed.Invoke(Configuration(console.Output, console.Error)), console);
+    }
+
+    private static InvocationConfiguration Configuration(TextWriter output, TextWriter error) =>
+        new() { Output = output, Error = error, EnableDefaultExceptionHandler = false };
+
+    private static int ReportUsage(ParseResult parsed, CliConsole console)
+    {
+        foreach (string message in parsed.Errors.Select(error => error.Message).Distinct(StringComparer.Ordinal))
+        {
+            console.Error.WriteLine($"xesvm: {message}");
+        }
+
+        console.Error.WriteLine();
+        ParseResult help = parsed.RootCommandResult.Command.Parse([.. PathTo(parsed), "--help"]);
+        help.Invoke(Configuration(console.Error, console.Error));
+        return ExitCode.Usage;
+    }
+
+    /// <summary>The names of the commands that were recognised before the mistake.</summary>
+    private static IEnumerable<string> PathTo(ParseResult parsed) =>
+        parsed.CommandResult == parsed.RootCommandResult ? [] : [parsed.CommandResult.Command.Name];
+
+    /// <summary>Turns what can go wrong into a message and an exit code. What is not expected here is a bug and shows its trace.</summary>
+    private static int Guard(Func<int> run, CliConsole console)
+    {
+        try
+        {
+            return run();
+        }
+        catch (OperationCanceledException)
+        {
+            console.Error.WriteLine("xesvm: interrupted; nothing was recorded.");
+            return ExitCode.Interrupted;
+        }
+        catch (Exception exception) when (CodeOf(exception) is not null)
+        {
+            console.Error.WriteLine($"xesvm: {exception.Message}");
+            return CodeOf(exception)!.Value;
+        }
+    }
+
+    private static int? CodeOf(Exception exception) => exception switch
+    {
+        XeDeviceNotFoundException => ExitCode.NoDevice,
+        BackendChoiceException or MeasurementPlanException => ExitCode.Usage,
+        InputFileException => ExitCode.BadInput,
+        MeasurementException or CounterTextException or NativeLibraryException or InvalidDataException => ExitCode.Failure,
+        IOException or UnauthorizedAccessException => ExitCode.Failure,
+        _ => null,
+    };
+}

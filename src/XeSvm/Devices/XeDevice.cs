@@ -1,0 +1,205 @@
+using System.Diagnostics.CodeAnalysis;
+using XeSvm.Interop;
+using XeSvm.Statistics;
+
+namespace XeSvm;
+
+/// <summary>
+/// An open <c>xe</c> device. VMs, buffers and queues that are made on it keep the device file open: they may be disposed in any order,
+/// before or after the device.
+/// </summary>
+public sealed class XeDevice : IDisposable
+{
+    private readonly DeviceFile _file;
+    private int _disposed;
+
+    private XeDevice(DeviceFile file, string backendName, DrmNode node, string reason)
+    {
+        _file = file;
+        BackendName = backendName;
+        Node = node;
+        BackendReason = reason;
+        Configuration = DeviceQuery.Configuration(file);
+        Engines = DeviceQuery.Engines(file);
+        MemoryRegions = DeviceQuery.MemoryRegions(file);
+        Gts = DeviceQuery.Gts(file);
+        WriteBackPatIndex = PatIndex.WriteBack(Configuration, Gts);
+    }
+
+    /// <summary>The backend that the device is on: <c>kernel</c> or <c>software</c>.</summary>
+    public string BackendName { get; }
+
+    /// <summary>Why this backend was taken.</summary>
+    public string BackendReason { get; }
+
+    /// <summary>The node that was opened.</summary>
+    public DrmNode Node { get; }
+
+    /// <summary>The device's configuration.</summary>
+    public XeConfiguration Configuration { get; }
+
+    /// <summary>What the device can do.</summary>
+    public XeCapabilities Capabilities => Configuration.Capabilities;
+
+    /// <summary>The engines that queues can be made for, in the kernel's order.</summary>
+    public IReadOnlyList<XeEngine> Engines { get; }
+
+    /// <summary>The memory regions as they were when the device was opened; system memory comes first.</summary>
+    public IReadOnlyList<XeMemoryRegion> MemoryRegions { get; }
+
+    /// <summary>The GTs.</summary>
+    public IReadOnlyList<XeGt> Gts { get; }
+
+    /// <summary>The page attribute that VM_BIND gets.</summary>
+    internal ushort WriteBackPatIndex { get; }
+
+    /// <summary>Opens a device of the backend that is chosen as <see cref="XeBackends.Select(BackendChoice?)"/> says.</summary>
+    /// <param name="choice">The backend, or <see langword="null"/> for <c>XESVM_BACKEND</c> and then <see cref="BackendChoice.Auto"/>.</param>
+    /// <exception cref="XeDeviceNotFoundException">The kernel backend was asked for and has no device that can be used.</exception>
+    /// <exception cref="XeException">The node cannot be opened or queried.</exception>
+    public static XeDevice Open(BackendChoice? choice = null) => Open(XeBackends.Select(choice));
+
+    /// <summary>Opens the device of a selection and takes the selection's backend over: it is disposed with the device's last child.</summary>
+    /// <param name="selection">The selection; do not dispose it after this call, whether it succeeds or not.</param>
+    /// <exception cref="XeException">The node cannot be opened or queried.</exception>
+    public static XeDevice Open(BackendSelection selection)
+    {
+        ArgumentNullException.ThrowIfNull(selection);
+        bool opened = false;
+        try
+        {
+            XeDevice device = Open(selection.Backend, selection.Node, selection.Reason, selection.Backend);
+            opened = true;
+            return device;
+        }
+        finally
+        {
+            if (!opened)
+            {
+                selection.Dispose();
+            }
+        }
+    }
+
+    /// <summary>Opens a node of a backend that the caller keeps.</summary>
+    /// <param name="backend">The backend; stays the caller's.</param>
+    /// <param name="node">One of its nodes.</param>
+    /// <exception cref="XeException">The node cannot be opened or queried.</exception>
+    public static XeDevice Open(DrmBackend backend, DrmNode node)
+    {
+        ArgumentNullException.ThrowIfNull(backend);
+        ArgumentNullException.ThrowIfNull(node);
+        return Open(backend, node, "the program chose it", ownedBackend: null);
+    }
+
+    /// <summary>Asks for the memory regions as they are now.</summary>
+    /// <exception cref="XeException">The driver refused.</exception>
+    public IReadOnlyList<XeMemoryRegion> QueryMemoryRegions() => DeviceQuery.MemoryRegions(File);
+
+    /// <summary>Reads a debug file, such as <c>gt0/stats</c>; says why when it cannot be read.</summary>
+    /// <param name="name">The path below the device's debugfs folder.</param>
+    public DrmDebugText ReadDebugFile(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return File.ReadDebugFile(name);
+    }
+
+    /// <summary>Reads the statistics of a GT.</summary>
+    /// <param name="gt">The GT's number.</param>
+    /// <exception cref="StatisticsUnavailableException">There are none; the message says why and what to do.</exception>
+    /// <exception cref="CounterTextException">The text is not of the form that this version reads.</exception>
+    public GtStatistics ReadGtStatistics(int gt = 0) => TryReadGtStatistics(gt, out GtStatistics? statistics, out string? reason)
+        ? statistics
+        : throw new StatisticsUnavailableException($"gt{gt}/stats of {Node.Path} cannot be read: {reason}");
+
+    /// <summary>Reads the statistics of a GT where there are some.</summary>
+    /// <param name="gt">The GT's number.</param>
+    /// <param name="statistics">The statistics when the result is <see langword="true"/>.</param>
+    /// <param name="reason">Why there are none when it is <see langword="false"/>.</param>
+    /// <exception cref="CounterTextException">The text is not of the form that this version reads.</exception>
+    public bool TryReadGtStatistics(int gt, [NotNullWhen(true)] out GtStatistics? statistics, [NotNullWhen(false)] out string? reason)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(gt);
+        string name = $"gt{gt}/stats";
+        DrmDebugText text = ReadDebugFile(name);
+        reason = text.Reason;
+        statistics = text.IsAvailable ? GtStatistics.Parse(text.Text, name) : null;
+        return text.IsAvailable;
+    }
+
+    /// <summary>Makes a VM that mirrors the process's whole address space: every CPU address is a GPU address.</summary>
+    /// <exception cref="XeException">The device or the kernel cannot do it; the message says what is missing.</exception>
+    public XeVm CreateMirrorVm() => XeVm.Create(this, mirror: true);
+
+    /// <summary>Makes an empty VM that serves GPU page faults. Only what is bound in it can be reached.</summary>
+    /// <exception cref="XeException">The device cannot do it; the message says what is missing.</exception>
+    public XeVm CreateVm() => XeVm.Create(this, mirror: false);
+
+    /// <summary>Makes a buffer object.</summary>
+    /// <param name="size">Size in bytes; a multiple of the place's minimum page size.</param>
+    /// <param name="location">Where it lives: <see cref="MemoryLocation.System"/> or <see cref="MemoryLocation.Device"/>.</param>
+    /// <exception cref="XeException">The driver refused.</exception>
+    public XeBuffer CreateBuffer(ulong size, MemoryLocation location) => XeBuffer.Create(this, File, size, location);
+
+    /// <summary>The first engine of a class.</summary>
+    /// <param name="engineClass">The class.</param>
+    /// <exception cref="InvalidOperationException">The device has no such engine.</exception>
+    public XeEngine FindEngine(XeEngineClass engineClass) => Engines.FirstOrDefault(engine => engine.EngineClass == engineClass)
+        ?? throw new InvalidOperationException(
+            $"The device has no {engineClass} engine. It has: {string.Join(", ", Engines)}.");
+
+    /// <summary>Gives the device's own hold on the device file back. What was made on it keeps working.</summary>
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) == 0)
+        {
+            _file.Release();
+        }
+    }
+
+    /// <summary>The memory region of a location, or <see langword="null"/>.</summary>
+    internal XeMemoryRegion? FindRegion(MemoryLocation location) => location.IsSystem
+        ? MemoryRegions.FirstOrDefault(region => region.MemoryClass == XeMemoryClass.System)
+        : MemoryRegions.Where(region => region.MemoryClass == XeMemoryClass.Vram).ElementAtOrDefault(location.VramIndex);
+
+    /// <summary>The memory regions in words, for messages.</summary>
+    internal string DescribeRegions()
+    {
+        int vram = MemoryRegions.Count(region => region.MemoryClass == XeMemoryClass.Vram);
+        return vram == 0 ? "It has system memory only." : $"It has system memory and {vram} VRAM region(s), numbered from 0.";
+    }
+
+    /// <summary>The open file; children take references of their own.</summary>
+    internal DeviceFile File
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);
+            return _file;
+        }
+    }
+
+    private static XeDevice Open(DrmBackend backend, DrmNode node, string reason, DrmBackend? ownedBackend)
+    {
+        int result = backend.Open(node, out DrmFile? file);
+        if (result < 0 || file is null)
+        {
+            ThrowHelper.Throw(XeResult.FromCall(result), XeOperation.Open, $"{node.Path} on the {backend.Name} backend");
+        }
+
+        bool opened = false;
+        try
+        {
+            XeDevice device = new(new DeviceFile(file, ownedBackend), backend.Name, node, reason);
+            opened = true;
+            return device;
+        }
+        finally
+        {
+            if (!opened)
+            {
+                file.Dispose();
+            }
+        }
+    }
+}

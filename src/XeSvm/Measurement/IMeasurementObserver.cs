@@ -1,0 +1,22 @@
+using XeSvm.Statistics;
+
+namespace XeSvm.Measurement;
+
+/// <summary>Is told how a run goes on. All calls come from the thread that runs it.</summary>
+public interface IMeasurementObserver
+{
+    /// <summary>A backend was chosen; this comes first and once.</summary>
+    /// <param name="selection">The backend, its node and the reason.</param>
+    /// <param name="cases">How many cases will be measured.</param>
+    void BackendSelected(BackendSelection selection, int cases);
+
+    /// <summary>A case begins.</summary>
+    /// <param name="strategy">How system pages are mapped in it.</param>
+    /// <param name="size">The ranges' size.</param>
+    /// <param name="migrations">How many migrations it has.</param>
+    void CaseStarted(string strategy, SvmSizeClass size, int migrations);
+
+    /// <summary>Some migrations of the case were measured.</summary>
+    /// <param name="count">How many since the last call.</param>
+    void Migrated(int count);
+}

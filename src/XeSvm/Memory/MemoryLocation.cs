@@ -1,0 +1,59 @@
+using System.Globalization;
+
+namespace XeSvm;
+
+/// <summary>Where memory is, or should be.</summary>
+public readonly struct MemoryLocation : IEquatable<MemoryLocation>
+{
+    private readonly int _value;
+
+    private MemoryLocation(int value) => _value = value;
+
+    /// <summary>
+    /// No wish: the driver's default for advice (the VRAM of the tile that faults), and for a prefetch whatever was advised.
+    /// </summary>
+    public static MemoryLocation Default => default;
+
+    /// <summary>The machine's memory.</summary>
+    public static MemoryLocation System => new(1);
+
+    /// <summary>Whether this is <see cref="Default"/>.</summary>
+    public bool IsDefault => _value == 0;
+
+    /// <summary>Whether this is <see cref="System"/>.</summary>
+    public bool IsSystem => _value == 1;
+
+    /// <summary>Whether this is a device's VRAM.</summary>
+    public bool IsDevice => _value > 1;
+
+    /// <summary>The number of the VRAM region, from 0, when <see cref="IsDevice"/>.</summary>
+    public int VramIndex => IsDevice ? _value - 2 : throw new InvalidOperationException($"{this} is not VRAM.");
+
+    /// <summary>Whether two locations are the same.</summary>
+    public static bool operator ==(MemoryLocation left, MemoryLocation right) => left._value == right._value;
+
+    /// <summary>Whether two locations differ.</summary>
+    public static bool operator !=(MemoryLocation left, MemoryLocation right) => left._value != right._value;
+
+    /// <summary>VRAM of the VM's device.</summary>
+    /// <param name="vramIndex">The number of the VRAM region, from 0; a device with one tile has one.</param>
+    public static MemoryLocation Device(int vramIndex = 0)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(vramIndex);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(vramIndex, 30);
+        return new MemoryLocation(vramIndex + 2);
+    }
+
+    /// <inheritdoc/>
+    public bool Equals(MemoryLocation other) => _value == other._value;
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => obj is MemoryLocation other && Equals(other);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => _value;
+
+    /// <summary><c>default</c>, <c>system</c> or <c>device(n)</c>.</summary>
+    public override string ToString() => IsDefault ? "default" : IsSystem ? "system"
+        : string.Create(CultureInfo.InvariantCulture, $"device({VramIndex})");
+}

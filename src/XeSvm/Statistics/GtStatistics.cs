@@ -1,0 +1,19 @@
+namespace XeSvm.Statistics;
+
+/// <summary>
+/// A snapshot of a GT's statistics: the text of <c>/sys/kernel/debug/dri/*/gt*/stats</c> (xe_gt_stats.c), from this machine's device, from
+/// the software backend, or saved on any machine.
+/// </summary>
+public sealed class GtStatistics
+{
+    private GtStatistics(CounterSnapshot snapshot) => Snapshot = snapshot;
+
+    /// <summary>The counters as the text has them.</summary>
+    public CounterSnapshot Snapshot { get; }
+
+    /// <summary>Reads a text.</summary>
+    /// <param name="text">The whole text.</param>
+    /// <param name="source">The name that messages give it: a file's name, or <c>gt0/stats</c>.</param>
+    /// <exception cref="CounterTextException">The text is not whole or not of this form; the message names the line.</exception>
+    public static GtStatistics Parse(string text, string source) => new(CounterSnapshot.Parse(text, source));
+}

@@ -1,0 +1,84 @@
+using XeSvm.Measurement;
+using XeSvm.Simulation.Iommu;
+using XeSvm.Statistics;
+
+namespace XeSvm.Tests.Software;
+
+/// <summary>The measurement on the software backend: the counts of one migration are facts, not figures.</summary>
+[Collection(nameof(SoftwareCollection))]
+public sealed class SoftwareMeasurementTests : IMeasurementObserver
+{
+    [Theory]
+    [InlineData("per-page", "2M", 512, 512, 1536, 512, 512)]
+    [InlineData("iova", "2M", 1, 512, 513, 1, 1)]
+    [InlineData("iova-runs", "2M", 1, 512, 513, 1, 1)]
+    [InlineData("per-page", "64K", 16, 16, 48, 16, 16)]
+    [InlineData("iova", "64K", 1, 16, 17, 1, 1)]
+    [InlineData("iova-runs", "64K", 1, 16, 17, 1, 1)]
+    public void Scattered_pages_cost_what_the_strategy_says(
+        string strategy, string size, ulong allocations, ulong links, ulong walks, ulong syncs, ulong invalidations)
+    {
+        RunCase result = Run(strategy, size, "scattered", IommuMode.Strict);
+
+        Assert.Equal(allocations, Sum(result, "iova_alloc_magazine", "iova_alloc_tree"));
+        Assert.Equal(links, Sum(result, "link_calls", "map_calls"));
+        Assert.Equal(walks, Sum(result, "walks_map", "walks_unmap", "walks_lookup"));
+        Assert.Equal(links, Sum(result, "pte_set"));
+        Assert.Equal(syncs, Sum(result, "sync_calls"));
+        Assert.Equal(invalidations, Sum(result, "inval_strict"));
+    }
+
+    [Theory]
+    [InlineData("runs:8", "2M", 64)]
+    [InlineData("contiguous", "2M", 1)]
+    [InlineData("contiguous", "64K", 1)]
+    public void Runs_of_pages_are_linked_at_once_by_iova_runs(string layout, string size, ulong links)
+    {
+        RunCase result = Run("iova-runs", size, layout, IommuMode.Strict);
+
+        Assert.Equal(layout, result.Layout);
+        Assert.Equal(links, Sum(result, "link_calls", "map_calls"));
+    }
+
+    [Fact]
+    public void Without_a_translating_iommu_there_is_nothing_to_allocate_or_invalidate()
+    {
+        RunCase result = Run("iova", "64K", "scattered", IommuMode.Passthrough);
+
+        Assert.Equal("passthrough", result.Iommu);
+        Assert.Equal(0UL, Sum(result, "iova_alloc_magazine", "iova_alloc_tree", "inval_strict", "pte_set"));
+    }
+
+    void IMeasurementObserver.BackendSelected(BackendSelection selection, int cases) => Assert.Equal("software", selection.Backend.Name);
+
+    void IMeasurementObserver.CaseStarted(string strategy, SvmSizeClass size, int migrations) => Assert.Equal(6, migrations);
+
+    void IMeasurementObserver.Migrated(int count) => Assert.InRange(count, 1, 6);
+
+    private static ulong Sum(RunCase result, params string[] counters)
+    {
+        ulong total = counters.Aggregate(0UL, (sum, name) => sum + result.CounterTotals[name]);
+        Assert.Equal(0UL, total % (ulong)result.Migrations);
+        return total / (ulong)result.Migrations;
+    }
+
+    private RunCase Run(string strategy, string size, string layout, IommuMode iommu)
+    {
+        Assert.True(SvmSizeClass.TryParse(size, out SvmSizeClass? sizeClass));
+        RunRecord record = new MeasurementRunner().Run(
+            new MeasurementPlan
+            {
+                Backend = BackendChoice.Software,
+                Sizes = [sizeClass],
+                Strategies = [strategy],
+                Layout = layout,
+                Iommu = iommu,
+                Migrations = 6,
+            },
+            this);
+        RunCase result = Assert.Single(record.Cases);
+        Assert.Equal((strategy, 6L), (result.Strategy, result.Migrations));
+        Assert.InRange(result.Measured.CpuUs, 0.1m, 1_000_000m);
+        return result;
+    }
+}
