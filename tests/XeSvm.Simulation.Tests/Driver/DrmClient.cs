@@ -2,6 +2,7 @@ using XeSvm.Interop;
 using XeSvm.Interop.LibC;
 using XeSvm.Interop.Uapi;
 using XeSvm.Simulation.Driver;
+using XeSvm.Simulation.Gpu;
 
 namespace XeSvm.Simulation.Tests.Driver;
 
@@ -116,6 +117,24 @@ internal unsafe class DrmClient : IDisposable
         }
 
         return string.Join(", ", areas);
+    }
+
+    /// <summary>What the GPU page table of a VM has for an address.</summary>
+    public Leaf Walk(uint vm, ulong address)
+    {
+        if (!Inspect(vm).PageTable.TryWalk(address, out GpuPte pte, out int shift))
+        {
+            return Leaf.Nothing;
+        }
+
+        return pte.Kind == GpuPteKind.Null ? Leaf.Null : new Leaf(pte.Kind, pte.Address + (address & ((1UL << shift) - 1)));
+    }
+
+    /// <summary>Where a buffer object is in VRAM.</summary>
+    public ulong VramOffset(uint handle)
+    {
+        Assert.True(Software.Handles.TryGet(handle, out BufferObject? bufferObject));
+        return bufferObject.VramOffset;
     }
 
     public uint CreateBo(ulong size, uint placement = SystemMemory, uint flags = 0)
