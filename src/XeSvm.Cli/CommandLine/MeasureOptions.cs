@@ -77,8 +77,8 @@ internal sealed class MeasureOptions
         {
             Backend = parsed.GetValue(_backend),
             Strategies = parsed.GetValue(_strategies),
-            Iommu = parsed.GetValue(_iommu),
-            Layout = parsed.GetValue(_layout),
+            IommuModes = parsed.GetValue(_iommu) is { } mode ? [mode] : null,
+            Layouts = parsed.GetValue(_layout) is { } layout ? [layout] : null,
             Migrations = parsed.GetValue(_migrations),
         };
         return parsed.GetValue(_sizes) is { } sizes ? plan with { Sizes = sizes } : plan;

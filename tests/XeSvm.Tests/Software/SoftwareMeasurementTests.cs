@@ -51,7 +51,7 @@ public sealed class SoftwareMeasurementTests : IMeasurementObserver
 
     void IMeasurementObserver.BackendSelected(BackendSelection selection, int cases) => Assert.Equal("software", selection.Backend.Name);
 
-    void IMeasurementObserver.CaseStarted(string strategy, SvmSizeClass size, int migrations) => Assert.Equal(6, migrations);
+    void IMeasurementObserver.CaseStarted(MeasurementSetup setup, SvmSizeClass size, int migrations) => Assert.Equal(6, migrations);
 
     void IMeasurementObserver.Migrated(int count) => Assert.InRange(count, 1, 6);
 
@@ -71,8 +71,8 @@ public sealed class SoftwareMeasurementTests : IMeasurementObserver
                 Backend = BackendChoice.Software,
                 Sizes = [sizeClass],
                 Strategies = [strategy],
-                Layout = layout,
-                Iommu = iommu,
+                Layouts = [layout],
+                IommuModes = [iommu],
                 Migrations = 6,
             },
             this);
