@@ -92,28 +92,28 @@ internal sealed class DevicePagemap
         int tries = AllocationCount;
         for (int i = 0; i < tries; i++)
         {
-            DeviceMemoryAllocation victim;
             ClientMemory client;
             ulong start;
+            ulong cookie;
             int pages;
             lock (_lock)
             {
                 if (_leastRecentlyUsed.First is not { } node)
                 {
-                    return i > 0;
+                    return false;
                 }
 
-                victim = node.Value;
-                (client, start, pages) = (victim.Client, victim.Start, victim.Pages);
+                DeviceMemoryAllocation victim = node.Value;
+                (client, start, pages, cookie) = (victim.Client, victim.Start, victim.Pages, victim.Cookie);
                 _leastRecentlyUsed.Remove(node);
                 _leastRecentlyUsed.AddLast(node);
             }
 
-            ulong used = Vram.Used;
+            // The record may serve another chunk by now: the cookie tells whether this one is gone.
             if (client.Restore(start, pages) >= 0)
             {
                 client.Settle();
-                if (Vram.Used < used)
+                if (client.Owners.Find(cookie) is null)
                 {
                     return true;
                 }
@@ -124,10 +124,15 @@ internal sealed class DevicePagemap
     }
 
     /// <summary>Sends everything home: the device goes away.</summary>
+    /// <exception cref="InvalidOperationException">Something stays, which only a bug of this backend can cause; its VRAM must be kept.</exception>
     public void EvictAll()
     {
-        while (AllocationCount > 0 && EvictOne())
+        while (AllocationCount > 0)
         {
+            if (!EvictOne() && AllocationCount > 0)
+            {
+                throw new InvalidOperationException($"{AllocationCount} allocations cannot be brought home to system memory.");
+            }
         }
     }
 
@@ -206,7 +211,7 @@ internal sealed class DevicePagemap
         ulong offset;
         while (!Vram.TryAllocate(size, out offset))
         {
-            if (!EvictOne())
+            if (!EvictOne() && AllocationCount > 0)
             {
                 return -Errno.ENOMEM;
             }
