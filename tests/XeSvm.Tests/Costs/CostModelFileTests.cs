@@ -66,7 +66,7 @@ public sealed class CostModelFileTests : IDisposable
     [InlineData("\"value\": 5", "\"value\": 0", "profile.rows 'r': value is 0")]
     [InlineData("\"name\": \"mine\"", "\"name\": \"\\ud800\"", "")]
     [InlineData("\"us\"", "\"ms\"", "profile.unit is 'ms'; valid are us, units")]
-    [InlineData("\"strategy\": \"iova\"", "\"strategy\": 7", "profile.rows[0].strategy is 7")]
+    [InlineData("\"strategy\": \"iova\"", "\"strategy\": 7", "profile.rows[0].strategy: profile.rows[0].strategy is 7")]
     public void A_wrong_value_is_refused_with_its_place(string good, string bad, string expected)
     {
         Assert.True(Profile.Contains(good, StringComparison.Ordinal));
