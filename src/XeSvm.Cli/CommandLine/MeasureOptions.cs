@@ -49,7 +49,8 @@ internal sealed class MeasureOptions
         HelpName = "N",
         DefaultValueFactory = _ => MeasurementPlan.DefaultMigrations,
         CustomParser = result =>
-            int.TryParse(result.Tokens[0].Value, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count is >= 1 and <= MostMigrations
+            int.TryParse(result.Tokens[0].Value, NumberStyles.None, CultureInfo.InvariantCulture, out int count)
+            && count is >= 1 and <= MostMigrations
                 ? count
                 : Options.Refuse<int>(result, "--migrations", result.Tokens[0].Value, $"a whole number from 1 to {MostMigrations}"),
     };

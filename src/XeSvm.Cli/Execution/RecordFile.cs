@@ -37,7 +37,7 @@ internal sealed class RecordFile : IDisposable
     /// <summary>Replaces the file's content.</summary>
     internal void Write(string text)
     {
-        if (_stream.CanSeek)
+        if (_stream.CanSeek && _stream.Length > 0)
         {
             _stream.SetLength(0);
         }

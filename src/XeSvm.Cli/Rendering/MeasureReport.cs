@@ -15,7 +15,7 @@ internal sealed class MeasureReport(RunRecord record, PublishedFigures published
     /// <summary>The columns of counts: heading, and the backend's counters that are summed up in it.</summary>
     private static readonly (string Title, string[] Counters)[] s_counts =
     [
-        ("IOVA allocs", ["iova_alloc_magazine", "iova_alloc_tree"]),
+        ("IOVAs", ["iova_alloc_magazine", "iova_alloc_tree"]),
         ("link+map", ["link_calls", "map_calls"]),
         ("walks", ["walks_map", "walks_unmap", "walks_lookup"]),
         ("set", ["pte_set"]),
@@ -44,16 +44,17 @@ internal sealed class MeasureReport(RunRecord record, PublishedFigures published
             $"{record.Host.Cpu}, {record.Host.Processors} processors, Linux {record.Host.Kernel}, {record.Host.Runtime}"));
     }
 
-    private string Distinct(Func<RunCase, string> select) => string.Join(", ", record.Cases.Select(select).Distinct(StringComparer.Ordinal));
+    private string Distinct(Func<RunCase, string> select) =>
+        string.Join(", ", record.Cases.Select(select).Distinct(StringComparer.Ordinal));
 
     private TableModel Table()
     {
         List<TableColumn> columns =
         [
-            new("", "size", IsNumber: false), new("", "strategy", IsNumber: false), new("", "n"),
-            .. s_counts.Select(count => new TableColumn(Counted, count.Title)),
-            new(Measured, "cpu us"), new(Measured, "copy us"), new(Measured, "share"), new(Measured, "factor"),
-            new(Published, "cpu us"), new(Published, "share"), new(Published, "factor"),
+            new("", "size", IsNumber: false), new("", "strategy", IsNumber: false),
+            new(Counted, "n"), .. s_counts.Select(count => new TableColumn(Counted, count.Title)),
+            new(Measured, "n"), new(Measured, "cpu us"), new(Measured, "copy us"), new(Measured, "share"), new(Measured, "factor"),
+            new(Published, "n"), new(Published, "cpu us"), new(Published, "share"), new(Published, "factor"),
         ];
         TableModel table = new(columns);
         foreach (RunCase row in record.Cases.GroupBy(row => row.Size).SelectMany(group => group))
@@ -69,13 +70,16 @@ internal sealed class MeasureReport(RunRecord record, PublishedFigures published
         SvmSizeClass? size = SvmSizeClass.TryParse(row.Size, out SvmSizeClass? known) ? known : null;
         MigrationTimes? figures = size is null ? null : published.Find(row.Strategy, size);
         ExactRatio? publishedFactor = size is null ? null : published.FactorOf(row.Strategy, size);
+        string migrations = row.Migrations.ToString(CultureInfo.InvariantCulture);
         return
         [
-            row.Size, row.Strategy, row.Migrations.ToString(CultureInfo.InvariantCulture),
-            .. s_counts.Select(count => Figures.Count(PerMigration(row, count.Counters))),
-            Figures.Microseconds(row.Measured.CpuUs), Figures.Microseconds(row.Measured.CopyUs), Figures.Share(row.Measured.Share),
-            Figures.Factor(FactorOf(row)),
-            Figures.Microseconds(ToDecimal(figures?.CpuAverage)), Figures.Share(ToDecimal(figures?.Share)), Figures.Factor(ToDecimal(publishedFactor)),
+            row.Size, row.Strategy,
+            migrations, .. s_counts.Select(count => Figures.Count(PerMigration(row, count.Counters))),
+            migrations, Figures.Microseconds(row.Measured.CpuUs), Figures.Microseconds(row.Measured.CopyUs),
+            Figures.Share(row.Measured.Share), Figures.Factor(FactorOf(row)),
+            figures?.Count.ToString(CultureInfo.InvariantCulture) ?? Figures.None,
+            Figures.Microseconds(ToDecimal(figures?.CpuAverage)), Figures.Share(ToDecimal(figures?.Share)),
+            Figures.Factor(ToDecimal(publishedFactor)),
         ];
     }
 
@@ -92,7 +96,8 @@ internal sealed class MeasureReport(RunRecord record, PublishedFigures published
     private decimal? FactorOf(RunCase row)
     {
         RunCase? baseline = record.Cases.FirstOrDefault(candidate =>
-            candidate.Strategy == MappingStrategy.PerPage && candidate.Size == row.Size && candidate.Iommu == row.Iommu && candidate.Layout == row.Layout);
+            candidate.Strategy == MappingStrategy.PerPage
+            && (candidate.Size, candidate.Iommu, candidate.Layout) == (row.Size, row.Iommu, row.Layout));
         return baseline is null || row.Measured.CpuUs == 0 ? null : baseline.Measured.CpuUs / row.Measured.CpuUs;
     }
 
@@ -100,9 +105,12 @@ internal sealed class MeasureReport(RunRecord record, PublishedFigures published
     {
         text.Write("counted", "Exact operations of the migrations to the device; no clock was involved.");
         text.Write("measured", record.Backend == "software"
-            ? "This host's clock around the software backend's work. Software figures are not hardware figures: they tell nothing about a GPU."
+            ? "This host's clock around the software backend's work. Software figures are not hardware figures: they tell nothing " +
+                "about a GPU."
             : $"This host's clock around the {record.Backend} driver's work on {record.Device}.");
-        text.Write("", "cpu us = (migrate time - copy time) / migrations, share = cpu / migrate time, factor = cpu us of per-page / cpu us of the row.");
+        text.Write(
+            "",
+            "cpu us = (migrate time - copy time) / migrations, share = cpu / migrate time, factor = cpu us of per-page / cpu us of the row.");
         text.Write("published", published.Source);
         text.Write("", published.Note);
         text.Write("", Remeasured());
@@ -114,7 +122,8 @@ internal sealed class MeasureReport(RunRecord record, PublishedFigures published
         if (record.CpuFaults == BackendReport.Coherent)
         {
             text.Write(
-                "coherent", "CPU touches of migrated memory are not noticed on this host: pages do not move back, residency is bookkeeping.");
+                "coherent",
+                "CPU touches of migrated memory are not noticed on this host: pages do not move back, residency is bookkeeping.");
         }
     }
 

@@ -44,9 +44,8 @@ public sealed class BackendReport
     /// <summary>Whether a CPU touch of migrated memory moves it back to system memory; not so in coherent mode.</summary>
     public bool CpuTouchesBringPagesHome => CpuFaults != Coherent;
 
-    /// <summary>The IOMMU's mode: <c>strict</c>, <c>lazy</c>, <c>passthrough</c>, <c>off</c>, or what the backend says instead.</summary>
-    public string Iommu => Find("iommu")
-        ?? (Find("iommu_group_type") is { } type ? s_domainTypes.GetValueOrDefault(type, type) : NotReported);
+    /// <summary>The IOMMU's mode: <c>strict</c>, <c>lazy</c>, <c>passthrough</c>, <c>off</c>, or <see cref="NotReported"/>.</summary>
+    public string Iommu => Find("iommu") ?? s_domainTypes.GetValueOrDefault(Find("iommu_group_type") ?? "", NotReported);
 
     /// <summary>How system pages are mapped; <see cref="MappingStrategy.Kernel"/> when the backend offers no choice.</summary>
     public string Strategy => Find("strategy") ?? MappingStrategy.Kernel;

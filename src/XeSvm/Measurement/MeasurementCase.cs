@@ -48,5 +48,6 @@ public sealed record MeasurementCase(MeasurementSetup Setup, MigrationTimes Time
         };
     }
 
-    private static decimal? Digits(ExactRatio? ratio, DecimalRounding rounding) => ratio?.ToDecimal(MigrationTimes.PublishedDigits, rounding);
+    private static decimal? Digits(ExactRatio? ratio, DecimalRounding rounding) =>
+        ratio?.ToDecimal(MigrationTimes.PublishedDigits, rounding);
 }

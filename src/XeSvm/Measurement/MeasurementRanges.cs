@@ -114,7 +114,8 @@ internal sealed unsafe class MeasurementRanges : IDisposable
         }
     }
 
-    private static ulong CpuValue(int range, int page, uint round) => ((ulong)round << 32) ^ ((ulong)(uint)range << 12) ^ (uint)page ^ 0xa5a5_0000_0000_0000;
+    private static ulong CpuValue(int range, int page, uint round) =>
+        ((ulong)round << 32) ^ ((ulong)(uint)range << 12) ^ (uint)page ^ 0xa5a5_0000_0000_0000;
 
     private static void Require(int result, string what)
     {
@@ -129,7 +130,8 @@ internal sealed unsafe class MeasurementRanges : IDisposable
         if (found != expected)
         {
             throw new MeasurementException(
-                $"After the migration page {page} of {SizeClass} range {range} holds 0x{found:x} where the {writer} wrote 0x{expected:x}: data was lost, the figures are void.");
+                $"After the migration page {page} of {SizeClass} range {range} holds 0x{found:x} where the {writer} wrote 0x{expected:x}: " +
+                "data was lost, the figures are void.");
         }
     }
 

@@ -107,7 +107,8 @@ public sealed class MeasurementRunner
         if (asked is not null)
         {
             throw new MeasurementPlanException(
-                $"The {selection.Backend.Name} backend does not let {asked} be chosen: the running kernel decides. Leave it out, or use the software backend.");
+                $"The {selection.Backend.Name} backend does not let {asked} be chosen: the running kernel decides. " +
+                "Leave it out, or use the software backend.");
         }
     }
 }

@@ -64,7 +64,8 @@ public sealed class MigrationMeasurement
     /// Touches ranges with the CPU, stores into each with the GPU, and checks every page after the counters were read. Each round has a VM
     /// of its own: a range that an earlier round left valid would not fault again.
     /// </summary>
-    private (MigrationTimes Times, IReadOnlyList<Counter> Counters) RunRound(MeasurementRanges ranges, int count, uint round, XeEngine engine)
+    private (MigrationTimes Times, IReadOnlyList<Counter> Counters) RunRound(
+        MeasurementRanges ranges, int count, uint round, XeEngine engine)
     {
         using XeVm vm = _device.CreateMirrorVm();
         using XeQueue queue = vm.CreateQueue(engine);

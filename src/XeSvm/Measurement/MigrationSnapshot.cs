@@ -41,15 +41,16 @@ internal sealed class MigrationSnapshot
         if (times.Count != (ulong)stores)
         {
             throw new MeasurementException(
-                $"{stores} GPU stores into {size} ranges caused {times.Count} {size} migrations (svm_{size}_migrate_count). Something else uses the " +
-                "device, or the driver moved other sizes: measure on an idle device.");
+                $"{stores} GPU stores into {size} ranges caused {times.Count} {size} migrations (svm_{size}_migrate_count). Something else " +
+                "uses the device, or the driver moved other sizes: measure on an idle device.");
         }
 
         ulong expected = (ulong)size.Bytes / 1024 * (ulong)stores;
         if (delta.Counters.TryGet(CopiedKilobytes, out ulong copied) && copied != expected)
         {
             throw new MeasurementException(
-                $"{stores} migrations of {size} copied {copied} KiB instead of {expected} ({CopiedKilobytes}): some ranges did not move as a whole.");
+                $"{stores} migrations of {size} copied {copied} KiB instead of {expected} ({CopiedKilobytes}): " +
+                "some ranges did not move as a whole.");
         }
 
         return (times, CountersSince(earlier));

@@ -77,7 +77,8 @@ public sealed class MeasurementRunnerTests : IMeasurementObserver
 
     void IMeasurementObserver.BackendSelected(BackendSelection selection, int cases) => _events.Add($"{cases} cases");
 
-    void IMeasurementObserver.CaseStarted(MeasurementSetup setup, SvmSizeClass size, int migrations) => _events.Add($"start {setup.Strategy} {size} {migrations}");
+    void IMeasurementObserver.CaseStarted(MeasurementSetup setup, SvmSizeClass size, int migrations) =>
+        _events.Add($"start {setup.Strategy} {size} {migrations}");
 
     void IMeasurementObserver.Migrated(int count) => _events.Add($"migrated {count}");
 
@@ -88,7 +89,9 @@ public sealed class MeasurementRunnerTests : IMeasurementObserver
             _options.Add(options);
             ScriptedDevice device = new("64K", 64)
             {
-                BackendText = _fixedStrategy ? "backend: kernel\n" : $"cpu_faults: full\nstrategy: {options.Strategy}\niommu: lazy\nlayout: contiguous\n",
+                BackendText = _fixedStrategy
+                    ? "backend: kernel\n"
+                    : $"cpu_faults: full\nstrategy: {options.Strategy}\niommu: lazy\nlayout: contiguous\n",
             };
             return new BackendSelection(device.Backend, device.Backend.Nodes[0], choice ?? BackendChoice.Auto, "a test");
         });
