@@ -1,5 +1,6 @@
 using XeSvm.Costs;
 using XeSvm.Simulation;
+using XeSvm.Simulation.Driver;
 using XeSvm.Simulation.Iommu;
 
 namespace XeSvm.Measurement;
@@ -9,7 +10,7 @@ internal static class MeasurementCombinations
 {
     /// <summary>The options of the software backend for each combination; strategies change fastest.</summary>
     /// <exception cref="MeasurementPlanException">A list is empty.</exception>
-    /// <exception cref="BackendChoiceException">The environment has a value that is not valid.</exception>
+    /// <exception cref="BackendChoiceException">The environment or the plan has a value that is not valid.</exception>
     internal static IReadOnlyList<SoftwareBackendOptions> Of(MeasurementPlan plan)
     {
         CostSetup? calibration = plan.Profile?.CalibrationSetup;
@@ -28,9 +29,17 @@ internal static class MeasurementCombinations
                from strategy in plan.Strategies ?? MappingStrategy.Published
                select defaults with { Iommu = mode, CoherentWalker = walker, Layout = layout, Strategy = strategy },
         ];
-        return combinations.Count > 0
-            ? combinations
-            : throw new MeasurementPlanException("The plan has an empty list of strategies, IOMMU modes, walkers or page layouts.");
+        if (combinations.Count == 0)
+        {
+            throw new MeasurementPlanException("The plan has an empty list of strategies, IOMMU modes, walkers or page layouts.");
+        }
+
+        foreach (SoftwareBackendOptions options in combinations)
+        {
+            RequireValid(options);
+        }
+
+        return combinations;
     }
 
     /// <summary>What a plan chooses that only the software backend lets be chosen, in words; null when nothing.</summary>
@@ -47,6 +56,19 @@ internal static class MeasurementCombinations
             (plan.FlushRegression is not null, "the flush regression"),
         ];
         return choices.FirstOrDefault(choice => choice.Chosen).Words;
+    }
+
+    /// <summary>The last combination must not fail when all others have been measured.</summary>
+    private static void RequireValid(SoftwareBackendOptions options)
+    {
+        try
+        {
+            SoftwareDeviceOptions.Parse(options);
+        }
+        catch (Exception exception) when (exception is ArgumentException or FormatException)
+        {
+            throw new BackendChoiceException($"The software backend cannot be set up: {exception.Message}", exception);
+        }
     }
 
     private static IommuMode FirstMode(CostModel? profile) => profile is { Modes: [IommuMode first, ..] } ? first : IommuMode.Strict;

@@ -10,6 +10,20 @@ public sealed record MeasurementPlan
     /// <summary>Migrations per case unless something else is asked for: as many as the published figures are taken over.</summary>
     public const int DefaultMigrations = 896;
 
+    /// <summary>Migrations per case of <see cref="Matrix"/>: counts are exact with few, and there are many cases.</summary>
+    public const int MatrixMigrations = 32;
+
+    /// <summary>A plan with every size, strategy, IOMMU mode and walker, and the layouts that differ in their runs.</summary>
+    public static MeasurementPlan Matrix => new()
+    {
+        Sizes = SvmSizeClass.All,
+        Strategies = MappingStrategy.All,
+        IommuModes = [IommuMode.Strict, IommuMode.Lazy, IommuMode.Passthrough, IommuMode.Off],
+        CoherentWalkers = [true, false],
+        Layouts = ["scattered", "descending", "runs:8", "contiguous", "contiguous-unaligned", "huge"],
+        Migrations = MatrixMigrations,
+    };
+
     /// <summary>The backend, or <see langword="null"/> for <c>XESVM_BACKEND</c> and then auto.</summary>
     public BackendChoice? Backend { get; init; }
 
