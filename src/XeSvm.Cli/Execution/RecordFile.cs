@@ -23,11 +23,11 @@ internal sealed class RecordFile : IDisposable
     /// <summary>Opens or creates the file.</summary>
     /// <exception cref="IOException">It cannot be written.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be written.</exception>
-    internal static RecordFile Open(string path)
+    internal static RecordFile Open(string option, string path)
     {
         if (path.Length == 0 || path.Contains('\0', StringComparison.Ordinal))
         {
-            throw new IOException("--json needs the name of a file, or - for the output.");
+            throw new IOException($"{option} needs the name of a file.");
         }
 
         bool isNew = !File.Exists(path);

@@ -57,7 +57,7 @@ public sealed class MigrationMeasurement
             migrated?.Invoke(count);
         }
 
-        return new MeasurementCase(_report.Strategy, _report.Iommu, _report.Layout, tally.Times, tally.Counters);
+        return new MeasurementCase(_report.Setup, tally.Times, tally.Counters);
     }
 
     /// <summary>
