@@ -186,9 +186,15 @@ internal unsafe class DrmClient : IDisposable
         return Ioctl(DrmXe.DRM_IOCTL_XE_VM_BIND, ref bind);
     }
 
-    /// <summary>A bind of an array of operations.</summary>
+    /// <summary>A bind of an array of operations; one or none go without the array, as the uAPI has it.</summary>
     public int BindArray(uint vm, params ReadOnlySpan<drm_xe_vm_bind_op> ops)
     {
+        if (ops.Length <= 1)
+        {
+            var embedded = new drm_xe_vm_bind { vm_id = vm, num_binds = (uint)ops.Length, bind = ops.IsEmpty ? default : ops[0] };
+            return Ioctl(DrmXe.DRM_IOCTL_XE_VM_BIND, ref embedded);
+        }
+
         fixed (drm_xe_vm_bind_op* first = ops)
         {
             var bind = new drm_xe_vm_bind { vm_id = vm, num_binds = (uint)ops.Length, vector_of_binds = (ulong)first };

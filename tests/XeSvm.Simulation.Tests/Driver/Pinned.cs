@@ -7,13 +7,16 @@ internal static unsafe class Pinned
 {
     private static readonly ConcurrentBag<Array> s_kept = [];
 
+    /// <summary>Keeps a pinned array for good: a bare address does not.</summary>
+    public static void Keep(Array array) => s_kept.Add(array);
+
     /// <summary>The address of a copy of some records.</summary>
-    public static ulong Array<T>(params ReadOnlySpan<T> items)
+    public static ulong Copy<T>(params ReadOnlySpan<T> items)
         where T : unmanaged
     {
         T[] copy = GC.AllocateArray<T>(items.Length, pinned: true);
         items.CopyTo(copy);
-        s_kept.Add(copy);
+        Keep(copy);
         fixed (T* first = copy)
         {
             return (ulong)first;

@@ -271,6 +271,6 @@ public sealed unsafe class VmBindCheckTests : IDisposable
     {
         args.bind = default;
         args.num_binds = (uint)ops.Length;
-        args.vector_of_binds = Pinned.Array(ops);
+        args.vector_of_binds = Pinned.Copy(ops);
     }
 }
