@@ -64,9 +64,12 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
         addresses.Clear();
         PageFrameBlock block = device.Frames.Block(client, left.Address);
         int first = PageIndex(left.Address);
-        for (int i = 0; i < pages.Length; i++)
+        using (PageFrameBlock.Changes frames = block.Change())
         {
-            pages[i] = new MigratePage { Physical = block.Acquire(first + i), Kind = MigratePageKind.System };
+            for (int i = 0; i < pages.Length; i++)
+            {
+                pages[i] = new MigratePage { Physical = frames.Acquire(first + i), Kind = MigratePageKind.System };
+            }
         }
 
         DmaWork work = default;
@@ -75,9 +78,12 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
         // A failure is in the counters as an error; the data is home all the same.
         device.Strategy.MapMigrate(device.Dma, pages, DmaDirection.FromDevice, addresses, ref mapping, ref work);
         device.Strategy.UnmapMigrate(device.Dma, pages, addresses, DmaDirection.FromDevice, ref mapping, ref work);
-        for (int i = 0; i < pages.Length; i++)
+        using (PageFrameBlock.Changes frames = block.Change())
         {
-            block.Release(first + i);
+            for (int i = 0; i < pages.Length; i++)
+            {
+                frames.Release(first + i);
+            }
         }
 
         work.BytesCopied += (ulong)left.Pages << PageConstants.PageShift;
@@ -115,15 +121,7 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
             device.CopyEngine.Clear(allocation.VramOffset, allocation.Size);
         }
 
-        for (int i = 0; i < pages.Length; i++)
-        {
-            if (pages[i].Kind != MigratePageKind.Hole)
-            {
-                block.SetHost(first + i, null);
-                block.Release(first + i);
-            }
-        }
-
+        Release(block, first, pages);
         device.Counters.Add(DmaPurpose.MigrateToDevice, work);
         return result;
     }
@@ -132,6 +130,7 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
     {
         bool any = false;
         bool complete = pages.Length == PageConstants.BlockPages;
+        using PageFrameBlock.Changes frames = block.Change();
         for (int i = 0; i < pages.Length; i++)
         {
             if (!isolation.IsPresent(i))
@@ -142,8 +141,8 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
             }
 
             any = true;
-            pages[i] = new MigratePage { Physical = block.Acquire(first + i), Kind = MigratePageKind.System };
-            block.SetHost(first + i, isolation.Staging + ((nuint)i << PageConstants.PageShift));
+            pages[i] = new MigratePage { Physical = frames.Acquire(first + i), Kind = MigratePageKind.System };
+            frames.SetHost(first + i, isolation.Staging + ((nuint)i << PageConstants.PageShift));
         }
 
         // Only a whole block that is one folio travels as one: collection splits every other large folio (migrate_device.c).
@@ -157,6 +156,20 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
         }
 
         return any;
+    }
+
+    /// <summary>Ends what <see cref="Collect"/> began: the staged content is no longer to be found by physical address.</summary>
+    private static void Release(PageFrameBlock block, int first, ReadOnlySpan<MigratePage> pages)
+    {
+        using PageFrameBlock.Changes frames = block.Change();
+        for (int i = 0; i < pages.Length; i++)
+        {
+            if (pages[i].Kind != MigratePageKind.Hole)
+            {
+                frames.SetHost(first + i, null);
+                frames.Release(first + i);
+            }
+        }
     }
 
     private const byte BlockOrder = 9;
