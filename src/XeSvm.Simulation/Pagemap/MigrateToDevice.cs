@@ -95,24 +95,15 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
         addresses.Clear();
         PageFrameBlock block = device.Frames.Block(allocation.Client, allocation.Start);
         int first = PageIndex(allocation.Start);
-        bool any = Collect(block, first, isolation, pages);
+        Collect(block, first, isolation, pages);
 
         DmaWork work = default;
         int result = 0;
-        if (any)
+        for (int at = 0; at < pages.Length && result == 0;)
         {
-            DmaMapping mapping = default;
-            result = device.Strategy.MapMigrate(device.Dma, pages, DmaDirection.ToDevice, addresses, ref mapping, ref work);
-            if (result == 0)
-            {
-                result = device.CopyEngine.CopyToDevice(addresses, allocation.VramOffset, ref work);
-            }
-            device.Strategy.UnmapMigrate(device.Dma, pages, addresses, DmaDirection.ToDevice, ref mapping, ref work);
-        }
-        else
-        {
-            // Nothing but holes: no mapping, no copy, the buffer object's cleared content is the memory's content.
-            device.CopyEngine.Clear(allocation.VramOffset, allocation.Size);
+            MigrateSegment segment = MigrateSegment.At(pages, at);
+            result = MigrateOne(allocation, segment, pages, addresses, ref work);
+            at = segment.End;
         }
 
         for (int i = 0; i < pages.Length; i++)
@@ -128,9 +119,39 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
         return result;
     }
 
-    private static bool Collect(PageFrameBlock block, int first, in PageIsolation isolation, Span<MigratePage> pages)
+    private int MigrateOne(
+        DeviceMemoryAllocation allocation, in MigrateSegment segment, Span<MigratePage> pages, Span<DeviceAddress> addresses, ref DmaWork work)
     {
-        bool any = false;
+        SoftwareDevice device = pagemap.Device;
+        ulong vramOffset = allocation.VramOffset + ((ulong)segment.First << PageConstants.PageShift);
+        if (segment.IsDevice)
+        {
+            // Pages of a peer: there is none that this device could copy from.
+            return -Errno.EBUSY;
+        }
+
+        if (!segment.HasContent(pages))
+        {
+            // Nothing but holes: no mapping, no copy, the buffer object's cleared content is the memory's content.
+            device.CopyEngine.Clear(vramOffset, (ulong)segment.Count << PageConstants.PageShift);
+            return 0;
+        }
+
+        pages = pages.Slice(segment.First, segment.Count);
+        addresses = addresses.Slice(segment.First, segment.Count);
+        DmaMapping mapping = default;
+        int result = device.Strategy.MapMigrate(device.Dma, pages, DmaDirection.ToDevice, addresses, ref mapping, ref work);
+        if (result == 0)
+        {
+            result = device.CopyEngine.CopyToDevice(addresses, vramOffset, ref work);
+        }
+
+        device.Strategy.UnmapMigrate(device.Dma, pages, addresses, DmaDirection.ToDevice, ref mapping, ref work);
+        return result;
+    }
+
+    private static void Collect(PageFrameBlock block, int first, in PageIsolation isolation, Span<MigratePage> pages)
+    {
         bool complete = pages.Length == PageConstants.BlockPages;
         for (int i = 0; i < pages.Length; i++)
         {
@@ -141,7 +162,6 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
                 continue;
             }
 
-            any = true;
             pages[i] = new MigratePage { Physical = block.Acquire(first + i), Kind = MigratePageKind.System };
             block.SetHost(first + i, isolation.Staging + ((nuint)i << PageConstants.PageShift));
         }
@@ -155,8 +175,6 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
                 pages[i].Kind = MigratePageKind.Tail;
             }
         }
-
-        return any;
     }
 
     private const byte BlockOrder = 9;

@@ -42,7 +42,7 @@ internal sealed class MigrationSnapshot
         {
             throw new MeasurementException(
                 $"{stores} GPU stores into {size} ranges caused {times.Count} {size} migrations (svm_{size}_migrate_count). Something else " +
-                "uses the device, or the driver moved other sizes: measure on an idle device.");
+                $"uses the device, or the driver moved other sizes: measure on an idle device. Counted: {DescribeFaults(delta)}.");
         }
 
         ulong expected = (ulong)size.Bytes / 1024 * (ulong)stores;
@@ -54,6 +54,20 @@ internal sealed class MigrationSnapshot
         }
 
         return (times, CountersSince(earlier));
+    }
+
+    /// <summary>The counts of faults and migrations that moved, for messages.</summary>
+    private static string DescribeFaults(GtStatisticsDelta delta)
+    {
+        string[] moved =
+        [
+            .. delta.Counters.Counters
+                .Where(counter => counter.Value != 0 && counter.Name.StartsWith("svm_", StringComparison.Ordinal))
+                .Where(counter => counter.Name.EndsWith("fault_count", StringComparison.Ordinal)
+                    || counter.Name.EndsWith("migrate_count", StringComparison.Ordinal))
+                .Select(counter => $"{counter.Name} {counter.Value}"),
+        ];
+        return moved.Length == 0 ? "no fault" : string.Join(", ", moved);
     }
 
     private List<Counter> CountersSince(MigrationSnapshot earlier) => _dma is null || earlier._dma is null

@@ -2,6 +2,7 @@ using XeSvm.Interop;
 using XeSvm.Interop.LibC;
 using XeSvm.Interop.Uapi;
 using XeSvm.Simulation.Driver;
+using XeSvm.Simulation.Gpu;
 
 namespace XeSvm.Simulation.Tests.Driver;
 
@@ -118,6 +119,24 @@ internal unsafe class DrmClient : IDisposable
         return string.Join(", ", areas);
     }
 
+    /// <summary>What the GPU page table of a VM has for an address.</summary>
+    public Leaf Walk(uint vm, ulong address)
+    {
+        if (!Inspect(vm).PageTable.TryWalk(address, out GpuPte pte, out int shift))
+        {
+            return Leaf.Nothing;
+        }
+
+        return pte.Kind == GpuPteKind.Null ? Leaf.Null : new Leaf(pte.Kind, pte.Address + (address & ((1UL << shift) - 1)));
+    }
+
+    /// <summary>Where a buffer object is in VRAM.</summary>
+    public ulong VramOffset(uint handle)
+    {
+        Assert.True(Software.Handles.TryGet(handle, out BufferObject? bufferObject));
+        return bufferObject.VramOffset;
+    }
+
     public uint CreateBo(ulong size, uint placement = SystemMemory, uint flags = 0)
     {
         int result = TryCreateBo(size, placement, out uint handle, flags);
@@ -167,9 +186,15 @@ internal unsafe class DrmClient : IDisposable
         return Ioctl(DrmXe.DRM_IOCTL_XE_VM_BIND, ref bind);
     }
 
-    /// <summary>A bind of an array of operations.</summary>
+    /// <summary>A bind of an array of operations; one or none go without the array, as the uAPI has it.</summary>
     public int BindArray(uint vm, params ReadOnlySpan<drm_xe_vm_bind_op> ops)
     {
+        if (ops.Length <= 1)
+        {
+            var embedded = new drm_xe_vm_bind { vm_id = vm, num_binds = (uint)ops.Length, bind = ops.IsEmpty ? default : ops[0] };
+            return Ioctl(DrmXe.DRM_IOCTL_XE_VM_BIND, ref embedded);
+        }
+
         fixed (drm_xe_vm_bind_op* first = ops)
         {
             var bind = new drm_xe_vm_bind { vm_id = vm, num_binds = (uint)ops.Length, vector_of_binds = (ulong)first };

@@ -10,6 +10,7 @@ internal sealed unsafe class ExtensionChain
     public ExtensionChain(params (uint Property, ulong Value)[] properties)
     {
         _links = GC.AllocateArray<drm_xe_ext_set_property>(properties.Length, pinned: true);
+        Pinned.Keep(_links);
         for (int i = 0; i < properties.Length; i++)
         {
             _links[i].property = properties[i].Property;

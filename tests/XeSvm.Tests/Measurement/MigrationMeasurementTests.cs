@@ -54,13 +54,9 @@ public sealed class MigrationMeasurementTests
             Func<ulong, ulong, bool> store = file.OnStore;
             file.OnStore = (address, value) =>
             {
-                if (stores.Count == 0)
-                {
-                    (ulong start, ulong end) = MemoryMap.Find(address);
-                    Assert.Equal(0UL, start % 65536);
-                    Assert.Equal(65536UL, end - start);
-                }
-
+                (ulong start, ulong end) = MemoryMap.Find(address);
+                Assert.Equal(0UL, start % 65536);
+                Assert.Equal(65536UL, end - start);
                 stores.Add(address);
                 return store(address, value);
             };
