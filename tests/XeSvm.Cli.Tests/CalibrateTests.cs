@@ -78,7 +78,8 @@ public sealed class CalibrateTests : IDisposable
     [InlineData("'3G' names no row of profile 'xe-2026-01'", "--rows", "3G")]
     [InlineData("'4K' finds no row", "--rows", "4K")]
     [InlineData("do the same work", "--rows", "iova 2M,iova-runs 2M scattered")]
-    [InlineData("negative", "--rows", "64K,2M", "--fixed", "100")]
+    [InlineData("do the same work", "--rows", "64K,2M", "--fixed", "100")]
+    [InlineData("negative", "--rows", "per-page 64K,per-page 2M", "--fixed", "100")]
     public void Rows_that_cannot_be_used_are_refused_and_nothing_is_written(string expected, params string[] args)
     {
         string path = _folder.PathOf("none.json");

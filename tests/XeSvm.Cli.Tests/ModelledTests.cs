@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 using XeSvm.Measurement;
 
 namespace XeSvm.Cli.Tests;
@@ -89,10 +90,10 @@ public sealed class ModelledTests : IDisposable
         string csv = _folder.PathOf("matrix.csv");
         string json = _folder.PathOf("matrix.json");
         CliRun run = Measure(
-            "--matrix", "--size", "64K,4K", "--layout", "scattered,runs:8", "--migrations", "1", "--profile", "xe-2026-01", "--csv", csv, "--json", json);
+            "--matrix", "--size", "64K,4K", "--layout", "scattered,runs:8", "--strategy", "iova-filled,scatterlist", "--migrations", "1", "--profile", "xe-2026-01", "--csv", csv, "--json", json);
 
         Assert.Equal(0, run.ExitCode);
-        const int Size = 2 * 5 * 4 * 2 * 2;
+        const int Size = 2 * 2 * 4 * 2 * 2;
         Assert.Equal(Size, Rows(run, "64K", "4K").Length);
         Assert.Equal(Size, Rows(run, "64K", "4K").Select(cells => string.Join(' ', cells[..5])).Distinct().Count());
         RunRecord record = RunRecord.Parse(File.ReadAllText(json), json);
@@ -101,15 +102,24 @@ public sealed class ModelledTests : IDisposable
         Assert.Equal(Size + 2, lines.Length);
         Assert.Equal("", lines[^1]);
         string[] heads = lines[0].Split(',');
-        Assert.All(lines[1..^1], line => Assert.Equal(heads.Length, line.Split(',').Length));
+        Assert.All(lines[1..^1], line => Assert.Equal(heads.Length, Values(line).Length));
         Assert.Equal(
             ["backend", "device", "size", "strategy", "iommu", "walker", "levels", "caching_mode", "flush_regression", "layout", "n"], heads[..11]);
         Assert.All(heads[11..], head => Assert.Matches("^(counted|modelled|measured|published)_", head));
         Assert.Equal(Size / 4, lines.Count(line => line.Contains("not for strict", StringComparison.Ordinal)));
         int modelled = Array.IndexOf(heads, "modelled_cpu");
         Assert.All(
-            lines[1..^1].Select(line => line.Split(',')).Zip(record.Cases),
+            lines[1..^1].Select(Values).Zip(record.Cases),
             pair => Assert.Equal(pair.Second.Modelled!.Cost?.ToString(CultureInfo.InvariantCulture) ?? "", pair.First[modelled]));
+    }
+
+    [Fact]
+    public void A_matrix_that_nothing_narrows_has_all_sizes_strategies_modes_walkers_and_layouts()
+    {
+        MeasurementPlan plan = MeasurementPlan.Matrix;
+
+        Assert.Equal(
+            (3, 5, 4, 2, 6), (plan.Sizes.Count, plan.Strategies!.Count, plan.IommuModes!.Count, plan.CoherentWalkers!.Count, plan.Layouts!.Count));
     }
 
     [Fact]
@@ -163,6 +173,10 @@ public sealed class ModelledTests : IDisposable
 
     /// <summary>The output with its notes on one line.</summary>
     private static string Flat(CliRun run) => string.Join(' ', run.Output.Split('\n').SelectMany(Cells));
+
+    /// <summary>The values of a line: those in quotes may have commas in them.</summary>
+    private static string[] Values(string line) =>
+        [.. Regex.Matches(line, "(?:^|,)(?:\"((?:[^\"]|\"\")*)\"|([^,\"]*))").Select(match => match.Groups[1].Value + match.Groups[2].Value)];
 
     private static decimal Decimal(string text) => decimal.Parse(text, CultureInfo.InvariantCulture);
 }
