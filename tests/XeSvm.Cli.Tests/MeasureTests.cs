@@ -38,7 +38,7 @@ public sealed class MeasureTests : IDisposable
         string[] lines = run.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(2, lines.Length);
         Assert.StartsWith("xesvm: software backend, software:0: ", lines[0], StringComparison.Ordinal);
-        Assert.Equal("xesvm: case 1 of 1: 64K iova, 2 migrations", lines[1]);
+        Assert.Equal("xesvm: case 1 of 1: 64K iova, IOMMU strict, walker coherent, layout scattered, 2 migrations", lines[1]);
     }
 
     [Fact]

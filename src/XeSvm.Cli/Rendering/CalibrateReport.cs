@@ -59,16 +59,17 @@ internal sealed class CalibrateReport(CostRefit refit, IReadOnlyList<CostModelRo
     private void WriteNotes(LabelledText text, IReadOnlyList<CostResidual> residuals)
     {
         string unit = refit.Model.Unit;
-        text.Write("modelled", $"Counters of the row's setup times the unit costs; no clock was involved. n = migrations that were counted.");
+        text.Write("modelled", "Counters of the row's setup times the unit costs; no clock was involved. n = migrations that were counted.");
         text.Write("d/dF", $"How far the figure moves when the fixed cost is held one {unit} higher and the rest is fitted again.");
         if (residuals.Count > 0 && residuals.Max(residual => Math.Abs(residual.FixedSensitivity ?? 0)) is > IllConditioned and double worst)
         {
             text.Write(
                 "",
-                $"This direction is ill-conditioned: one {unit} in the fixed cost moves a prediction by {Figures.Cost(worst)}. The noise floor of " +
-                "small ranges is half of that, so agreement here proves little and disagreement too.");
+                $"This direction is ill-conditioned: one {unit} in the fixed cost moves a prediction by {Figures.Cost(worst)}. Agreement here " +
+                "proves little, and so does disagreement: read the differences as a sensitivity.");
         }
 
+        text.Write("role", $"What the row is to {refit.Prior.Name}. A calibrated row has shaped that profile, and with it this fit.");
         if (residuals.Any(residual => residual.Row.Role == CostModelRowRole.Explained))
         {
             text.Write(

@@ -17,7 +17,7 @@ internal static class ResidualTable
         TableModel table = new(
         [
             new("", "row", IsNumber: false),
-            new(Row, "kind", IsNumber: false), new(Row, "iommu", IsNumber: false), new(Row, "walker", IsNumber: false),
+            new(Row, "role", IsNumber: false), new(Row, "iommu", IsNumber: false), new(Row, "walker", IsNumber: false),
             new(Row, "layout", IsNumber: false), new(Row, profile.Unit),
             new(modelled, "n"), new(modelled, profile.Unit), new(modelled, "difference"), new(modelled, "relative"), new(modelled, "noise"),
             .. sensitivities ? [new TableColumn(modelled, "d/dF")] : Array.Empty<TableColumn>(),
@@ -28,7 +28,8 @@ internal static class ResidualTable
             table.Add(
             [
                 residual.Row.Name,
-                KindOf(residual.Row), setup.EffectiveMode.ToString().ToLowerInvariant(), setup.Walker, setup.Layout, Figures.Cost(residual.Row.Value),
+                residual.Row.Role.ToString().ToLowerInvariant(), setup.EffectiveMode.ToString().ToLowerInvariant(), setup.Walker,
+                setup.Layout, Figures.Cost(residual.Row.Value),
                 residual.Migrations.ToString(CultureInfo.InvariantCulture), Figures.Cost(residual.Modelled),
                 Figures.Difference(residual.Difference), Figures.RelativeDifference(residual.Relative),
                 residual.IsWithinNoise ? "within" : "above",
@@ -38,7 +39,4 @@ internal static class ResidualTable
 
         return table;
     }
-
-    /// <summary>A prediction must not look like something that was published as measured.</summary>
-    private static string KindOf(CostModelRow row) => row.Role.ToString().ToLowerInvariant();
 }
