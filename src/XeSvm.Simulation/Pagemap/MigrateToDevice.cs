@@ -34,18 +34,31 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
             return result == -Errno.EEXIST ? -Errno.EBUSY : result;
         }
 
+        // Between the first invalidation and the isolation another VM may have mapped the pages again; and what left these pages before
+        // must be off the books before they get a new entry there.
+        client.Settle();
+        client.Notifiers.Invalidate(allocation.Start, end, MmuEvent.Migrate);
         result = CopyIsolated(allocation, isolation);
+        if (result == 0 && !pagemap.Publish(allocation))
+        {
+            result = -Errno.EBUSY;
+        }
+
         if (result < 0)
         {
             int aborted = client.Abort(isolation);
             return aborted < 0 ? aborted : result;
         }
 
-        pagemap.Publish(allocation);
         result = client.Commit(isolation, pagemap.Device.VramBase + allocation.VramOffset, allocation.Cookie);
         if (result < 0)
         {
             DevicePagemap.Withdraw(allocation);
+            if (result != -Errno.EBUSY)
+            {
+                // Only "taken back" closes the isolation; any other error leaves it open.
+                client.Abort(isolation);
+            }
         }
 
         return result;
@@ -63,7 +76,9 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
         Span<DeviceAddress> addresses = arrays.Addresses.AsSpan(0, left.Pages);
         addresses.Clear();
         PageFrameBlock block = device.Frames.Block(client, left.Address);
-        int first = PageIndex(left.Address);
+
+        // Pages that left one by one are told of together, by the first of them and their number.
+        int first = Math.Min(PageIndex(left.Address), PageConstants.BlockPages - left.Pages);
         using (PageFrameBlock.Changes frames = block.Change())
         {
             for (int i = 0; i < pages.Length; i++)
