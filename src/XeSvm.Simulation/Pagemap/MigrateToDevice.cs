@@ -64,9 +64,12 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
         addresses.Clear();
         PageFrameBlock block = device.Frames.Block(client, left.Address);
         int first = PageIndex(left.Address);
-        for (int i = 0; i < pages.Length; i++)
+        using (PageFrameBlock.Changes frames = block.Change())
         {
-            pages[i] = new MigratePage { Physical = block.Acquire(first + i), Kind = MigratePageKind.System };
+            for (int i = 0; i < pages.Length; i++)
+            {
+                pages[i] = new MigratePage { Physical = frames.Acquire(first + i), Kind = MigratePageKind.System };
+            }
         }
 
         DmaWork work = default;
@@ -75,9 +78,12 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
         // A failure is in the counters as an error; the data is home all the same.
         device.Strategy.MapMigrate(device.Dma, pages, DmaDirection.FromDevice, addresses, ref mapping, ref work);
         device.Strategy.UnmapMigrate(device.Dma, pages, addresses, DmaDirection.FromDevice, ref mapping, ref work);
-        for (int i = 0; i < pages.Length; i++)
+        using (PageFrameBlock.Changes frames = block.Change())
         {
-            block.Release(first + i);
+            for (int i = 0; i < pages.Length; i++)
+            {
+                frames.Release(first + i);
+            }
         }
 
         work.BytesCopied += (ulong)left.Pages << PageConstants.PageShift;
@@ -106,15 +112,7 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
             at = segment.End;
         }
 
-        for (int i = 0; i < pages.Length; i++)
-        {
-            if (pages[i].Kind != MigratePageKind.Hole)
-            {
-                block.SetHost(first + i, null);
-                block.Release(first + i);
-            }
-        }
-
+        Release(block, first, pages);
         device.Counters.Add(DmaPurpose.MigrateToDevice, work);
         return result;
     }
@@ -153,6 +151,7 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
     private static void Collect(PageFrameBlock block, int first, in PageIsolation isolation, Span<MigratePage> pages)
     {
         bool complete = pages.Length == PageConstants.BlockPages;
+        using PageFrameBlock.Changes frames = block.Change();
         for (int i = 0; i < pages.Length; i++)
         {
             if (!isolation.IsPresent(i))
@@ -162,8 +161,8 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
                 continue;
             }
 
-            pages[i] = new MigratePage { Physical = block.Acquire(first + i), Kind = MigratePageKind.System };
-            block.SetHost(first + i, isolation.Staging + ((nuint)i << PageConstants.PageShift));
+            pages[i] = new MigratePage { Physical = frames.Acquire(first + i), Kind = MigratePageKind.System };
+            frames.SetHost(first + i, isolation.Staging + ((nuint)i << PageConstants.PageShift));
         }
 
         // Only a whole block that is one folio travels as one: collection splits every other large folio (migrate_device.c).
@@ -173,6 +172,20 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
             for (int i = 1; i < pages.Length; i++)
             {
                 pages[i].Kind = MigratePageKind.Tail;
+            }
+        }
+    }
+
+    /// <summary>Ends what <see cref="Collect"/> began: the staged content is no longer to be found by physical address.</summary>
+    private static void Release(PageFrameBlock block, int first, ReadOnlySpan<MigratePage> pages)
+    {
+        using PageFrameBlock.Changes frames = block.Change();
+        for (int i = 0; i < pages.Length; i++)
+        {
+            if (pages[i].Kind != MigratePageKind.Hole)
+            {
+                frames.SetHost(first + i, null);
+                frames.Release(first + i);
             }
         }
     }

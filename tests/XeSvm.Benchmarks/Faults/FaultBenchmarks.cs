@@ -11,6 +11,7 @@ public abstract class FaultBenchmarks
 {
     private const string MedianTime = "median us";
     private const string FaultAlone = "fault alone us";
+    private const string Allocated = "median B/op";
 
     private readonly SvmSizeClass _size;
     private readonly int _count;
@@ -81,15 +82,27 @@ public abstract class FaultBenchmarks
     public virtual void MemcpyHot() => _copy!.Repeat(_count, _samples);
 
     /// <summary>One EXEC of a store into each range, with the wait for its fence.</summary>
-    public virtual void GpuFault() => _machine!.StoreEach(_samples);
+    public virtual void GpuFault()
+    {
+        _samples.BeginRound();
+        _machine!.StoreEach(_samples);
+        _samples.EndRound(_count);
+    }
 
     /// <summary>One CPU read in each range, which is in VRAM.</summary>
-    public virtual uint CpuFault() => _machine!.ReadEach(_samples);
+    public virtual uint CpuFault()
+    {
+        _samples.BeginRound();
+        uint sum = _machine!.ReadEach(_samples);
+        _samples.EndRound(_count);
+        return sum;
+    }
 
     // The object is of a class that BenchmarkDotNet derives from the one that the table is named after.
     private void Record(string method)
     {
-        RecordedFigures.Record(GetType().BaseType!, method, [Strategy], MedianTime, _samples.Median());
+        RecordedFigures.Record(GetType().BaseType!, method, [Strategy], MedianTime, _samples.MedianTime());
+        RecordedFigures.Record(GetType().BaseType!, method, [Strategy], Allocated, _samples.MedianAllocated());
         _machine?.Dispose();
         _copy?.Dispose();
     }
@@ -102,6 +115,7 @@ public abstract class FaultBenchmarks
             AddColumn(new RecordedMultipleColumn("x memcpy", MedianTime, nameof(MemcpyCold)));
             AddColumn(new RecordedMultipleColumn("x hot memcpy", MedianTime, nameof(MemcpyHot)));
             AddColumn(new RecordedColumn(FaultAlone, "The fault in the driver alone, in microseconds: svm_*_pagefault_us per fault, median of the iterations"));
+            AddColumn(new RecordedColumn(Allocated, "Bytes that all threads together allocated on the GC heap per operation, median of the iterations"));
         }
     }
 }

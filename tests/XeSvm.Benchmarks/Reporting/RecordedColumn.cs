@@ -12,5 +12,7 @@ internal sealed class RecordedColumn(string name, string legend) : FigureColumn
     public override string Legend => legend;
 
     protected override string? Figure(Summary summary, BenchmarkCase benchmarkCase) =>
-        RecordedFigures.Find(benchmarkCase, name)?.ToString("F1", CultureInfo.InvariantCulture);
+        RecordedFigures.Find(benchmarkCase, name) is { } figure && !double.IsNaN(figure)
+            ? figure.ToString(figure < 10 ? "0.##" : "F1", CultureInfo.InvariantCulture)
+            : null;
 }

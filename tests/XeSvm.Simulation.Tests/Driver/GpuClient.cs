@@ -8,6 +8,9 @@ namespace XeSvm.Simulation.Tests.Driver;
 internal sealed unsafe class GpuClient : DrmClient
 {
     private const ulong BatchBytes = 64 << 10;
+    /// <summary>Where the jump of <see cref="Spin"/> is, which goes to itself.</summary>
+    private const ulong SpinOffset = 16;
+
     private readonly bool _controlIsBo;
     private ulong _fenceValue;
 
@@ -92,6 +95,28 @@ internal sealed unsafe class GpuClient : DrmClient
         };
         return Ioctl(DrmXe.DRM_IOCTL_XE_WAIT_USER_FENCE, ref wait);
     }
+
+    /// <summary>Waits until a word of memory has a value.</summary>
+    public int WaitForWord(ulong address, ulong value, long timeout = 20_000_000_000)
+    {
+        var wait = new drm_xe_wait_user_fence { addr = address, value = value, mask = ulong.MaxValue, timeout = timeout };
+        return Ioctl(DrmXe.DRM_IOCTL_XE_WAIT_USER_FENCE, ref wait);
+    }
+
+    /// <summary>Starts a batch that runs until <see cref="EndSpin"/>, and returns once it runs. It takes the first 256 bytes of its memory.</summary>
+    public void Spin(uint queue, ulong control)
+    {
+        uint* started = (uint*)(control + 128);
+        *started = 0;
+        uint[] commands = [.. Commands.Store((ulong)started, 1), .. Commands.Jump(control + SpinOffset)];
+        commands.CopyTo(new Span<uint>((void*)control, commands.Length));
+        var exec = new drm_xe_exec { exec_queue_id = queue, num_batch_buffer = 1, address = control };
+        Assert.Equal(0, Ioctl(DrmXe.DRM_IOCTL_XE_EXEC, ref exec));
+        Assert.True(SpinWait.SpinUntil(() => Volatile.Read(ref *started) == 1, TimeSpan.FromSeconds(20)), "The batch does not start.");
+    }
+
+    /// <summary>Lets the batch of <see cref="Spin"/> come to its end.</summary>
+    public static void EndSpin(ulong control) => Volatile.Write(ref *(uint*)(control + SpinOffset), Commands.End);
 
     protected override void Dispose(bool disposing)
     {
