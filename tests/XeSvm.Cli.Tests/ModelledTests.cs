@@ -41,7 +41,8 @@ public sealed class ModelledTests : IDisposable
 
         string[] row = Assert.Single(Rows(run, "64K"));
         Assert.Equal(["2", "-", "-", "-", "2"], row[9..14]);
-        Assert.Contains("No figure (-): Profile 'xe-2026-01' holds for IOMMU mode lazy or passthrough or off, " + reason, Flat(run), StringComparison.Ordinal);
+        Assert.Contains(
+            "No figure (-): Profile 'xe-2026-01' holds for IOMMU mode lazy or passthrough or off, " + reason, Flat(run), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -60,7 +61,10 @@ public sealed class ModelledTests : IDisposable
         }
 
         Assert.Equal(4, terms.Count(cells => cells[6] == "total"));
-        Assert.Contains("Modelled 334.00 -> 552.36 us, published 334.00 (v4, measured again after the fix) and 552.36 us (RFC v3).", Flat(run), StringComparison.Ordinal);
+        Assert.Contains(
+            "Modelled 334.00 -> 552.36 us, published 334.00 (v4, measured again after the fix) and 552.36 us (RFC v3).",
+            Flat(run),
+            StringComparison.Ordinal);
         Assert.Contains("Modelled 18.15 -> 24.98 us, published 18.63", Flat(run), StringComparison.Ordinal);
         string[][] regression = [.. run.Output.Split('\n').Select(Cells).Where(cells => cells.Length == 7 && Names(cells[0]))];
         Assert.Contains(regression, cells => cells is ["flush_calls", "1024", "2560", ..]);
@@ -75,7 +79,8 @@ public sealed class ModelledTests : IDisposable
     [Fact]
     public void The_record_says_what_was_modelled_and_how()
     {
-        CliRun run = Measure("--profile", "flat", "--size", "64K", "--strategy", "iova", "--levels", "5", "--flush-regression", "--migrations", "2", "--json", "-");
+        CliRun run = Measure(
+            "--profile", "flat", "--size", "64K", "--strategy", "iova", "--levels", "5", "--flush-regression", "--migrations", "2", "--json", "-");
 
         RunCase row = Assert.Single(RunRecord.Parse(run.Output, "output").Cases);
         Assert.Equal(("strict", "coherent", 5, false, true), (row.Iommu, row.Walker, row.Levels, row.CachingMode, row.FlushRegression));
@@ -90,7 +95,8 @@ public sealed class ModelledTests : IDisposable
         string csv = _folder.PathOf("matrix.csv");
         string json = _folder.PathOf("matrix.json");
         CliRun run = Measure(
-            "--matrix", "--size", "64K,4K", "--layout", "scattered,runs:8", "--strategy", "iova-filled,scatterlist", "--migrations", "1", "--profile", "xe-2026-01", "--csv", csv, "--json", json);
+            "--matrix", "--size", "64K,4K", "--layout", "scattered,runs:8", "--strategy", "iova-filled,scatterlist",
+            "--migrations", "1", "--profile", "xe-2026-01", "--csv", csv, "--json", json);
 
         Assert.Equal(0, run.ExitCode);
         const int Size = 2 * 2 * 4 * 2 * 2;

@@ -32,7 +32,11 @@ internal sealed class CalibrateOptions
                 : Options.Refuse<double?>(result, "--fixed", result.Tokens[0].Value, "a number of 0 or more"),
     };
 
-    private readonly Option<string?> _name = new("--name") { Description = "The fitted profile's name. Default: the profile's with -refit.", HelpName = "NAME" };
+    private readonly Option<string?> _name = new("--name")
+    {
+        Description = "The fitted profile's name. Default: the profile's with -refit.",
+        HelpName = "NAME",
+    };
 
     private readonly Option<string?> _output = new("--output")
     {

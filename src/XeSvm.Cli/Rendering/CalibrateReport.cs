@@ -38,8 +38,11 @@ internal sealed class CalibrateReport(CostRefit refit, IReadOnlyList<CostModelRo
 
         return table;
 
-        void Add(string name, double before, double after) => table.Add(
-            name, Figures.Exact(before), Figures.Exact(after), before == 0 ? Figures.None : Figures.RelativeDifference((after - before) / before));
+        void Add(string name, double before, double after)
+        {
+            string change = before == 0 ? Figures.None : Figures.RelativeDifference((after - before) / before);
+            table.Add(name, Figures.Exact(before), Figures.Exact(after), change);
+        }
     }
 
     private IReadOnlyList<CostResidual> Write(CliConsole console, string title, IReadOnlyList<CostModelRow> rows)

@@ -37,19 +37,10 @@ internal sealed class ExplainReport(RunRecord record, CostModel profile)
         ]);
         foreach (RunCase row in record.Cases.GroupBy(row => row.Size).SelectMany(group => group))
         {
-            string[] name = [row.Size, row.Strategy, row.Iommu, row.Walker ?? Figures.None, row.Layout, row.Migrations.ToString(CultureInfo.InvariantCulture)];
-            if (row.Modelled is not { Cost: { } total, Terms: { } terms })
+            if (row.Modelled is { Cost: { } total, Terms: { } terms })
             {
-                continue;
+                AddTerms(table, row, total, terms);
             }
-
-            foreach (RunModelledTerm term in terms)
-            {
-                string share = Figures.Share(total == 0 ? null : term.Cost / total);
-                table.Add([.. name, term.Name, Figures.Exact((double)term.Count), Figures.Exact((double)term.UnitCost), Figures.Cost((double)term.Cost), share]);
-            }
-
-            table.Add([.. name, "total", "", "", Figures.Cost((double)total), Figures.Share(1)]);
         }
 
         if (table.Rows.Count > 0)
@@ -57,6 +48,22 @@ internal sealed class ExplainReport(RunRecord record, CostModel profile)
             Title(console, $"What the modelled times of this run are made of ({profile.Unit} per migration)");
             TableRenderer.Write(console, table);
         }
+    }
+
+    private static void AddTerms(TableModel table, RunCase row, decimal total, IReadOnlyList<RunModelledTerm> terms)
+    {
+        string migrations = row.Migrations.ToString(CultureInfo.InvariantCulture);
+        string[] name = [row.Size, row.Strategy, row.Iommu, row.Walker ?? Figures.None, row.Layout, migrations];
+        foreach (RunModelledTerm term in terms)
+        {
+            table.Add(
+            [
+                .. name, term.Name, Figures.Exact((double)term.Count), Figures.Exact((double)term.UnitCost),
+                Figures.Cost((double)term.Cost), Figures.Share(total == 0 ? null : term.Cost / total),
+            ]);
+        }
+
+        table.Add([.. name, "total", "", "", Figures.Cost((double)total), Figures.Share(1)]);
     }
 
     /// <summary>The same setup with and without the regression, in every size of the run.</summary>
@@ -70,7 +77,8 @@ internal sealed class ExplainReport(RunRecord record, CostModel profile)
         SvmSizeClass[] sizes = [.. SvmSizeClass.All.Where(size => record.Cases.Any(row => row.Size == size.Name))];
         foreach (SvmSizeClass size in sizes)
         {
-            CostSetup setup = calibration with { Pages = (int)(size.Bytes / PageBytes), Strategy = MappingStrategy.PerPage, FlushRegression = false };
+            int pages = (int)(size.Bytes / PageBytes);
+            CostSetup setup = calibration with { Pages = pages, Strategy = MappingStrategy.PerPage, FlushRegression = false };
             CostEstimate healthy = profile.Predict(setup);
             CostEstimate regressed = profile.Predict(setup with { FlushRegression = true });
             if (healthy.Cpu is not { } before || regressed.Cpu is not { } after)

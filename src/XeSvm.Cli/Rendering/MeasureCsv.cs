@@ -46,7 +46,11 @@ internal static class MeasureCsv
         StringBuilder text = new();
         AppendLine(
             text,
-            [.. s_labels.Select(column => column.Name), .. counters.Select(name => $"counted_{name}"), .. s_figures.Select(column => column.Name)]);
+            [
+                .. s_labels.Select(column => column.Name),
+                .. counters.Select(name => $"counted_{name}"),
+                .. s_figures.Select(column => column.Name),
+            ]);
         foreach (RunCase row in record.Cases)
         {
             AppendLine(

@@ -27,8 +27,8 @@ internal sealed class MeasureReport(RunRecord record, PublishedFigures published
         {
             text.Write(
                 "IOMMU",
-                $"walker {Distinct(row => row.Walker)}, {Distinct(row => row.Levels)} levels, caching mode {Distinct(row => OnOff(row.CachingMode))}, " +
-                $"flush regression {Distinct(row => OnOff(row.FlushRegression))}");
+                $"walker {Distinct(row => row.Walker)}, {Distinct(row => row.Levels)} levels, " +
+                $"caching mode {Distinct(row => OnOff(row.CachingMode))}, flush regression {Distinct(row => OnOff(row.FlushRegression))}");
         }
 
         if (profile is not null)

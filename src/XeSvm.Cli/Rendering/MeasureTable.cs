@@ -50,7 +50,10 @@ internal sealed class MeasureTable(RunRecord record, PublishedFigures published,
     }
 
     private IEnumerable<TableColumn> NameColumns() =>
-        [new("", "size", IsNumber: false), new("", "strategy", IsNumber: false), .. _setup.Select(part => new TableColumn("", part.Title, false))];
+    [
+        new("", "size", IsNumber: false), new("", "strategy", IsNumber: false),
+        .. _setup.Select(part => new TableColumn("", part.Title, IsNumber: false)),
+    ];
 
     private IEnumerable<string> NameCells(RunCase row) => [row.Size, row.Strategy, .. _setup.Select(part => part.Value(row) ?? Figures.None)];
 
@@ -74,7 +77,11 @@ internal sealed class MeasureTable(RunRecord record, PublishedFigures published,
 
     private IEnumerable<string> ModelledCells(RunCase row) => _modelled is null
         ? []
-        : [Migrations(row), Figures.Cost((double?)row.Modelled?.Cost), Figures.Cost((double?)row.Modelled?.Noise), FactorOf(row, other => other.Modelled?.Cost)];
+        :
+        [
+            Migrations(row), Figures.Cost((double?)row.Modelled?.Cost), Figures.Cost((double?)row.Modelled?.Noise),
+            FactorOf(row, other => other.Modelled?.Cost),
+        ];
 
     private static IEnumerable<TableColumn> MeasuredColumns() =>
         [new(Measured, "n"), new(Measured, "cpu us"), new(Measured, "copy us"), new(Measured, "share"), new(Measured, "factor")];

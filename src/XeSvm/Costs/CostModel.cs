@@ -130,8 +130,7 @@ public sealed class CostModel
     public CostEstimate Predict(CostSetup setup)
     {
         ArgumentNullException.ThrowIfNull(setup);
-        setup.Validate();
-        return Estimate(setup, setup.Count(PredictionMigrations), PredictionMigrations, reason: null);
+        return Estimate(setup, Count(setup), PredictionMigrations, reason: null);
     }
 
     /// <summary>Compares the profile with rows, its own or others. Rows outside of its modes are compared all the same: they say so.</summary>
@@ -140,16 +139,21 @@ public sealed class CostModel
     public IReadOnlyList<CostResidual> Compare(IEnumerable<CostModelRow> rows)
     {
         ArgumentNullException.ThrowIfNull(rows);
-        return [.. rows.Select(row => new CostResidual(row, Model(row.Setup), Profile.Noise(row.Value), PredictionMigrations))];
+        return [.. rows.Select(row => Compare(row, Count(row.Setup)))];
     }
 
     /// <summary>The profile as JSON of schema <c>xesvm.cost-profile/1</c>, to start an own file from.</summary>
     public string ToJson() => CostModelWriter.Write(this);
 
-    private double Model(CostSetup setup)
+    /// <summary>Compares the profile with a row whose work has been counted.</summary>
+    internal CostResidual Compare(CostModelRow row, in DmaWork work) =>
+        new(row, Profile.Cpu(work, row.Setup.Folios, PredictionMigrations), Profile.Noise(row.Value), PredictionMigrations);
+
+    /// <summary>The work of all migrations of a prediction.</summary>
+    internal static DmaWork Count(CostSetup setup)
     {
         setup.Validate();
-        return Profile.Cpu(setup.Count(PredictionMigrations), setup.Folios, PredictionMigrations);
+        return setup.Count(PredictionMigrations);
     }
 
     private CostEstimate Estimate(CostSetup setup, in DmaWork work, long migrations, string? reason)

@@ -45,19 +45,26 @@ public sealed record CostModelRow(string Name, CostModelRowRole Role, CostSetup 
         row.Source);
 
     /// <exception cref="CostModelException">The setup has what rows of a profile cannot say.</exception>
-    internal CostRow ToCostRow() => Setup is not { Levels: 4, CachingMode: false, WriteBufferFlush: false }
-        ? throw new CostModelException($"Row '{Name}': rows of a profile are of 4 levels, without caching mode and without write-buffer flush.")
-        : new()
+    internal CostRow ToCostRow()
     {
-        Name = Name,
-        Role = Enum.Parse<CostRowRole>(Role.ToString()),
-        Pages = Setup.Pages,
-        Strategy = Setup.Strategy,
-        Layout = Setup.Layout,
-        Mode = Setup.Iommu,
-        CoherentWalker = Setup.CoherentWalker,
-        FlushRegression = Setup.FlushRegression,
-        Value = Value,
-        Source = Source,
-    };
+        if (Setup is not { Levels: 4, CachingMode: false, WriteBufferFlush: false })
+        {
+            throw new CostModelException(
+                $"Row '{Name}': rows of a profile are of 4 levels, without caching mode and without write-buffer flush.");
+        }
+
+        return new CostRow
+        {
+            Name = Name,
+            Role = Enum.Parse<CostRowRole>(Role.ToString()),
+            Pages = Setup.Pages,
+            Strategy = Setup.Strategy,
+            Layout = Setup.Layout,
+            Mode = Setup.Iommu,
+            CoherentWalker = Setup.CoherentWalker,
+            FlushRegression = Setup.FlushRegression,
+            Value = Value,
+            Source = Source,
+        };
+    }
 }

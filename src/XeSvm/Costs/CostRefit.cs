@@ -12,12 +12,15 @@ public sealed class CostRefit
     /// <summary>The fit is linear in the fixed cost, so that any step gives its derivative.</summary>
     private const double FixedStep = 1.0 / 64;
 
+    private readonly Lazy<CostModel?> _shifted;
+
     private CostRefit(CostModel prior, CostModel model, IReadOnlyList<CostModelRow> rows, bool keptFixed)
     {
         Prior = prior;
         Model = model;
         Rows = rows;
         KeptFixed = keptFixed;
+        _shifted = new Lazy<CostModel?>(Shifted);
     }
 
     /// <summary>The profile that the fit began with.</summary>
@@ -36,8 +39,12 @@ public sealed class CostRefit
     /// <param name="prior">The profile to begin with.</param>
     /// <param name="rows">The rows to meet; at least one.</param>
     /// <param name="name">The fitted profile's name.</param>
-    /// <param name="fixedCost">The fixed cost to hold; <see langword="null"/> fits it when the rows have several sizes, else holds the prior's.</param>
-    /// <exception cref="CostModelException">There is no row, a row is not valid, or the rows contradict each other or the profile's shape.</exception>
+    /// <param name="fixedCost">
+    /// The fixed cost to hold; <see langword="null"/> fits it when the rows have several sizes, else holds the prior's.
+    /// </param>
+    /// <exception cref="CostModelException">
+    /// There is no row, a row is not valid, or the rows contradict each other or the profile's shape.
+    /// </exception>
     public static CostRefit Fit(CostModel prior, IReadOnlyList<CostModelRow> rows, string name, double? fixedCost = null)
     {
         ArgumentNullException.ThrowIfNull(prior);
@@ -70,15 +77,16 @@ public sealed class CostRefit
     public IReadOnlyList<CostResidual> Compare(IEnumerable<CostModelRow> rows)
     {
         ArgumentNullException.ThrowIfNull(rows);
-        IReadOnlyList<CostModelRow> compared = [.. rows];
-        IReadOnlyList<CostResidual> residuals = Model.Compare(compared);
-        if (Shifted() is not { } shifted)
-        {
-            return residuals;
-        }
+        return [.. rows.Select(Compare)];
+    }
 
-        IReadOnlyList<CostResidual> moved = shifted.Compare(compared);
-        return [.. residuals.Zip(moved, (here, there) => here with { FixedSensitivity = (there.Modelled - here.Modelled) / FixedStep })];
+    private CostResidual Compare(CostModelRow row)
+    {
+        DmaWork work = CostModel.Count(row.Setup);
+        CostResidual here = Model.Compare(row, work);
+        return _shifted.Value is { } shifted
+            ? here with { FixedSensitivity = (shifted.Compare(row, work).Modelled - here.Modelled) / FixedStep }
+            : here;
     }
 
     private static CostProfile Fit(CostProfile start, IReadOnlyList<CostModelRow> rows, bool keepFixed)
@@ -90,7 +98,8 @@ public sealed class CostRefit
         catch (ArgumentException exception)
         {
             // ArgumentException puts the parameter's name behind its message; it means nothing to whoever named the rows.
-            throw new CostModelException(exception.Message.Replace($" (Parameter '{exception.ParamName}')", "", StringComparison.Ordinal), exception);
+            string message = exception.Message.Replace($" (Parameter '{exception.ParamName}')", "", StringComparison.Ordinal);
+            throw new CostModelException(message, exception);
         }
     }
 

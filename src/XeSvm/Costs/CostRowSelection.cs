@@ -8,7 +8,8 @@ public static class CostRowSelection
     private const int PageBytes = 4096;
 
     /// <summary>What a selector may be, for messages and help.</summary>
-    public const string Valid = "a row's name, a size (2M, 64K, 4K), a role (calibrated, checked, explained, predicted) or the path of a profile file";
+    public const string Valid =
+        "a row's name, a size (2M, 64K, 4K), a role (calibrated, checked, explained, predicted) or the path of a profile file";
 
     /// <summary>
     /// Finds rows. A size stands for the profile's measured rows of that size whose setup is known, a role for all rows of that role, a file
@@ -67,11 +68,14 @@ public static class CostRowSelection
     private static bool TryParseRole(string name, out CostModelRowRole role)
     {
         role = default;
-        return Enum.GetNames<CostModelRowRole>().Contains(name, StringComparer.OrdinalIgnoreCase) && Enum.TryParse(name, ignoreCase: true, out role);
+        return Enum.GetNames<CostModelRowRole>().Contains(name, StringComparer.OrdinalIgnoreCase)
+            && Enum.TryParse(name, ignoreCase: true, out role);
     }
 
     private static bool IsKnown(CostModelRow row, bool explained) =>
         row.Role is CostModelRowRole.Calibrated or CostModelRowRole.Checked || (explained && row.Role == CostModelRowRole.Explained);
 
-    private static string Names(CostModel model) => model.Rows.Count == 0 ? "none" : string.Join(", ", model.Rows.Select(row => $"'{row.Name}'"));
+    private static string Names(CostModel model) => model.Rows.Count == 0
+        ? "none"
+        : string.Join(", ", model.Rows.Select(row => $"'{row.Name}'"));
 }

@@ -48,7 +48,7 @@ internal static class CaseModel
             CpuUs: estimate.Unit == CostModel.Microseconds ? Rounded(cpu) : null,
             Units: estimate.Unit == CostModel.Microseconds ? null : Rounded(cpu),
             Noise: Rounded(estimate.Noise),
-            Terms: [.. estimate.Terms.Select(term => new RunModelledTerm(term.Name, Rounded(term.Count), Rounded(term.UnitCost), Rounded(term.Cost)))]);
+            Terms: [.. estimate.Terms.Select(ToRunTerm)]);
 
     private static RunModelled Estimate(CostModel profile, CostSetup setup, MeasurementCase measured)
     {
@@ -63,6 +63,9 @@ internal static class CaseModel
             return Without(profile, exception.Message);
         }
     }
+
+    private static RunModelledTerm ToRunTerm(CostEstimateTerm term) =>
+        new(term.Name, Rounded(term.Count), Rounded(term.UnitCost), Rounded(term.Cost));
 
     private static RunModelled Without(CostModel profile, string reason) => new(profile.Name, profile.Unit, Reason: reason);
 

@@ -27,6 +27,9 @@ public sealed record IommuSettings(string Mode)
 public sealed record MeasurementSetup(string Strategy, IommuSettings Iommu, string Layout)
 {
     /// <summary>Strategy, mode, walker where there is one, and layout.</summary>
-    public override string ToString() =>
-        string.Join(", ", new[] { Strategy, $"IOMMU {Iommu.Mode}", Iommu.Walker is null ? null : $"walker {Iommu.Walker}", $"layout {Layout}" }.OfType<string>());
+    public override string ToString()
+    {
+        string walker = Iommu.Walker is null ? "" : $", walker {Iommu.Walker}";
+        return $"{Strategy}, IOMMU {Iommu.Mode}{walker}, layout {Layout}";
+    }
 }

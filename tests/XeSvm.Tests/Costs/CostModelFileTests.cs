@@ -41,8 +41,10 @@ public sealed class CostModelFileTests : IDisposable
     [Fact]
     public void A_folder_or_a_file_without_end_is_no_profile()
     {
-        Assert.Contains("cannot be read", Assert.Throws<CostModelException>(() => CostModel.Load(Path.GetTempPath())).Message, StringComparison.Ordinal);
-        Assert.Contains("larger than", Assert.Throws<CostModelException>(() => CostModel.Load("/dev/zero")).Message, StringComparison.Ordinal);
+        Assert.Contains("cannot be read", Refused(Path.GetTempPath()), StringComparison.Ordinal);
+        Assert.Contains("larger than", Refused("/dev/zero"), StringComparison.Ordinal);
+
+        static string Refused(string path) => Assert.Throws<CostModelException>(() => CostModel.Load(path)).Message;
     }
 
     [Fact]

@@ -23,7 +23,8 @@ public sealed class CostModelTests
         Assert.Equal(("xe-2026-01", "us", "built in"), (s_xe.Name, s_xe.Unit, s_xe.Origin));
         Assert.Equal([IommuMode.Lazy, IommuMode.Passthrough, IommuMode.Off], s_xe.Modes);
         Assert.NotEmpty(s_xe.Sources);
-        Assert.Equal((IommuMode.Lazy, false, true), (s_xe.CalibrationSetup!.Iommu, s_xe.CalibrationSetup.CoherentWalker, s_xe.CalibrationSetup.FlushRegression));
+        CostSetup calibration = s_xe.CalibrationSetup!;
+        Assert.Equal((IommuMode.Lazy, false, true), (calibration.Iommu, calibration.CoherentWalker, calibration.FlushRegression));
         Assert.Null(CostModel.Load("flat").CalibrationSetup);
     }
 

@@ -93,7 +93,8 @@ public sealed class CostRefitTests(ITestOutputHelper output)
         string same = Refused([row, row with { Name = "again", Value = 1 }]);
         Assert.Contains("'iova 2M', 'again' do the same work", same, StringComparison.Ordinal);
         Assert.DoesNotContain("Parameter", same, StringComparison.Ordinal);
-        Assert.Contains("negative", Refused([row with { Value = 1 }, CostRowSelection.Select(s_xe, ["passthrough 2M"])[0]]), StringComparison.Ordinal);
+        CostModelRow passthrough = CostRowSelection.Select(s_xe, ["passthrough 2M"])[0];
+        Assert.Contains("negative", Refused([row with { Value = 1 }, passthrough]), StringComparison.Ordinal);
         Assert.Contains("4 levels", Refused([row with { Setup = row.Setup with { Levels = 3 } }]), StringComparison.Ordinal);
         Assert.Contains("fixed cost of -1", Refused([row], -1), StringComparison.Ordinal);
         Assert.Contains("fixed cost of NaN", Refused([row], double.NaN), StringComparison.Ordinal);
@@ -109,7 +110,9 @@ public sealed class CostRefitTests(ITestOutputHelper output)
         IReadOnlyList<CostResidual> residuals = refit.Compare(CostRowSelection.Select(s_xe, rows));
         foreach (CostResidual residual in residuals)
         {
-            output.WriteLine($"{residual.Row.Name}: {residual.Modelled:F2} against {residual.Row.Value:F2} ({residual.Relative:P1}), dF {residual.FixedSensitivity:F2}");
+            output.WriteLine(
+                $"{residual.Row.Name}: {residual.Modelled:F2} against {residual.Row.Value:F2} ({residual.Relative:P1}), " +
+                $"dF {residual.FixedSensitivity:F2}");
         }
 
         return residuals;
