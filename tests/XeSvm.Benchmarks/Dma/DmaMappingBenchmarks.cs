@@ -12,6 +12,8 @@ namespace XeSvm.Benchmarks.Dma;
     + "alone. IOMMU: column Mode, coherent walker, 4 levels, timers on. Layout: behind the strategy's name.")]
 public class DmaMappingBenchmarks
 {
+    private const int AllocationRepetitions = 10;
+
     private MappedSegment? _segment;
 
     /// <summary>The strategies and their layouts.</summary>
@@ -39,11 +41,19 @@ public class DmaMappingBenchmarks
 
     /// <summary>Makes the domain and the pages.</summary>
     [GlobalSetup]
-    public void Setup() => _segment = new MappedSegment(Mode, Strategy, Pages);
+    public void Setup()
+    {
+        _segment = new MappedSegment(Mode, Strategy, Pages);
+        WarmUp.Run(MapAndUnmap);
+    }
 
     /// <summary>Checks and frees the domain.</summary>
     [GlobalCleanup]
-    public void Cleanup() => _segment!.Dispose();
+    public void Cleanup()
+    {
+        AllocationProbe.Record(typeof(DmaMappingBenchmarks), nameof(MapAndUnmap), [Mode, Pages, Strategy], MapAndUnmap, AllocationRepetitions);
+        _segment!.Dispose();
+    }
 
     /// <summary>One segment.</summary>
     [Benchmark]
@@ -51,6 +61,6 @@ public class DmaMappingBenchmarks
 
     private sealed class Configuration : ManualConfig
     {
-        public Configuration() => AddColumn(new PerUnitColumn("page", nameof(Pages)));
+        public Configuration() => AddColumn(new PerUnitColumn("page", nameof(Pages)), AllocationProbe.Column);
     }
 }

@@ -1,4 +1,5 @@
 using BenchmarkDotNet.Attributes;
+using BenchmarkDotNet.Configs;
 using XeSvm.Benchmarks.Reporting;
 using XeSvm.Simulation.Cost;
 using XeSvm.Simulation.Iommu;
@@ -6,12 +7,14 @@ using XeSvm.Simulation.Iommu;
 namespace XeSvm.Benchmarks.Dma;
 
 /// <summary>The IOVA allocator by itself.</summary>
+[Config(typeof(Configuration))]
 [TableDescription(
     "One allocation of I/O virtual addresses and its free: 1 page is served by the processor's magazine, 512 pages by the tree. Backend: software, its IOVA "
     + "allocator alone, so no IOMMU mode applies. LiveRegions: regions of the same size that are allocated meanwhile. Layout: none.")]
 public class IovaBenchmarks
 {
     private const int Repetitions = 256;
+    private const int AllocationRepetitions = 10;
     private const ulong LastPage = (1UL << 34) - 1; // Battlemage's mask of 46 bits
 
     private IovaAllocator? _allocator;
@@ -38,7 +41,7 @@ public class IovaBenchmarks
             }
         }
 
-        AllocateAndFree();
+        WarmUp.Run(AllocateAndFree);
         _work = default;
     }
 
@@ -46,6 +49,8 @@ public class IovaBenchmarks
     [GlobalCleanup]
     public void Cleanup()
     {
+        AllocationProbe.Record(
+            typeof(IovaBenchmarks), nameof(AllocateAndFree), [LiveRegions, Pages], AllocateAndFree, AllocationRepetitions, perRun: Repetitions);
         (ulong expected, ulong other) = Pages == 1 ? (_work.IovaAllocMagazine, _work.IovaAllocTree) : (_work.IovaAllocTree, _work.IovaAllocMagazine);
         _allocator!.Dispose();
 
@@ -65,6 +70,11 @@ public class IovaBenchmarks
         {
             _allocator!.Free(Allocate(), (ulong)Pages, ref _work);
         }
+    }
+
+    private sealed class Configuration : ManualConfig
+    {
+        public Configuration() => AddColumn(AllocationProbe.Column);
     }
 
     private ulong Allocate() => _allocator!.Allocate((ulong)Pages, LastPage, flushCaches: true, ref _work);

@@ -11,7 +11,6 @@ public abstract class FaultBenchmarks
 {
     private const string MedianTime = "median us";
     private const string FaultAlone = "fault alone us";
-    private const string Allocated = "median B/op";
 
     private readonly SvmSizeClass _size;
     private readonly int _count;
@@ -102,7 +101,7 @@ public abstract class FaultBenchmarks
     private void Record(string method)
     {
         RecordedFigures.Record(GetType().BaseType!, method, [Strategy], MedianTime, _samples.MedianTime());
-        RecordedFigures.Record(GetType().BaseType!, method, [Strategy], Allocated, _samples.MedianAllocated());
+        RecordedFigures.Record(GetType().BaseType!, method, [Strategy], AllocationProbe.Figure, _samples.MedianAllocated());
         _machine?.Dispose();
         _copy?.Dispose();
     }
@@ -115,7 +114,7 @@ public abstract class FaultBenchmarks
             AddColumn(new RecordedMultipleColumn("x memcpy", MedianTime, nameof(MemcpyCold)));
             AddColumn(new RecordedMultipleColumn("x hot memcpy", MedianTime, nameof(MemcpyHot)));
             AddColumn(new RecordedColumn(FaultAlone, "The fault in the driver alone, in microseconds: svm_*_pagefault_us per fault, median of the iterations"));
-            AddColumn(new RecordedColumn(Allocated, "Bytes that all threads together allocated on the GC heap per operation, median of the iterations"));
+            AddColumn(AllocationProbe.Column);
         }
     }
 }

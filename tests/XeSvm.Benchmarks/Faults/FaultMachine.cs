@@ -1,3 +1,4 @@
+using XeSvm.Benchmarks.Reporting;
 using XeSvm.Measurement;
 using XeSvm.Simulation;
 using XeSvm.Simulation.Iommu;

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using XeSvm.Benchmarks.Reporting;
 using XeSvm.Interop;
 using XeSvm.Interop.LibC;
 

@@ -59,12 +59,17 @@ public unsafe class IoctlBenchmarks
         {
             throw new InvalidOperationException($"The kernel backend answers {answer} where the shim answers {expected}.");
         }
+
+        WarmUp.Run(() => _ = ShimFromCSharp() + KernelBackendFile());
     }
 
     /// <summary>Closes all.</summary>
     [GlobalCleanup]
     public void Cleanup()
     {
+        RecordAllocation(nameof(LoopOfC), () => LoopOfC());
+        RecordAllocation(nameof(ShimFromCSharp), () => ShimFromCSharp());
+        RecordAllocation(nameof(KernelBackendFile), () => KernelBackendFile());
         NativeMemory.Free(_query);
         NativeLibrary.Free(_library);
         _descriptor!.Release();
@@ -102,6 +107,9 @@ public unsafe class IoctlBenchmarks
         return sum;
     }
 
+    private void RecordAllocation(string method, Action operation) =>
+        AllocationProbe.Record(typeof(IoctlBenchmarks), method, [File], operation, repetitions: 1, perRun: Calls);
+
     private static void Require(int result, string what)
     {
         if (result < 0)
@@ -112,6 +120,6 @@ public unsafe class IoctlBenchmarks
 
     private sealed class Configuration : ManualConfig
     {
-        public Configuration() => AddColumn(new MultipleColumn("x C", nameof(LoopOfC)));
+        public Configuration() => AddColumn(new MultipleColumn("x C", nameof(LoopOfC)), AllocationProbe.Column);
     }
 }

@@ -47,7 +47,7 @@ public class CopyBenchmarks
         _batch = _vm.CreateBatch(1 << 20);
         _batch.Copy(DestinationAddress, SourceAddress, Bytes);
         _batch.End();
-        MemCopy();
+        WarmUp.Run(MemCopy);
         if (!_source.Span.SequenceEqual(_destination.Span))
         {
             throw new InvalidOperationException("MEM_COPY did not copy: the figures are void.");
@@ -58,6 +58,8 @@ public class CopyBenchmarks
     [GlobalCleanup]
     public void Cleanup()
     {
+        AllocationProbe.Record(typeof(CopyBenchmarks), nameof(MemCopy), [KiB], MemCopy, repetitions: 1);
+        AllocationProbe.Record(typeof(CopyBenchmarks), nameof(Memcpy), [KiB], Memcpy, repetitions: 1);
         _batch!.Dispose();
         _queue!.Dispose();
         _vm!.Dispose();
@@ -79,7 +81,7 @@ public class CopyBenchmarks
         public Configuration()
         {
             AddColumn(new ThroughputColumn(benchmarkCase => (int)benchmarkCase.Parameters[nameof(KiB)] * 1024.0));
-            AddColumn(new MultipleColumn("x memcpy", nameof(Memcpy)));
+            AddColumn(new MultipleColumn("x memcpy", nameof(Memcpy)), AllocationProbe.Column);
         }
     }
 }

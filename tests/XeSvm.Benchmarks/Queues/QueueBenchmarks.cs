@@ -1,4 +1,5 @@
 using BenchmarkDotNet.Attributes;
+using BenchmarkDotNet.Configs;
 using XeSvm.Benchmarks.Reporting;
 using XeSvm.Simulation;
 using XeSvm.Simulation.Iommu;
@@ -6,6 +7,7 @@ using XeSvm.Simulation.Iommu;
 namespace XeSvm.Benchmarks.Queues;
 
 /// <summary>The round trip of an EXEC.</summary>
+[Config(typeof(Configuration))]
 [TableDescription(
     "EXEC of a batch in a buffer object that stores 4 bytes, and the wait for its user fence; the memory is where the store expects it, so nothing faults. "
     + "Backend: software. IOMMU: strict, but no access goes through it. Layout: scattered, but no page is mapped for DMA.")]
@@ -13,6 +15,7 @@ public class QueueBenchmarks
 {
     private const ulong VramBytes = 64UL << 20;
     private const nuint BatchBytes = 4096;
+    private const int AllocationRepetitions = 100;
     private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(20);
 
     private XeDevice? _device;
@@ -20,7 +23,7 @@ public class QueueBenchmarks
     private XeQueue? _queue;
     private SvmBuffer<uint>? _buffer;
     private GpuBatch? _batch;
-    private long _faults;
+    private ulong _faults;
 
     /// <summary>Moves the memory to VRAM by a first store.</summary>
     [GlobalSetup]
@@ -34,7 +37,7 @@ public class QueueBenchmarks
         _batch = _vm.CreateBatch(BatchBytes);
         _batch.StoreDword(_buffer.GpuAddress, 2);
         _batch.End();
-        ExecAndWait();
+        WarmUp.Run(ExecAndWait);
         _faults = Faults();
     }
 
@@ -42,7 +45,8 @@ public class QueueBenchmarks
     [GlobalCleanup]
     public void Cleanup()
     {
-        long faults = Faults() - _faults;
+        AllocationProbe.Record(typeof(QueueBenchmarks), nameof(ExecAndWait), [], ExecAndWait, AllocationRepetitions);
+        ulong faults = Faults() - _faults;
         uint stored = _buffer![0];
         _batch!.Dispose();
         _queue!.Dispose();
@@ -59,7 +63,12 @@ public class QueueBenchmarks
     [Benchmark]
     public void ExecAndWait() => _queue!.Submit(_batch!).Wait(s_timeout);
 
-    private long Faults() => _device!.ReadGtStatistics().Snapshot.TryGet("svm_pagefault_count", out Statistics.Counter counter)
-        ? (long)counter.Value
+    private ulong Faults() => _device!.ReadGtStatistics().Snapshot.TryGet("svm_pagefault_count", out Statistics.Counter counter)
+        ? counter.Value
         : throw new InvalidOperationException("The statistics have no svm_pagefault_count.");
+
+    private sealed class Configuration : ManualConfig
+    {
+        public Configuration() => AddColumn(AllocationProbe.Column);
+    }
 }

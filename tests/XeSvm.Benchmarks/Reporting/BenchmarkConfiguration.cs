@@ -5,6 +5,7 @@ using BenchmarkDotNet.Exporters;
 using BenchmarkDotNet.Exporters.Json;
 using BenchmarkDotNet.Jobs;
 using BenchmarkDotNet.Loggers;
+using BenchmarkDotNet.Reports;
 using BenchmarkDotNet.Toolchains.InProcess.Emit;
 using Perfolizer.Horology;
 
@@ -16,6 +17,7 @@ namespace XeSvm.Benchmarks.Reporting;
 internal sealed class BenchmarkConfiguration : ManualConfig
 {
     private const int WarmUps = 10;
+    private const int ParameterWidth = 40;
 
     // Many short iterations: where other processes want the processor too, some of them are left alone, and the best tells what the work costs.
     private const int Iterations = 40;
@@ -36,5 +38,6 @@ internal sealed class BenchmarkConfiguration : ManualConfig
         AddColumn(StatisticColumn.Mean, StatisticColumn.StdDev, StatisticColumn.Min, new SampleCountColumn());
         AddExporter(MarkdownExporter.GitHub, JsonExporter.Full);
         AddLogger(ConsoleLogger.Default);
+        SummaryStyle = SummaryStyle.Default.WithMaxParameterColumnWidth(ParameterWidth);
     }
 }

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Numerics;
 
-namespace XeSvm.Benchmarks.Faults;
+namespace XeSvm.Benchmarks.Reporting;
 
 /// <summary>
 /// The times of single operations, the latest ones, and what rounds of them allocate. The median of the times is what the operation takes also where other processes interrupt some of
@@ -34,10 +34,11 @@ internal sealed class LatencySamples
     /// <summary>The median time in microseconds; NaN without any operation.</summary>
     public double MedianTime() => Median(_ticks, _count) * 1e6 / Stopwatch.Frequency;
 
-    /// <summary>
-    /// Bytes that all threads of the process together allocated on the GC heap per operation, median of the rounds. Some rounds have a few
-    /// kilobytes more: when a thread's allocation context is retired, its unused rest counts as allocated.
-    /// </summary>
+    /// <summary>The best time in microseconds.</summary>
+    /// <exception cref="InvalidOperationException">There was no operation.</exception>
+    public double BestTime() => _ticks.AsSpan(0, (int)Math.Min(_count, Capacity)).ToArray().Min() * 1e6 / Stopwatch.Frequency;
+
+    /// <summary>Bytes on the GC heap per operation, median of the rounds, as <see cref="AllocationProbe"/> has it.</summary>
     public double MedianAllocated() => Median(_allocated, _rounds);
 
     private static double Median<T>(T[] ring, long count)
