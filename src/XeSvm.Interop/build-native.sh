@@ -1,8 +1,11 @@
 #!/bin/sh
-# Builds libxesvm_native for the project beside this file. Usage: build-native.sh SOURCE BUILD
+# Builds native/ for the project beside this file. Usage: build-native.sh SOURCE BUILD [LIBRARY...]
+# LIBRARY is a target of CMake: xesvm_native and xesvm_native_static unless given.
 set -eu
 source=$1
 build=$2
+shift 2
+[ $# -gt 0 ] || set -- xesvm_native xesvm_native_static
 
 fail() {
     # The form of a compiler's message, which MSBuild shows as its own error.
@@ -21,6 +24,6 @@ if command -v flock >/dev/null 2>&1; then
 fi
 
 cmake -S "$source" -B "$build" -DCMAKE_BUILD_TYPE=Release
-cmake --build "$build" --parallel --target xesvm_native xesvm_native_static
+cmake --build "$build" --parallel --target "$@"
 # CMake leaves the file alone when a change has no effect on it, and MSBuild would then see it as older than its sources for ever.
-touch "$build/libxesvm_native.so"
+touch "$build/lib$1.so"

@@ -19,8 +19,8 @@ public sealed class MeasureTests : IDisposable
         Assert.Equal(["2M", "iova", "4", "1", "512", "513", "512", "1", "1"], rows[1][..9]);
         Assert.Equal(["64K", "per-page", "4", "16", "16", "48", "16", "16", "16"], rows[3][..9]);
         Assert.Equal(["64K", "iova-runs", "4", "1", "16", "17", "16", "1", "1"], rows[5][..9]);
-        Assert.Equal(["552.36", "71.9", "%", "1.00x"], rows[0][^4..]);
-        Assert.Equal(["158.53", "42.7", "%", "3.48x"], rows[2][^4..]);
+        Assert.Equal(["896", "552.36", "71.9", "%", "1.00x"], rows[0][^5..]);
+        Assert.Equal(["896", "158.53", "42.7", "%", "3.48x"], rows[2][^5..]);
         Assert.All(
             [
                 "[counted, per migration]", "[measured on this host]", "[published (hardware)]", "IOMMU strict", "page layout scattered",
@@ -38,7 +38,7 @@ public sealed class MeasureTests : IDisposable
         string[] lines = run.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(2, lines.Length);
         Assert.StartsWith("xesvm: software backend, software:0: ", lines[0], StringComparison.Ordinal);
-        Assert.Equal("xesvm: case 1 of 1: 64K iova, 2 migrations", lines[1]);
+        Assert.Equal("xesvm: case 1 of 1: 64K iova, IOMMU strict, walker coherent, layout scattered, 2 migrations", lines[1]);
     }
 
     [Fact]
@@ -109,16 +109,21 @@ public sealed class MeasureTests : IDisposable
     }
 
     [Theory]
-    [InlineData(200, 1)]
-    [InlineData(80, 3)]
-    public void On_a_terminal_the_table_is_drawn_whole_or_in_parts_that_fit(int width, int tables)
+    [InlineData(200)]
+    [InlineData(80)]
+    public void On_a_terminal_each_kind_of_figure_has_a_table_of_its_own(int width)
     {
         CliRun run = CliRun.Of(
             isTerminal: true, width, useColor: false, CancellationToken.None, "measure", "--backend", "software", "--size", "64K", "--migrations", "1");
 
         Assert.Equal(0, run.ExitCode);
-        Assert.Equal(tables, run.Output.Split('╭').Length - 1);
-        Assert.All(run.Output.Split('\n').Where(line => line.Contains('│', StringComparison.Ordinal)), line => Assert.InRange(line.TrimEnd().Length, 1, width));
+        Assert.Equal(3, run.Output.Split('╭').Length - 1);
+        Assert.All(
+            ["counted, per migration", "measured on this host", "published (hardware)"],
+            title => Assert.Single(run.Output.Split('\n'), line => line.Trim() == title));
+        Assert.All(
+            run.Output.Split('\n').Where(line => line.Contains('│', StringComparison.Ordinal)),
+            line => Assert.InRange(line.TrimEnd().Length, 1, width));
         Assert.Contains("per-page", run.Error, StringComparison.Ordinal);
     }
 

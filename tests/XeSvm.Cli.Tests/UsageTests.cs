@@ -22,7 +22,7 @@ public sealed class UsageTests
         CliRun run = CliRun.Of();
 
         Assert.Contains("xesvm [command]", run.Output, StringComparison.Ordinal);
-        Assert.All(["info", "measure", "stats"], command => Assert.Contains(command, run.Output, StringComparison.Ordinal));
+        Assert.All(["info", "measure", "stats", "calibrate"], command => Assert.Contains(command, run.Output, StringComparison.Ordinal));
         Assert.All(["1    something failed", "2    usage", "3    no device", "4    an input file"], code =>
             Assert.Contains(code, run.Output, StringComparison.Ordinal));
     }
@@ -33,6 +33,15 @@ public sealed class UsageTests
     [InlineData("'3M' is not valid for --size; valid: 2M, 64K, 4K", "measure", "--size", "3M")]
     [InlineData("'' is not valid for --size", "measure", "--size", "2M,")]
     [InlineData("'fast' is not valid for --strategy; valid: per-page, iova, iova-runs", "measure", "--strategy", "iova,fast")]
+    [InlineData("'wet' is not valid for --walker; valid: coherent, non-coherent", "measure", "--walker", "coherent,wet")]
+    [InlineData("'2' is not valid for --levels; valid: a whole number from 3 to 5", "measure", "--levels", "2")]
+    [InlineData("--explain explains modelled time: it needs --profile", "measure", "--explain")]
+    [InlineData("--json - and --csv - cannot both have the output", "measure", "--json", "-", "--csv", "-")]
+    [InlineData("'--matrices'", "measure", "--matrices")]
+    [InlineData("--rows", "calibrate", "--profile", "xe-2026-01")]
+    [InlineData("--profile", "calibrate", "--rows", "2M")]
+    [InlineData("'-1' is not valid for --fixed; valid: a number of 0 or more", "calibrate", "--profile", "flat", "--rows", "2M", "--fixed=-1")]
+    [InlineData("'NaN' is not valid for --fixed", "calibrate", "--profile", "flat", "--rows", "2M", "--fixed", "NaN")]
     [InlineData("'loose' is not valid for --iommu; valid: strict, lazy, passthrough, off", "measure", "--iommu", "loose")]
     [InlineData("'0' is not valid for --migrations", "measure", "--migrations", "0")]
     [InlineData("'-5' is not valid for --migrations", "measure", "--migrations", "-5")]

@@ -74,32 +74,31 @@ internal abstract unsafe class ClientMemory
     public abstract int AddDevice(ulong address, byte* vram, ulong addend, int size, out ulong old);
 
     /// <summary>
-    /// The memory around an address as its owner mapped it, within <c>[low, high)</c>: neighbouring mappings with equal flags count as
-    /// one, because registering part of a mapping for faults splits it.
+    /// The memory around an address as its owner mapped it, as far as <c>[low, high)</c> needs: neighbouring mappings with equal flags count
+    /// as one, because registering part of a mapping for faults splits it.
     /// </summary>
     /// <returns>0, or -ENOENT when nothing is mapped at the address.</returns>
     public int FindMapping(ulong address, ulong low, ulong high, out ClientVma mapping)
     {
-        mapping = default;
-        ulong cursor = low;
-        while (cursor < high && FindVma(cursor, out ClientVma vma) == 0 && vma.Start < high)
+        int result = FindVma(address, out mapping);
+        if (result < 0 || mapping.Start > address)
         {
-            if (mapping.End == vma.Start && mapping.Flags == vma.Flags && mapping.End != 0)
-            {
-                mapping = mapping with { End = vma.End };
-            }
-            else if (mapping.Start <= address && address < mapping.End)
-            {
-                return 0;
-            }
-            else
-            {
-                mapping = vma;
-            }
-
-            cursor = vma.End;
+            mapping = default;
+            return result < 0 ? result : -Errno.ENOENT;
         }
 
-        return mapping.Start <= address && address < mapping.End ? 0 : -Errno.ENOENT;
+        while (mapping.Start > low && FindVma(mapping.Start - 1, out ClientVma below) == 0
+            && below.End == mapping.Start && below.Flags == mapping.Flags)
+        {
+            mapping = mapping with { Start = below.Start };
+        }
+
+        while (mapping.End < high && FindVma(mapping.End, out ClientVma above) == 0
+            && above.Start == mapping.End && above.Flags == mapping.Flags)
+        {
+            mapping = mapping with { End = above.End };
+        }
+
+        return 0;
     }
 }

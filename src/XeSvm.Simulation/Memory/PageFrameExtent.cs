@@ -97,7 +97,7 @@ internal sealed unsafe class PageFrameExtent
             ulong address = Volatile.Read(ref _clientAddress) + ((ulong)known << PageFrames.PageShift) + (ulong)offset;
             int uses = Volatile.Read(ref _uses[known]);
             byte* host = (byte*)Volatile.Read(ref _hosts[known]);
-            Interlocked.MemoryBarrier();
+            Volatile.ReadBarrier();
             if ((version & 1) == 0 && Volatile.Read(ref _version) == version)
             {
                 if (client is null || page < 0 || uses == 0)

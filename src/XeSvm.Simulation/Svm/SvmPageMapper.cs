@@ -56,11 +56,13 @@ internal sealed class SvmPageMapper(SoftwareDevice device)
     {
         DmaDirection direction = readOnly ? DmaDirection.ToDevice : DmaDirection.Bidirectional;
         Span<MigratePage> pages = _pages.AsSpan(0, range.PageCount);
-        PageFrameBlock block = device.Frames.Block(client, range.Start);
         int first = FirstPage(range);
-        for (int i = 0; i < pages.Length; i++)
+        using (PageFrameBlock.Changes frames = device.Frames.Block(client, range.Start).Change())
         {
-            pages[i] = new MigratePage { Physical = block.Acquire(first + i), Kind = MigratePageKind.System };
+            for (int i = 0; i < pages.Length; i++)
+            {
+                pages[i] = new MigratePage { Physical = frames.Acquire(first + i), Kind = MigratePageKind.System };
+            }
         }
 
         DmaWork work = default;
@@ -91,11 +93,13 @@ internal sealed class SvmPageMapper(SoftwareDevice device)
         Span<DeviceAddress> addresses = range.Pages.Addresses.AsSpan(0, range.Pages.Count);
         device.Strategy.UnmapRange(device.Dma, [], addresses, range.Pages.Direction, ref range.Pages.Mapping, ref work);
         device.Counters.Add(DmaPurpose.GetPages, work);
-        PageFrameBlock block = device.Frames.Block(client, range.Start);
         int first = FirstPage(range);
-        for (int i = 0; i < addresses.Length; i++)
+        using (PageFrameBlock.Changes frames = device.Frames.Block(client, range.Start).Change())
         {
-            block.Release(first + i);
+            for (int i = 0; i < addresses.Length; i++)
+            {
+                frames.Release(first + i);
+            }
         }
 
         range.Pages.HasDmaMapping = false;

@@ -57,14 +57,15 @@ public sealed class MigrationMeasurement
             migrated?.Invoke(count);
         }
 
-        return new MeasurementCase(_report.Strategy, _report.Iommu, _report.Layout, tally.Times, tally.Counters);
+        return new MeasurementCase(_report.Setup, tally.Times, tally.Counters);
     }
 
     /// <summary>
     /// Touches ranges with the CPU, stores into each with the GPU, and checks every page after the counters were read. Each round has a VM
     /// of its own: a range that an earlier round left valid would not fault again.
     /// </summary>
-    private (MigrationTimes Times, IReadOnlyList<Counter> Counters) RunRound(MeasurementRanges ranges, int count, uint round, XeEngine engine)
+    private (MigrationTimes Times, IReadOnlyList<Counter> Counters) RunRound(
+        MeasurementRanges ranges, int count, uint round, XeEngine engine)
     {
         using XeVm vm = _device.CreateMirrorVm();
         using XeQueue queue = vm.CreateQueue(engine);

@@ -8,7 +8,7 @@ namespace XeSvm.Cli.Tests.Readme;
 /// <summary>The README's example. What stands between the marks is what the README shows, and what runs here.</summary>
 internal static class ReadmeExample
 {
-    public static uint Run(TextWriter output)
+    public static (uint Value, ulong? Migrations) Run()
     {
         // begin README
         using XeDevice device = XeDevice.Open();                     // an Intel GPU, else the software backend
@@ -27,13 +27,13 @@ internal static class ReadmeExample
         queue.Submit(batch).Wait(TimeSpan.FromSeconds(10));
         GtStatisticsDelta moved = GtStatisticsDelta.Between(before, device.ReadGtStatistics());
 
-        output.WriteLine($"{numbers[2000]}");                        // 42: a CPU touch brings the page home
+        Console.WriteLine($"{numbers[2000]}");                        // 42: a CPU touch brings the page home
         MigrationTimes? times = moved.TimesOf(SvmSizeClass.Size2M);
-        output.WriteLine($"{times?.Count} migrations of 2 MiB, {times?.CpuAverage} us of CPU time each");
+        Console.WriteLine($"{times?.Count} migrations of 2 MiB, {times?.CpuAverage} us of CPU time each");
 
         vm.Advise(numbers.Range, MemoryLocation.System);             // advice, then an explicit move
         vm.Prefetch(numbers.Range, MemoryLocation.Device());
         // end README
-        return numbers[1000];
+        return (numbers[1000], times?.Count);
     }
 }

@@ -21,11 +21,9 @@ public partial class ReadmeTests
     [Fact]
     public void The_example_runs_and_moves_memory()
     {
-        var output = new StringWriter(CultureInfo.InvariantCulture);
-        Assert.Equal(42u, ReadmeExample.Run(output));
-        string[] lines = output.ToString().Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries);
-        Assert.Equal("42", lines[0]);
-        Assert.Matches("^[1-9][0-9]* migrations of 2 MiB, [0-9.]+ us of CPU time each$", lines[1]);
+        (uint value, ulong? migrations) = ReadmeExample.Run();
+        Assert.Equal(42u, value);
+        Assert.InRange(migrations ?? 0, 1ul, 2ul);
     }
 
     [Fact]

@@ -11,7 +11,7 @@ public sealed class SoftwareDeviceTests : IDisposable
 {
     private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(30);
 
-    private readonly XeDevice _device = XeDevice.Open(XeBackends.Select(BackendChoice.Software, new SoftwareBackendOptions { VramBytes = 64 << 20 }));
+    private readonly XeDevice _device = Open();
 
     [Fact]
     public void The_device_mirrors_cpu_addresses_and_has_vram()
@@ -126,7 +126,7 @@ public sealed class SoftwareDeviceTests : IDisposable
         Gen.Shuffle(Enumerable.Range(0, 5).ToArray()).Sample(
             order =>
             {
-                XeDevice device = XeDevice.Open(XeBackends.Select(BackendChoice.Software, new SoftwareBackendOptions { VramBytes = 64 << 20 }));
+                XeDevice device = Open();
                 XeVm vm = device.CreateMirrorVm();
                 XeQueue queue = vm.CreateQueue(device.FindEngine(XeEngineClass.Copy));
                 SvmBuffer<uint> buffer = vm.Allocate<uint>(1 << 16);
@@ -148,4 +148,7 @@ public sealed class SoftwareDeviceTests : IDisposable
             threads: 1);
 
     public void Dispose() => _device.Dispose();
+
+    private static XeDevice Open() =>
+        XeDevice.Open(XeBackends.Select(BackendChoice.Software, new SoftwareBackendOptions { VramBytes = 64 << 20 }));
 }

@@ -1,3 +1,4 @@
+using XeSvm.Costs;
 using XeSvm.Measurement;
 using XeSvm.Simulation.Iommu;
 using XeSvm.Statistics;
@@ -49,9 +50,67 @@ public sealed class SoftwareMeasurementTests : IMeasurementObserver
         Assert.Equal(0UL, Sum(result, "iova_alloc_magazine", "iova_alloc_tree", "inval_strict", "pte_set"));
     }
 
+    [Fact]
+    public void Modelled_time_comes_from_the_runs_own_counters_in_the_setup_of_the_profile()
+    {
+        RunRecord record = new MeasurementRunner().Run(
+            new MeasurementPlan
+            {
+                Backend = BackendChoice.Software,
+                Sizes = [SvmSizeClass.Size2M, SvmSizeClass.Size64K],
+                Profile = CostModel.Load("xe-2026-01"),
+                Migrations = 6,
+            },
+            this);
+
+        Assert.Equal(6, record.Cases.Count);
+        Assert.All(record.Cases, row => Assert.Equal(("lazy", "non-coherent", false, 4), (row.Iommu, row.Walker, row.FlushRegression, row.Levels)));
+        Assert.All(record.Cases, row => Assert.Equal((null, "us", "xe-2026-01"), (row.Modelled!.Reason, row.Modelled.Unit, row.Modelled.Profile)));
+        Assert.All(record.Cases, row => Assert.Equal(row.Modelled!.CpuUs!.Value, row.Modelled.Terms!.Sum(term => term.Cost), 4));
+        Assert.All(record.Cases, row => Assert.All(row.Modelled!.Terms!.Where(term => row.CounterTotals.ContainsKey(term.Name)), term =>
+            Assert.Equal((decimal)row.CounterTotals[term.Name] / row.Migrations, term.Count, 5)));
+        (string Strategy, string Size, decimal Published)[] rows =
+            [("per-page", "2M", 334.00m), ("iova", "2M", 224.82m), ("per-page", "64K", 18.63m), ("iova", "64K", 14.66m)];
+        Assert.All(rows, row =>
+        {
+            RunCase found = record.Cases.Single(@case => (@case.Strategy, @case.Size) == (row.Strategy, row.Size));
+            Assert.InRange(found.Modelled!.CpuUs!.Value / row.Published, 0.97m, 1.03m);
+        });
+    }
+
+    [Fact]
+    public void Every_combination_is_measured_and_a_profile_that_does_not_fit_says_why()
+    {
+        RunRecord record = new MeasurementRunner().Run(
+            new MeasurementPlan
+            {
+                Backend = BackendChoice.Software,
+                Sizes = [SvmSizeClass.Size64K, SvmSizeClass.Size4K],
+                Strategies = ["iova-filled", "scatterlist"],
+                IommuModes = [IommuMode.Strict, IommuMode.Lazy],
+                CoherentWalkers = [true, false],
+                Layouts = ["scattered", "runs:8"],
+                Levels = 3,
+                FlushRegression = true,
+                Profile = CostModel.Load("xe-2026-01"),
+                Migrations = 6,
+            },
+            this);
+
+        Assert.Equal(2 * 2 * 2 * 2 * 2, record.Cases.Count);
+        Assert.Equal(record.Cases.Count, record.Cases.Select(row => (row.Size, row.Strategy, row.Iommu, row.Walker, row.Layout)).Distinct().Count());
+        Assert.All(record.Cases, row => Assert.Equal((3, true, false), (row.Levels, row.FlushRegression, row.CachingMode)));
+        RunCase[] strict = [.. record.Cases.Where(row => row.Iommu == "strict")];
+        Assert.Equal(16, strict.Length);
+        Assert.All(strict, row => Assert.Contains("not for strict", row.Modelled!.Reason, StringComparison.Ordinal));
+        Assert.All(strict, row => Assert.Null(row.Modelled!.CpuUs));
+        Assert.All(record.Cases.Where(row => row.Iommu == "lazy"), row => Assert.InRange(row.Modelled!.CpuUs!.Value, 8m, 40m));
+        Assert.Equal(record.ToJson(), RunRecord.Parse(record.ToJson(), "record").ToJson());
+    }
+
     void IMeasurementObserver.BackendSelected(BackendSelection selection, int cases) => Assert.Equal("software", selection.Backend.Name);
 
-    void IMeasurementObserver.CaseStarted(string strategy, SvmSizeClass size, int migrations) => Assert.Equal(6, migrations);
+    void IMeasurementObserver.CaseStarted(MeasurementSetup setup, SvmSizeClass size, int migrations) => Assert.Equal(6, migrations);
 
     void IMeasurementObserver.Migrated(int count) => Assert.InRange(count, 1, 6);
 
@@ -71,8 +130,8 @@ public sealed class SoftwareMeasurementTests : IMeasurementObserver
                 Backend = BackendChoice.Software,
                 Sizes = [sizeClass],
                 Strategies = [strategy],
-                Layout = layout,
-                Iommu = iommu,
+                Layouts = [layout],
+                IommuModes = [iommu],
                 Migrations = 6,
             },
             this);

@@ -1,0 +1,38 @@
+using BenchmarkDotNet.Attributes;
+using XeSvm.Benchmarks.Reporting;
+using XeSvm.Statistics;
+
+namespace XeSvm.Benchmarks.Faults;
+
+/// <summary>Faults of 2M ranges.</summary>
+[TableDescription(
+    "GpuFault: EXEC of one store into a 2M range of CPU-touched 4 KiB pages, and the wait for its user fence: one fault with migration to VRAM. "
+    + "CpuFault: a CPU read of a 2M range in VRAM, which brings it home. Backend: software, CPU faults as this process may have them "
+    + "(userfaultfd where allowed). IOMMU: strict, coherent walker. Layout: scattered. memcpy: of 2M between 4 KiB pages, streaming over 64 MiB "
+    + "(cold) or the same piece again and again (hot).")]
+public class Fault2MBenchmarks : FaultBenchmarks
+{
+    private const int Ranges = 32;
+
+    /// <summary>Sets the size.</summary>
+    public Fault2MBenchmarks()
+        : base(SvmSizeClass.Size2M, Ranges)
+    {
+    }
+
+    /// <inheritdoc/>
+    [Benchmark(OperationsPerInvoke = Ranges)]
+    public override void MemcpyCold() => base.MemcpyCold();
+
+    /// <inheritdoc/>
+    [Benchmark(OperationsPerInvoke = Ranges)]
+    public override void MemcpyHot() => base.MemcpyHot();
+
+    /// <inheritdoc/>
+    [Benchmark(OperationsPerInvoke = Ranges)]
+    public override void GpuFault() => base.GpuFault();
+
+    /// <inheritdoc/>
+    [Benchmark(OperationsPerInvoke = Ranges)]
+    public override uint CpuFault() => base.CpuFault();
+}
