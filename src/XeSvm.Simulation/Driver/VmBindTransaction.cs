@@ -1,6 +1,6 @@
 using XeSvm.Interop.Uapi;
-using XeSvm.Simulation.Memory;
 using XeSvm.Simulation.Driver.Ioctls;
+using XeSvm.Simulation.Memory;
 using XeSvm.Simulation.Pagemap;
 
 namespace XeSvm.Simulation.Driver;
@@ -209,12 +209,7 @@ internal sealed class VmBindTransaction(Vm vm)
             WidenMirror(ref start, ref end);
         }
 
-        if (vm.HasScratchPage)
-        {
-            // Accesses so far have left entries for the scratch page.
-            _zaps.Add((start, end));
-        }
-
+        ZapScratch(start, end);
         bool readOnly = (op.flags & DrmXe.DRM_XE_VM_BIND_FLAG_READONLY) != 0;
         int result = Clear(start, end, mirror, readOnly);
         if (result < 0)
@@ -237,6 +232,26 @@ internal sealed class VmBindTransaction(Vm vm)
         vma.BindsOnCommit = !mirror && (!vm.IsFaultMode || (op.flags & DrmXe.DRM_XE_VM_BIND_FLAG_IMMEDIATE) != 0);
         Add(vma);
         return 0;
+    }
+
+    /// <summary>Accesses to holes have left entries for the scratch page there.</summary>
+    private void ZapScratch(ulong start, ulong end)
+    {
+        ulong hole = start;
+        for (Vma? vma = vm.HasScratchPage ? vm.Vmas.FirstOverlap(start, end) : null; vma is not null; vma = NextOverlap(vma, end))
+        {
+            if (hole < vma.Start)
+            {
+                _zaps.Add((hole, vma.Start));
+            }
+
+            hole = vma.End;
+        }
+
+        if (hole < end && vm.HasScratchPage)
+        {
+            _zaps.Add((hole, end));
+        }
     }
 
     /// <summary>Takes neighbouring mirror areas with default attributes into a new one (xe_vm_find_cpu_addr_mirror_vma_range).</summary>

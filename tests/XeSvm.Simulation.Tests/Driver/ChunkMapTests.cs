@@ -51,7 +51,7 @@ public sealed class ChunkMapTests
 
             Check(map, model, address, length);
         }
-    }, iter: 150);
+    }, iter: 60);
 
     [Fact]
     public void Looks_of_every_width_find_a_chunk_that_is_just_touched()

@@ -154,22 +154,50 @@ public abstract unsafe class VmBindMirrorBehaviour : IDisposable
         DrmClient.Unmap(memory, 3 * Block);
     }
 
-    [Fact]
-    public void A_mirror_that_replaces_whole_mirrors_keeps_their_ranges()
+    [Theory]
+    [InlineData(DrmClient.FaultMode)]
+    [InlineData(DrmClient.FaultMode | DRM_XE_VM_CREATE_FLAG_SCRATCH_PAGE)]
+    public void A_mirror_that_replaces_whole_mirrors_keeps_their_ranges(uint vmFlags)
     {
+        using var gpu = new GpuClient(new SoftwareBackendOptions { VramBytes = 64 << 20, CpuFaults = CpuFaults }, vmFlags);
         ulong memory = DrmClient.Map(Block, Block);
         DrmClient.Touch(memory, Block);
-        Assert.Equal(0, Gpu.Store(memory, 1));
-        long faults = Gpu.Counter("svm_pagefault_count");
-        Assert.Equal(0, Gpu.BindMirror());
-        Assert.Equal(0, Gpu.Store(memory + 8, 2));
-        Assert.Equal(faults, Gpu.Counter("svm_pagefault_count"));
+        Assert.Equal(0, gpu.Store(memory, 1));
+        long faults = gpu.Counter("svm_pagefault_count");
+        Assert.Equal(0, gpu.BindMirror());
+        Assert.Equal(0, gpu.Store(memory + 8, 2));
+        Assert.Equal(faults, gpu.Counter("svm_pagefault_count"));
 
         // A part of a mirror with advice cannot be replaced under its ranges.
-        Assert.Equal(0, Gpu.Advise(memory, Block, -1));
-        Assert.Equal(-Errno.EBUSY, Gpu.BindMirror(Gpu.Vm, memory + 0x1000, 0x1000));
-        Assert.Equal(0, Gpu.BindMirror(Gpu.Vm, memory, Block));
+        Assert.Equal(0, gpu.Advise(memory, Block, -1));
+        Assert.Equal(-Errno.EBUSY, gpu.BindMirror(gpu.Vm, memory + 0x1000, 0x1000));
+        Assert.Equal(0, gpu.BindMirror(gpu.Vm, memory, Block));
+        Assert.Equal(0, gpu.Store(memory + 16, 3));
+        Assert.Equal((1u, 2u, 3u), (*(uint*)memory, *(uint*)(memory + 8), *(uint*)(memory + 16)));
         DrmClient.Unmap(memory, Block);
+    }
+
+    [Fact]
+    public void A_mirror_over_scratch_pages_reaches_the_clients_memory()
+    {
+        using var gpu = new GpuClient(
+            new SoftwareBackendOptions { VramBytes = 64 << 20, CpuFaults = CpuFaults }, DrmClient.FaultMode | DRM_XE_VM_CREATE_FLAG_SCRATCH_PAGE);
+        ulong memory = DrmClient.Map(2 * Block, Block);
+        Assert.Equal(0, gpu.UnbindRange(gpu.Vm, memory, Block));
+        Assert.Equal(0, gpu.Store(memory + 0x5000, 5));
+        Assert.Equal(0u, *(uint*)(memory + 0x5000));
+        Assert.Equal(0, gpu.BindMirror(gpu.Vm, memory, Block));
+        Assert.Equal(0, gpu.Store(memory + 0x5000, 6));
+        Assert.Equal(6u, *(uint*)(memory + 0x5000));
+
+        // And so does the page of a hole that a new mirror bridges.
+        ulong hole = memory + Block;
+        Assert.Equal(0, gpu.UnbindRange(gpu.Vm, hole, 0x2000));
+        Assert.Equal(0, gpu.Store(hole + 0x1000, 5));
+        Assert.Equal(0, gpu.BindMirror(gpu.Vm, hole, 0x1000));
+        Assert.Equal(0, gpu.Store(hole + 0x1000, 6));
+        Assert.Equal(6u, *(uint*)(hole + 0x1000));
+        DrmClient.Unmap(memory, 2 * Block);
     }
 
     [SkippableFact]

@@ -35,7 +35,7 @@ public sealed class VmBindModelTests
     private static readonly Gen<Step> s_step = Gen.Select(
         Gen.Enum<What>(),
         Gen.OneOf(Gen.ULong[0, Pages - 1], Gen.ULong[36, 44]), // often at the 2M border
-        Gen.OneOf(Gen.ULong[1, Pages], Gen.ULong[1, 20], Gen.Const(16ul), Gen.Const(512ul)),
+        Gen.OneOf(Gen.ULong[1, Pages], Gen.ULong[1, 20], Gen.ULong[1, 3], Gen.Const(16ul), Gen.Const(512ul)),
         Gen.Int[0, 7],
         (what, page, pages, pick) => new Step(what, page, Math.Min(pages, Pages - page), pick));
 

@@ -42,7 +42,7 @@ public sealed class VmaTreeTests
                 Assert.Same(model.Values.FirstOrDefault(vma => vma.Start > address), tree.FindAbove(address));
             }
         }
-    }, iter: 200);
+    }, iter: 80);
 
     [Fact]
     public void The_ends_of_the_address_space_are_ordinary_places()
