@@ -55,7 +55,10 @@ public sealed unsafe class AllocationTests : IDisposable
         ulong bad = Pinned.Copy(Ops.MapBo(handle, Address, 0x10000), Ops.Prefetch(Address, 0x10000, 1));
         ulong syncs = Pinned.Copy(new drm_xe_sync
         {
-            type = DRM_XE_SYNC_TYPE_USER_FENCE, flags = DRM_XE_SYNC_FLAG_SIGNAL, addr = _gpu.Control + 0x8000, timeline_value = 1,
+            type = DRM_XE_SYNC_TYPE_USER_FENCE,
+            flags = DRM_XE_SYNC_FLAG_SIGNAL,
+            addr = _gpu.Control + 0x8000,
+            timeline_value = 1,
         });
         Allocations.AssertNone(() =>
         {

@@ -148,7 +148,10 @@ public abstract unsafe class ExecIoctlBehaviour : IDisposable
             words[i] = 0;
             syncs[i] = new drm_xe_sync
             {
-                type = DRM_XE_SYNC_TYPE_USER_FENCE, flags = DRM_XE_SYNC_FLAG_SIGNAL, addr = (ulong)(words + i), timeline_value = 9,
+                type = DRM_XE_SYNC_TYPE_USER_FENCE,
+                flags = DRM_XE_SYNC_FLAG_SIGNAL,
+                addr = (ulong)(words + i),
+                timeline_value = 9,
             };
         }
 

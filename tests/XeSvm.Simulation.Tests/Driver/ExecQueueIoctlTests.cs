@@ -29,7 +29,8 @@ public sealed unsafe class ExecQueueIoctlTests : IDisposable
         { "instance that the device lacks", Errno.EINVAL, (ref args) => Place(ref args, Engine(DRM_XE_ENGINE_CLASS_COPY, 1)) },
         { "reserved instance", Errno.EINVAL, (ref args) => Place(ref args, Engine(DRM_XE_ENGINE_CLASS_COPY, 8)) },
         { "placements of mixed classes", Errno.EINVAL, (ref args) => Place(ref args, Engine(DRM_XE_ENGINE_CLASS_COPY), Engine(DRM_XE_ENGINE_CLASS_RENDER)) },
-        { "second placement on an unknown GT", Errno.EINVAL, (ref args) => Place(ref args, Engine(DRM_XE_ENGINE_CLASS_COPY), Engine(DRM_XE_ENGINE_CLASS_COPY) with { gt_id = 1 }) },
+        { "second placement on an unknown GT", Errno.EINVAL, (ref args) =>
+            Place(ref args, Engine(DRM_XE_ENGINE_CLASS_COPY), Engine(DRM_XE_ENGINE_CLASS_COPY) with { gt_id = 1 }) },
         { "parallel slots on one engine", Errno.EINVAL, (ref args) =>
             {
                 Place(ref args, Engine(DRM_XE_ENGINE_CLASS_COPY), Engine(DRM_XE_ENGINE_CLASS_COPY));
@@ -66,12 +67,16 @@ public sealed unsafe class ExecQueueIoctlTests : IDisposable
         { "priority 3", Errno.EINVAL, (ref args) => Extend(ref args, new ExtensionChain((DRM_XE_EXEC_QUEUE_SET_PROPERTY_PRIORITY, 3))) },
         { "priority above the caller's", Errno.EPERM, (ref args) => Extend(ref args, new ExtensionChain((DRM_XE_EXEC_QUEUE_SET_PROPERTY_PRIORITY, 2))) },
         { "timeslice 0", Errno.EINVAL, (ref args) => Extend(ref args, new ExtensionChain((DRM_XE_EXEC_QUEUE_SET_PROPERTY_TIMESLICE, 0))) },
-        { "timeslice too long", Errno.EINVAL, (ref args) => Extend(ref args, new ExtensionChain((DRM_XE_EXEC_QUEUE_SET_PROPERTY_TIMESLICE, MaxTimeslice + 1))) },
+        { "timeslice too long", Errno.EINVAL, (ref args) =>
+            Extend(ref args, new ExtensionChain((DRM_XE_EXEC_QUEUE_SET_PROPERTY_TIMESLICE, MaxTimeslice + 1))) },
         { "PXP type 1", Errno.ENODEV, (ref args) => Extend(ref args, new ExtensionChain((DRM_XE_EXEC_QUEUE_SET_PROPERTY_PXP_TYPE, 1))) },
         { "PXP type 2", Errno.EINVAL, (ref args) => Extend(ref args, new ExtensionChain((DRM_XE_EXEC_QUEUE_SET_PROPERTY_PXP_TYPE, 2))) },
-        { "multi-queue group", Errno.ENODEV, (ref args) => Extend(ref args, new ExtensionChain((DRM_XE_EXEC_QUEUE_SET_PROPERTY_MULTI_GROUP, DRM_XE_MULTI_GROUP_CREATE))) },
-        { "multi-queue priority without a group", Errno.EINVAL, (ref args) => Extend(ref args, new ExtensionChain((DRM_XE_EXEC_QUEUE_SET_PROPERTY_MULTI_QUEUE_PRIORITY, 1))) },
-        { "state cache fix on a copy engine", Errno.EOPNOTSUPP, (ref args) => Extend(ref args, new ExtensionChain((DRM_XE_EXEC_QUEUE_SET_DISABLE_STATE_CACHE_PERF_FIX, 1))) },
+        { "multi-queue group", Errno.ENODEV, (ref args) =>
+            Extend(ref args, new ExtensionChain((DRM_XE_EXEC_QUEUE_SET_PROPERTY_MULTI_GROUP, DRM_XE_MULTI_GROUP_CREATE))) },
+        { "multi-queue priority without a group", Errno.EINVAL, (ref args) =>
+            Extend(ref args, new ExtensionChain((DRM_XE_EXEC_QUEUE_SET_PROPERTY_MULTI_QUEUE_PRIORITY, 1))) },
+        { "state cache fix on a copy engine", Errno.EOPNOTSUPP, (ref args) =>
+            Extend(ref args, new ExtensionChain((DRM_XE_EXEC_QUEUE_SET_DISABLE_STATE_CACHE_PERF_FIX, 1))) },
         { "first bad property decides", Errno.EPERM, (ref args) => Extend(ref args, new ExtensionChain(
             (DRM_XE_EXEC_QUEUE_SET_PROPERTY_PRIORITY, 1), (DRM_XE_EXEC_QUEUE_SET_PROPERTY_PRIORITY, 2), (DRM_XE_EXEC_QUEUE_SET_PROPERTY_TIMESLICE, 0))) },
     };
@@ -202,7 +207,8 @@ public sealed unsafe class ExecQueueIoctlTests : IDisposable
         }
     }
 
-    private static drm_xe_engine_class_instance Engine(ushort engineClass, ushort instance = 0) => new() { engine_class = engineClass, engine_instance = instance };
+    private static drm_xe_engine_class_instance Engine(ushort engineClass, ushort instance = 0) =>
+        new() { engine_class = engineClass, engine_instance = instance };
 
     private static drm_xe_exec_queue_create Good()
     {

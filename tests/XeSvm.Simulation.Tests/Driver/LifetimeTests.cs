@@ -1,5 +1,6 @@
 using XeSvm.Interop;
 using XeSvm.Interop.Uapi;
+using XeSvm.Simulation.Driver;
 using XeSvm.Simulation.Tests.Gpu.Support;
 
 using Xunit.Abstractions;
@@ -26,7 +27,7 @@ public sealed unsafe class LifetimeTests(ITestOutputHelper output)
     }
 
     [Theory]
-    [InlineData("coherent", 300)]
+    [InlineData("coherent", 240)]
     [InlineData("auto", 60)]
     public void A_file_can_be_closed_with_any_work_in_flight(string cpuFaults, int cycles)
     {
@@ -159,6 +160,22 @@ public sealed unsafe class LifetimeTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public void An_object_whose_last_reference_is_gone_cannot_be_had_again()
+    {
+        using var client = new DrmClient();
+        uint handle = client.CreateBo(0x1000, DrmClient.VramMemory);
+        Assert.True(client.Software.TryGetObject(handle, out BufferObject? bufferObject));
+        Assert.Equal(0, client.CloseBo(handle));
+        Assert.True(bufferObject.TryAddReference());
+        bufferObject.Release();
+        Assert.Equal(0x1000ul, client.Device.Vram.Used);
+        bufferObject.Release();
+        Assert.Equal(0ul, client.Device.Vram.Used);
+        Assert.False(bufferObject.TryAddReference());
+        Assert.False(client.Software.TryGetObject(handle, out _));
+    }
+
+    [Fact]
     public void A_handle_that_is_closed_during_a_bind_never_harms_anybody()
     {
         using var client = new DrmClient(new SoftwareBackendOptions { VramBytes = 4 << 20, CpuFaults = "coherent" });
@@ -198,20 +215,20 @@ public sealed unsafe class LifetimeTests(ITestOutputHelper output)
         DrmClient.Touch(memory, 2 * Block);
         using (var gpu = new GpuClient(options))
         {
-            int rounds = 0;
             int failure = 0;
+            int atLeast = work == Work.WaitForever ? 0 : random.Next(10);
+            using var underWay = new ManualResetEventSlim(atLeast == 0);
             var thread = new Thread(() =>
             {
                 // Until the file is closed.
-                int result;
-                do
+                for (int round = 0; failure == 0; round++)
                 {
-                    result = Round(gpu, work, memory, rounds);
-                    Interlocked.Increment(ref rounds);
+                    failure = Math.Min(Round(gpu, work, memory, round), 0);
+                    if (round + 1 == atLeast || failure != 0)
+                    {
+                        underWay.Set();
+                    }
                 }
-                while (result >= 0);
-
-                failure = result;
             });
             if (work is Work.WaitForever or Work.FloodQueue)
             {
@@ -219,9 +236,8 @@ public sealed unsafe class LifetimeTests(ITestOutputHelper output)
             }
 
             thread.Start();
-            int atLeast = work == Work.WaitForever ? 0 : random.Next(10);
-            Assert.True(SpinWait.SpinUntil(() => Volatile.Read(ref rounds) >= atLeast || !thread.IsAlive, s_patience));
-            gpu.File.Dispose();
+            Assert.True(underWay.Wait(s_patience));
+            Assert.True(Task.Run(gpu.File.Dispose).Wait(s_patience), $"Closing the file during {work} does not end.");
             Assert.True(thread.Join(s_patience), $"{work} does not end.");
             Assert.Contains(failure, (int[])[-Errno.EBADF, -Errno.EINTR, -Errno.EIO, -Errno.ECANCELED, -Errno.ENOENT]);
         }

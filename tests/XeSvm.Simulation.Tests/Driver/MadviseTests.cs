@@ -35,7 +35,8 @@ public sealed unsafe class MadviseTests : IDisposable
         { "fd before range outside the VM", Errno.ENOENT, (ref args) => (args.preferred_mem_loc.devmem_fd, args.range) = (1, 1UL << 48) },
         { "range outside the VM", Errno.EINVAL, (ref args) => args.range = 1UL << 48 },
         { "range that wraps round", Errno.EINVAL, (ref args) => args.range = ulong.MaxValue - 0xfff },
-        { "purgeable state as on a kernel without it", Errno.EINVAL, (ref args) => (args.type, args.preferred_mem_loc) = (DRM_XE_VMA_ATTR_PURGEABLE_STATE, default) },
+        { "purgeable state as on a kernel without it", Errno.EINVAL, (ref args) =>
+            (args.type, args.preferred_mem_loc) = (DRM_XE_VMA_ATTR_PURGEABLE_STATE, default) },
         { "PAT index as on a kernel without it", Errno.EINVAL, (ref args) => (args.type, args.preferred_mem_loc) = (DRM_XE_MEM_RANGE_ATTR_PAT, default) },
     };
 

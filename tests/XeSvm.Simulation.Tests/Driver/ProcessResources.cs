@@ -32,8 +32,8 @@ internal readonly record struct ProcessResources(int Threads, int Files, int Map
         }
     }
 
-    private static int CountFiles() => Directory.GetFiles("/proc/self/fd").Count(file =>
-        new FileInfo(file).LinkTarget is { } target && (target.Contains("memfd:xesvm", StringComparison.Ordinal) || target.Contains("userfaultfd", StringComparison.Ordinal)));
+    private static int CountFiles() => Directory.GetFiles("/proc/self/fd").Select(file => new FileInfo(file).LinkTarget).Count(target =>
+        target is not null && (target.Contains("memfd:xesvm", StringComparison.Ordinal) || target.Contains("userfaultfd", StringComparison.Ordinal)));
 
     private static int CountMappings() => File.ReadLines("/proc/self/maps").Count(line => line.Contains("memfd:xesvm", StringComparison.Ordinal));
 }

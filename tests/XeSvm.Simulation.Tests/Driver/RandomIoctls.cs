@@ -214,7 +214,9 @@ internal sealed unsafe class RandomIoctls(DrmFile file, ulong arena, ulong arena
 
     private int Query() => Call(DRM_IOCTL_XE_DEVICE_QUERY, new drm_xe_device_query
     {
-        query = (uint)_random.Next(12), size = _random.Next(2) == 0 ? 0 : (uint)_random.Next(40, 200), data = Pointer(),
+        query = (uint)_random.Next(12),
+        size = _random.Next(2) == 0 ? 0 : (uint)_random.Next(40, 200),
+        data = Pointer(),
     });
 
     private int GetProperty() => Call(

@@ -21,7 +21,8 @@ public sealed unsafe class SyncEntryTests : IDisposable
         { "unknown syncobj to wait for", Errno.ENOENT, (ref sync) => (sync.type, sync.addr, sync.flags) = (DRM_XE_SYNC_TYPE_SYNCOBJ, Unknown, 0) },
         { "flag before unknown syncobj", Errno.EINVAL, (ref sync) => (sync.type, sync.addr, sync.flags) = (DRM_XE_SYNC_TYPE_SYNCOBJ, Unknown, 2) },
         { "timeline with upper bits", Errno.EINVAL, (ref sync) => (sync.type, sync.addr) = (DRM_XE_SYNC_TYPE_TIMELINE_SYNCOBJ, 1UL << 63 | Unknown) },
-        { "timeline value 0 before unknown syncobj", Errno.EINVAL, (ref sync) => (sync.type, sync.addr, sync.timeline_value) = (DRM_XE_SYNC_TYPE_TIMELINE_SYNCOBJ, Unknown, 0) },
+        { "timeline value 0 before unknown syncobj", Errno.EINVAL, (ref sync) =>
+            (sync.type, sync.addr, sync.timeline_value) = (DRM_XE_SYNC_TYPE_TIMELINE_SYNCOBJ, Unknown, 0) },
         { "unknown timeline", Errno.ENOENT, (ref sync) => (sync.type, sync.addr) = (DRM_XE_SYNC_TYPE_TIMELINE_SYNCOBJ, Unknown) },
         { "user fence to wait for", Errno.EOPNOTSUPP, (ref sync) => sync.flags = 0 },
         { "user fence to wait for before its alignment", Errno.EOPNOTSUPP, (ref sync) => (sync.flags, sync.addr) = (0, 4) },
@@ -163,7 +164,10 @@ public sealed unsafe class SyncEntryTests : IDisposable
 
     private static drm_xe_sync Fence() => new()
     {
-        type = DRM_XE_SYNC_TYPE_USER_FENCE, flags = DRM_XE_SYNC_FLAG_SIGNAL, addr = s_word, timeline_value = 1,
+        type = DRM_XE_SYNC_TYPE_USER_FENCE,
+        flags = DRM_XE_SYNC_FLAG_SIGNAL,
+        addr = s_word,
+        timeline_value = 1,
     };
 
     private int Bind(uint vm, params ReadOnlySpan<drm_xe_sync> syncs)

@@ -18,7 +18,12 @@ public sealed unsafe class VersionAndCapTests : IDisposable
         byte* texts = stackalloc byte[3 * Room];
         var version = new drm_version
         {
-            name = texts, name_len = Room, date = texts + Room, date_len = Room, desc = texts + (2 * Room), desc_len = Room,
+            name = texts,
+            name_len = Room,
+            date = texts + Room,
+            date_len = Room,
+            desc = texts + (2 * Room),
+            desc_len = Room,
         };
         Assert.Equal(0, _client.Ioctl(Drm.DRM_IOCTL_VERSION, ref version));
         Assert.Equal((1, 1, 0), (version.version_major, version.version_minor, version.version_patchlevel));

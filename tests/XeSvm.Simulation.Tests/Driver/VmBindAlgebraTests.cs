@@ -260,7 +260,8 @@ public sealed unsafe class VmBindAlgebraTests : IDisposable
         Assert.Equal(Leaf.Vram(_client.VramOffset(handle) + 0x3000), _client.Walk(vm, 0x103000));
     }
 
-    private static string Areas(string pieces, string kind) => string.Join(", ", pieces.Split(',').Where(piece => piece.Length > 0).Select(piece => $"{piece} {kind}"));
+    private static string Areas(string pieces, string kind) =>
+        string.Join(", ", pieces.Split(',').Where(piece => piece.Length > 0).Select(piece => $"{piece} {kind}"));
 
     /// <summary>A VM with V, for each kind that V can be of.</summary>
     private IEnumerable<(uint Vm, string Kind)> EveryKind()

@@ -36,7 +36,8 @@ public sealed unsafe class VmBindCheckTests : IDisposable
         { "1025 syncs before unknown queue", Errno.EINVAL, (ref args) => (args.num_syncs, args.exec_queue_id) = (DRM_XE_MAX_SYNCS + 1, UnknownQueue) },
         { "unreadable vector", Errno.EFAULT, (ref args) => (args.num_binds, args.vector_of_binds) = (2, DrmClient.BadPointer) },
         { "pad before unreadable vector", Errno.EINVAL, (ref args) => (args.pad, args.num_binds, args.vector_of_binds) = (1, 2, 0) },
-        { "unreadable vector before unknown queue", Errno.EFAULT, (ref args) => (args.num_binds, args.vector_of_binds, args.exec_queue_id) = (2, 0, UnknownQueue) },
+        { "unreadable vector before unknown queue", Errno.EFAULT, (ref args) =>
+            (args.num_binds, args.vector_of_binds, args.exec_queue_id) = (2, 0, UnknownQueue) },
         { "more operations than fit", Errno.ENOBUFS, (ref args) => args.num_binds = uint.MaxValue },
         { "more operations than fit before unreadable vector", Errno.ENOBUFS, (ref args) => (args.num_binds, args.vector_of_binds) = (uint.MaxValue, 0) },
 
@@ -58,14 +59,17 @@ public sealed unsafe class VmBindCheckTests : IDisposable
         { "offset with mirror", Errno.EINVAL, (ref args) => args.bind = Ops.MapMirror(Address, 0x1000) with { cpu_addr_mirror_offset = 0x1000 } },
         { "NULL with unmap", Errno.EINVAL, (ref args) => args.bind = Ops.Unmap(Address, 0x1000) with { flags = DRM_XE_VM_BIND_FLAG_NULL } },
         { "mirror with unmap", Errno.EINVAL, (ref args) => args.bind = Ops.Unmap(Address, 0x1000) with { flags = DRM_XE_VM_BIND_FLAG_CPU_ADDR_MIRROR } },
-        { "mirror with prefetch", Errno.EINVAL, (ref args) => args.bind = Ops.Prefetch(Address, 0x1000, 0) with { flags = DRM_XE_VM_BIND_FLAG_CPU_ADDR_MIRROR } },
+        { "mirror with prefetch", Errno.EINVAL, (ref args) =>
+            args.bind = Ops.Prefetch(Address, 0x1000, 0) with { flags = DRM_XE_VM_BIND_FLAG_CPU_ADDR_MIRROR } },
         { "DECOMPRESS with unmap", Errno.EINVAL, (ref args) => args.bind = Ops.Unmap(Address, 0x1000) with { flags = DRM_XE_VM_BIND_FLAG_DECOMPRESS } },
-        { "DECOMPRESS with a compressing PAT index", Errno.EINVAL, (ref args) => (args.bind.obj, args.bind.flags, args.bind.pat_index) = (InVram, DRM_XE_VM_BIND_FLAG_DECOMPRESS, CompressingPat) },
+        { "DECOMPRESS with a compressing PAT index", Errno.EINVAL, (ref args) =>
+            (args.bind.obj, args.bind.flags, args.bind.pat_index) = (InVram, DRM_XE_VM_BIND_FLAG_DECOMPRESS, CompressingPat) },
         { "map of nothing", Errno.EINVAL, (ref args) => args.bind.obj = 0 },
         { "UNMAP_ALL without object", Errno.EINVAL, (ref args) => args.bind = Ops.UnmapAll(0) },
         { "UNMAP_ALL with address", Errno.EINVAL, (ref args) => args.bind = Ops.UnmapAll(Cached) with { addr = Address } },
         { "UNMAP_ALL with range", Errno.EINVAL, (ref args) => args.bind = Ops.UnmapAll(Cached) with { range = 0x1000 } },
-        { "MAP_USERPTR as on a kernel without it", Errno.EINVAL, (ref args) => args.bind = new drm_xe_vm_bind_op { op = DRM_XE_VM_BIND_OP_MAP_USERPTR, userptr = 0x10000, addr = Address, range = 0x1000, pat_index = DrmClient.CoherentPat } },
+        { "MAP_USERPTR as on a kernel without it", Errno.EINVAL, (ref args) =>
+            args.bind = Ops.MapNull(Address, 0x1000) with { op = DRM_XE_VM_BIND_OP_MAP_USERPTR, flags = 0, userptr = 0x10000, pat_index = DrmClient.CoherentPat } },
         { "prefetch with object", Errno.EINVAL, (ref args) => args.bind = Ops.Prefetch(Address, 0x1000, 0) with { obj = Cached } },
         { "region with map", Errno.EINVAL, (ref args) => args.bind.prefetch_mem_region_instance = 1 },
         { "region with unmap", Errno.EINVAL, (ref args) => args.bind = Ops.Unmap(Address, 0x1000) with { prefetch_mem_region_instance = 1 } },
@@ -115,7 +119,8 @@ public sealed unsafe class VmBindCheckTests : IDisposable
         { "offset that wraps round", Errno.EINVAL, (ref args) => args.bind.obj_offset = ulong.MaxValue - 0xfff },
         { "incoherent PAT index on a cached object", Errno.EINVAL, (ref args) => args.bind.pat_index = 0 },
         { "incoherent PAT index to unmap a cached object", Errno.EINVAL, (ref args) => args.bind = Ops.UnmapAll(Cached) with { pat_index = 0 } },
-        { "compressing PAT index on an object that forbids it", Errno.EINVAL, (ref args) => (args.bind.obj, args.bind.pat_index) = (Uncompressed, CompressingPat) },
+        { "compressing PAT index on an object that forbids it", Errno.EINVAL, (ref args) =>
+            (args.bind.obj, args.bind.pat_index) = (Uncompressed, CompressingPat) },
         { "unknown handle before bad syncs", Errno.ENOENT, (ref args) => (args.bind.obj, args.num_syncs) = (UnknownHandle, 1) },
         { "object too small before bad syncs", Errno.EINVAL, (ref args) => (args.bind.range, args.num_syncs) = (BoSize * 2, 1) },
         { "first operation's handle before second's size", Errno.ENOENT, (ref args) =>

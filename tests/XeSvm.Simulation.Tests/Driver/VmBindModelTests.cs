@@ -40,7 +40,8 @@ public sealed class VmBindModelTests
         (what, page, pages, pick) => new Step(what, page, Math.Min(pages, Pages - page), pick));
 
     /// <summary>Calls: the steps of each, and whether its last operation is one that fails.</summary>
-    private static readonly Gen<(Step[] Steps, bool Fails)[]> s_calls = Gen.Select(s_step.Array[1, 6], Gen.Frequency((4, Gen.Const(false)), (1, Gen.Const(true)))).Array[1, 25];
+    private static readonly Gen<(Step[] Steps, bool Fails)[]> s_calls = Gen.Select(
+        s_step.Array[1, 6], Gen.Frequency((4, Gen.Const(false)), (1, Gen.Const(true)))).Array[1, 25];
 
     [Theory]
     [InlineData(0u)]
@@ -120,7 +121,8 @@ public sealed class VmBindModelTests
         {
             uint handle = vma.Object is null ? 0 : client.Software.Handles.TryGet(1, out BufferObject? first) && ReferenceEquals(first, vma.Object) ? 1u : 2;
             ulong offset = vma.Kind == VmaKind.BufferObject ? vma.ObjectOffset : 0;
-            areas.Add(new ModelArea(vma.Start, vma.End, vma.Kind, handle, offset, vma.IsReadOnly, vma.Attributes.PreferredDevmemFd, (uint)vma.Attributes.Atomic));
+            areas.Add(new ModelArea(
+                vma.Start, vma.End, vma.Kind, handle, offset, vma.IsReadOnly, vma.Attributes.PreferredDevmemFd, (uint)vma.Attributes.Atomic));
         }
 
         Assert.Equal(model.Areas, areas);
