@@ -66,6 +66,7 @@ tests() {
   rm -rf "$results" && mkdir -p "$results"
 
   say "== native"
+  cmake --build artifacts/native/linux-x64 --target xesvm_native_tests > "$results/native-build.txt" || { cat "$results/native-build.txt" >&2; return 1; }
   local line
   line=$(artifacts/native/linux-x64/xesvm_native_tests 2>&1 | tee "$results/native.txt" | tail -n 1) || status=1
   if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then

@@ -150,20 +150,22 @@ static int32_t carry_content(xesvm_pump *pump, const struct message *change, str
     return 0;
 }
 
-/* Moves the pages of [start, end), all in one block, to the trash, but for those that refuse to move: pinned and shared pages,
- * which isolate cannot take either. */
+/* Moves the pages of [start, end), all in one block, to the trash. Pages that refuse to move stay: they are pinned or shared, and
+ * isolate cannot take them either; or the client has zapped them just now. */
 static void trash(xesvm_pump *pump, uint64_t start, uint64_t end)
 {
     uint64_t to = pump->staging.trash + start % BLOCK_BYTES;
-    uint64_t done = 0;
+    uint64_t offset = 0;
 
-    while (start + done < end) {
-        int32_t result = uffd_move(pump->staging_fd, to + done, start + done, end - start - done, &done);
+    while (start + offset < end) {
+        uint64_t done = 0;
+        int32_t result = uffd_move(pump->staging_fd, to + offset, start + offset, end - start - offset, &done);
 
-        if (result == -EBUSY)
-            done += PAGE_BYTES;
-        else if (result < 0 && result != -EAGAIN)
-            break;
+        offset += done;
+        if (result == -EEXIST) /* it did move, see client.c */
+            staging_drop(pump->staging.trash);
+        if (result < 0 && result != -EAGAIN)
+            offset += PAGE_BYTES;
     }
     staging_drop(pump->staging.trash);
 }

@@ -3,6 +3,7 @@
 
 #include <sys/mman.h>
 
+#include "pagemap.h"
 #include "pump.h"
 #include "system.h"
 #include "vma.h"
@@ -37,26 +38,60 @@ static bool all_registered(const struct block *block, uint32_t first, uint32_t p
     return true;
 }
 
-int32_t client_register(xesvm_pump *pump, struct block *block, uint32_t first, uint32_t pages, uint64_t *fresh)
+/* Registers [start, end), which begins in a mapping, as far as that goes. Returns the end of what is registered then, or -errno.
+ *
+ * UFFDIO_REGISTER passes over gaps, and memory that is not registered can be unmapped and mapped anew without a message. But mappings
+ * merge only when both or none are registered: if the piece is one mapping after the call, it is registered, or was replaced since,
+ * of which there is a message then. */
+static int64_t register_piece(const xesvm_pump *pump, uint64_t start, uint64_t end)
 {
-    uint64_t start = block->va + first * PAGE_BYTES;
+    struct xesvm_vma vma;
     int32_t result;
 
-    if (all_registered(block, first, pages))
-        return 0;
-    result = check_movable(pump, start, start + pages * PAGE_BYTES);
-    if (result < 0)
-        return result;
-    result = uffd_register(pump->client_fd, start, pages * PAGE_BYTES);
+    if (vma_find(pump->maps_fd, start, &vma) != 0 || vma.start > start)
+        return -EFAULT;
+    if (vma.end < end)
+        end = vma.end;
+    result = uffd_register(pump->client_fd, start, end - start);
     if (result == -ENOMEM)
         return result;
     if (result < 0) /* another userfaultfd has it, or it was unmapped just now */
-        return check_movable(pump, start, start + pages * PAGE_BYTES) == -EFAULT ? -EFAULT : -EBUSY;
-    for (uint32_t page = first; page < first + pages; page++) {
+        return check_movable(pump, start, end) == -EFAULT ? -EFAULT : -EBUSY;
+    if (vma_find(pump->maps_fd, start, &vma) != 0 || vma.start > start || vma.end < end)
+        return -EAGAIN;
+    return (int64_t)end;
+}
+
+static void mark_registered(struct block *block, uint64_t start, uint64_t end, uint64_t *fresh)
+{
+    for (; start < end; start += PAGE_BYTES) {
+        uint32_t page = block_page(start);
+
         if (bit_get(block->registered, page))
             continue;
         bit_set(block->registered, page);
         bit_set(fresh, page);
+    }
+}
+
+int32_t client_register(xesvm_pump *pump, struct block *block, uint32_t first, uint32_t pages, uint64_t *fresh)
+{
+    uint64_t start = block->va + first * PAGE_BYTES;
+    uint64_t end = start + pages * PAGE_BYTES;
+    int32_t result;
+
+    if (all_registered(block, first, pages))
+        return 0;
+    result = check_movable(pump, start, end);
+    if (result < 0)
+        return result;
+    while (start < end) {
+        int64_t piece_end = register_piece(pump, start, end);
+
+        if (piece_end < 0)
+            return (int32_t)piece_end;
+        mark_registered(block, start, (uint64_t)piece_end, fresh);
+        start = (uint64_t)piece_end;
     }
     return 0;
 }
@@ -74,7 +109,8 @@ void client_unregister(xesvm_pump *pump, struct block *block, const uint64_t *fr
     }
 }
 
-/* After EINVAL: the length up to the end of the mapping at start, when that is what was wrong; else -EBUSY or -EFAULT. */
+/* After EINVAL for length bytes at start: how many there are up to the end of the mapping, when that is what was wrong; else -EBUSY
+ * or -EFAULT. */
 static int64_t length_within_mapping(const xesvm_pump *pump, uint64_t start, uint64_t length)
 {
     struct xesvm_vma vma;
@@ -87,36 +123,107 @@ static int64_t length_within_mapping(const xesvm_pump *pump, uint64_t start, uin
     return vma.end < start + length ? (int64_t)(vma.end - start) : -EBUSY;
 }
 
-int32_t client_move_to_staging(xesvm_pump *pump, const struct migration *migration, uint32_t *moved)
+/* One run of pages with content on its way to staging. */
+struct move {
+    uint64_t from;
+    uint64_t to;
+    uint64_t end;   /* of the source */
+    uint64_t chunk; /* bytes to try next */
+    uint32_t drops; /* how often a staging page was found in use */
+    bool vanished;  /* the page at from has no content after all */
+};
+
+static bool has_content(const xesvm_pump *pump, uint64_t address)
+{
+    uint64_t bits[BITMAP_WORDS];
+
+    return pagemap_content(pump->pagemap_fd, address, 1, bits) == 0 && bit_get(bits, 0);
+}
+
+/* After EEXIST. Linux 6.18 and later do not count a page of which they say nothing else: move_pages() keeps the EAGAIN of a first
+ * attempt, and finds the page in the destination on the second. Then the source is empty. If it is not, somebody touched a hole in a
+ * slot that was not his any more. */
+static int32_t step_over_existing(const xesvm_pump *pump, struct move *move)
+{
+    if (!has_content(pump, move->from)) {
+        move->from += PAGE_BYTES;
+        move->to += PAGE_BYTES;
+        return 0;
+    }
+    system_madvise(move->to, PAGE_BYTES, MADV_DONTNEED);
+    return ++move->drops < DROP_TRIES ? 0 : -EBUSY;
+}
+
+/* 0: go on with what move says now; else the error to give up with. */
+static int32_t after_error(xesvm_pump *pump, int32_t error, struct move *move)
+{
+    uint64_t tried = move->chunk;
+    int64_t chunk;
+
+    move->chunk = move->end - move->from;
+    switch (error) {
+    case -EAGAIN: /* done in part, or a race: go on from there */
+        count(&pump->counters.restarts, 1);
+        return 0;
+    case -EEXIST:
+        return step_over_existing(pump, move);
+    case -ENOMEM:
+        return -ENOMEM;
+    case -EINVAL:
+        chunk = length_within_mapping(pump, move->from, tried);
+        move->chunk = chunk > 0 ? (uint64_t)chunk : 0;
+        return chunk > 0 ? 0 : (int32_t)chunk;
+    case -ENOENT:
+        move->vanished = check_movable(pump, move->from, move->end) == 0;
+        return move->vanished ? 0 : -EFAULT;
+    default:
+        return check_movable(pump, move->from, move->end) == -EFAULT ? -EFAULT : -EBUSY;
+    }
+}
+
+/* Moves until all is done, an error, or a page that vanished. Never with UFFDIO_MOVE_MODE_ALLOW_SRC_HOLES: if the client drops a page
+ * while it is moved, Linux 6.18 and later do not come back (they keep the EAGAIN, as above, and do not step over the hole). */
+static int32_t move_run(xesvm_pump *pump, struct move *move)
+{
+    int32_t result = 0;
+
+    while (move->from < move->end && result == 0 && !move->vanished) {
+        uint64_t done = 0;
+
+        result = uffd_move(pump->staging_fd, move->to, move->from, move->chunk, &done);
+        move->from += done;
+        move->to += done;
+        move->chunk -= done;
+        if (result < 0)
+            result = after_error(pump, result, move);
+        else
+            move->chunk = move->end - move->from;
+    }
+    return result;
+}
+
+int32_t client_move_to_staging(xesvm_pump *pump, struct migration *migration, uint32_t *moved)
 {
     uint64_t va = atomic_load_explicit(&migration->va, memory_order_relaxed);
-    uint64_t length = migration->pages * PAGE_BYTES;
-    uint64_t done = 0;
-    int64_t chunk = (int64_t)length;
-    int32_t tries = DROP_TRIES;
+    int32_t result = pagemap_content(pump->pagemap_fd, va, migration->pages, migration->present);
+    uint32_t page = 0;
 
-    while (done < length && chunk > 0) {
-        uint64_t before = done;
-        int32_t result = uffd_move(pump->staging_fd, migration->source + done, va + done, (uint64_t)chunk, &done);
+    while (page < migration->pages && result == 0) {
+        uint32_t end = page + 1;
+        struct move move = {.from = va + page * PAGE_BYTES, .to = migration->source + page * PAGE_BYTES};
 
-        chunk = (int64_t)(length - done);
-        if (result == 0)
-            continue;
-        if (result == -EAGAIN) { /* done in part, or a race with reclaim: go on from there */
-            count(&pump->counters.restarts, 1);
-            if (done == before)
-                system_yield();
-        } else if (result == -EEXIST && tries-- > 0) {
-            /* Somebody touched a hole in a slot that was not his any more. What has moved so far is in other pages. */
-            system_madvise(migration->source + done, length - done, MADV_DONTNEED);
-        } else if (result == -EINVAL) {
-            chunk = length_within_mapping(pump, va + done, length - done);
-        } else if (result == -ENOMEM) {
-            chunk = -ENOMEM;
-        } else {
-            chunk = check_movable(pump, va + done, va + length) == -EFAULT ? -EFAULT : -EBUSY;
+        while (end < migration->pages && bit_get(migration->present, end) == bit_get(migration->present, page))
+            end++;
+        move.end = va + end * PAGE_BYTES;
+        move.chunk = move.end - move.from;
+        if (bit_get(migration->present, page)) {
+            result = move_run(pump, &move);
+            end = (uint32_t)((move.from - va) / PAGE_BYTES);
+            if (move.vanished)
+                bit_clear(migration->present, end);
         }
+        page = end;
     }
-    *moved = (uint32_t)(done / PAGE_BYTES);
-    return chunk < 0 ? (int32_t)chunk : 0;
+    *moved = page;
+    return result;
 }

@@ -111,7 +111,7 @@ static int32_t access_device(xesvm_pump *pump, uint64_t va, uint64_t vram, struc
     struct frame frame;
     int32_t result;
 
-    settle_wait(&pump->settle);
+    settle_wait(pump);
     if (!may_fault_on_own_frame(pump, bucket, export_frame))
         return access_locked(pump, bucket, va, vram, access);
     frame_enter(&pump->frames, &frame, export_frame);

@@ -158,7 +158,7 @@ int32_t xesvm_pump_take_events(xesvm_pump *pump, struct xesvm_pump_event *events
 
     if (!pump || (!events && capacity > 0) || capacity > INT32_MAX)
         return -EINVAL;
-    settle_wait(&pump->settle); /* what the client was told has happened shall be in the ring */
+    settle_wait(pump); /* what the client was told has happened shall be in the ring */
     while (total < capacity && atomic_load(&pump->events.pending) > 0) {
         struct xesvm_pump_event some[TAKE_AT_ONCE];
         uint32_t wanted = capacity - total < TAKE_AT_ONCE ? capacity - total : TAKE_AT_ONCE;

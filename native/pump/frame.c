@@ -11,6 +11,8 @@
 #define CONTROL_BYTES 4096u
 #define CONTROL_HEAD_BYTES 128u
 #define FIRST_SLOTS 16u
+#define PAGES_BITS 16
+#define PAGES_MASK ((1u << PAGES_BITS) - 1)
 
 /* Where the area of restartable sequences is, which the kernel writes, from the thread pointer; glibc 2.35 and later. */
 #define RSEQ_BYTES 32u
@@ -20,19 +22,19 @@ static uint64_t pack(uint64_t low, uint64_t high)
 {
     uint64_t first = low / XESVM_PAGE_SIZE;
 
-    return first << 8 | ((high - 1) / XESVM_PAGE_SIZE - first + 1);
+    return first << PAGES_BITS | ((high - 1) / XESVM_PAGE_SIZE - first + 1);
 }
 
 static bool packed_overlaps(uint64_t packed, uint64_t first, uint64_t end)
 {
-    uint64_t packed_first = packed >> 8;
+    uint64_t packed_first = packed >> PAGES_BITS;
 
-    return packed_first < end && first < packed_first + (packed & 0xff);
+    return packed_first < end && first < packed_first + (packed & PAGES_MASK);
 }
 
 static struct frame_slot *take_slot(struct frames *frames, uint64_t stack, uint64_t control)
 {
-    uint32_t start = (uint32_t)(control >> 8) * 0x9e3779b1u;
+    uint32_t start = (uint32_t)(control >> PAGES_BITS) * 0x9e3779b1u;
 
     for (uint32_t attempt = 0;; attempt++) {
         /* Near the start of the table, so that isolate has few slots to look at. */
@@ -113,6 +115,14 @@ void frame_leave(struct frame *frame)
     atomic_store_explicit(&frame->slot->control, 0, memory_order_release);
     atomic_store_explicit(&frame->slot->stack, 0, memory_order_release);
     system_call(SYS_rt_sigprocmask, SIG_SETMASK, (uint64_t)(uintptr_t)&frame->signals, 0, sizeof(frame->signals), 0, 0);
+}
+
+bool frame_keep(struct frames *frames, uint64_t address, uint64_t length)
+{
+    if (length / XESVM_PAGE_SIZE + 1 > PAGES_MASK)
+        return false;
+    take_slot(frames, pack(address, address + length), 0);
+    return true;
 }
 
 bool frame_covers(struct frames *frames, uint64_t va, uint32_t pages)

@@ -5,6 +5,7 @@
  * long exports announce both, then touch them, which brings home what was away; and isolate refuses announced pages, looking
  * before the move and again after it. One of the two sees the other: either the touch comes after the move, and faults without a
  * lock held, or the isolation sees the announcement, and is undone.
+ * The fault thread's own stack is announced once for all.
  */
 #ifndef XESVM_PUMP_FRAME_H
 #define XESVM_PUMP_FRAME_H
@@ -19,7 +20,7 @@ typedef struct xesvm_pump xesvm_pump;
 /* More than any call chain of the pump needs below the export's own frame: one page of buffer, and small frames. */
 #define FRAME_STACK_BYTES 16384u
 
-/* First page number << 8 | number of pages. */
+/* First page number << 16 | number of pages. */
 struct frame_slot {
     _Atomic uint64_t stack; /* 0: the slot is free */
     _Atomic uint64_t control;
@@ -38,6 +39,8 @@ struct frame {
 /* Announces the caller and blocks its signals. export_frame: __builtin_frame_address(0) of the export. */
 void frame_enter(struct frames *frames, struct frame *frame, const void *export_frame);
 void frame_leave(struct frame *frame);
+/* Announces memory for good. False when it is too much for one slot. */
+bool frame_keep(struct frames *frames, uint64_t address, uint64_t length);
 /* True when any page is announced. */
 bool frame_covers(struct frames *frames, uint64_t va, uint32_t pages);
 

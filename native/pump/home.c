@@ -7,6 +7,8 @@
 #include "system.h"
 #include "vma.h"
 
+#define PAGES_AT_ONCE 64u
+
 struct homecoming home_of(struct block *block, struct migration *migration)
 {
     return (struct homecoming){
@@ -88,21 +90,33 @@ static int32_t recover(xesvm_pump *pump, const struct homecoming *home, int32_t 
     }
 }
 
+/* Exports go in small steps, so that they can leave when asked; the fault thread brings a stretch home by one call. */
+static uint32_t at_most(const struct homecoming *home, uint32_t pages)
+{
+    return home->inside && pages > PAGES_AT_ONCE ? PAGES_AT_ONCE : pages;
+}
+
 static int32_t bring_run(xesvm_pump *pump, struct homecoming *home, uint32_t page, uint32_t end)
 {
-    uint32_t chunk = end - page;
+    uint32_t chunk = at_most(home, end - page);
 
     while (page < end) {
         uint64_t to = home->to + (page - home->first) * PAGE_BYTES;
         uint64_t from = home->migration->source + (page - home->migration->first) * PAGE_BYTES;
         uint64_t done = 0;
+        uint32_t tried;
         uint32_t lost = 0;
-        int32_t result = home->by_move ? uffd_move(pump->client_fd, to, from, chunk * PAGE_BYTES, &done)
-                                       : uffd_copy(pump->client_fd, to, from, chunk * PAGE_BYTES, !home->wake_later, &done);
+        int32_t result;
+
+        if (home->inside && settle_is_asked(&pump->settle))
+            return -EAGAIN;
+        result = home->by_move ? uffd_move(pump->client_fd, to, from, chunk * PAGE_BYTES, &done)
+                               : uffd_copy(pump->client_fd, to, from, chunk * PAGE_BYTES, !home->wake_later, &done);
 
         mark_copied(home, page, (uint32_t)(done / PAGE_BYTES));
         page += (uint32_t)(done / PAGE_BYTES);
-        chunk = end - page;
+        tried = chunk - (uint32_t)(done / PAGE_BYTES);
+        chunk = at_most(home, end - page);
         if (result == -EAGAIN)
             count(&pump->counters.restarts, 1);
         if (result == 0 || (result == -EAGAIN && done > 0))
@@ -111,14 +125,14 @@ static int32_t bring_run(xesvm_pump *pump, struct homecoming *home, uint32_t pag
             home->by_move = false;
             continue;
         }
-        result = recover(pump, home, result, page, chunk, &lost);
+        result = recover(pump, home, result, page, tried, &lost);
         if (result < 0)
             return result;
         if (result == 0) {
             mark_dropped(home, page, lost);
             page += lost;
         }
-        chunk = result > 0 ? (uint32_t)result : end - page;
+        chunk = result > 0 ? (uint32_t)result : at_most(home, end - page);
     }
     return 0;
 }

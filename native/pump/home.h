@@ -21,6 +21,7 @@ struct homecoming {
     uint64_t to;  /* where page first goes */
     bool by_move; /* take staged pages instead of copying them: staging loses them */
     bool wake_later; /* the caller wakes the range itself, when the event is in the ring */
+    bool inside;  /* settle_enter was called: break off with -EAGAIN when asked to leave */
     /* What happened so far. */
     uint32_t copied;
     uint32_t dropped;      /* there was no place for them any more */

@@ -8,6 +8,9 @@
 #include "system.h"
 #include "vma.h"
 
+/* How often isolate tries again when the client changes its mappings meanwhile. */
+#define ATTEMPTS 64u
+
 /* A migration with a staging slot and a reserved event; NULL and *error. */
 static struct migration *prepare(xesvm_pump *pump, uint64_t va, uint32_t pages, int32_t *error)
 {
@@ -48,9 +51,9 @@ static void give_back(xesvm_pump *pump, struct migration *migration)
     do {
         struct block *block;
 
-        if (result == -ENOMEM)
+        if (result != 0)
             system_yield();
-        settle_drain(pump);
+        settle_enter(pump);
         lock_acquire(&bucket->lock);
         block = table_find(bucket, va);
         result = 0;
@@ -58,9 +61,11 @@ static void give_back(xesvm_pump *pump, struct migration *migration)
             struct homecoming home = home_of(block, migration);
 
             home.by_move = true;
+            home.inside = true;
             result = home_bring(pump, &home);
         }
         release_bucket(pump, bucket);
+        settle_leave(pump);
     } while (result != 0);
 }
 
@@ -75,13 +80,7 @@ static int32_t check_pages(xesvm_pump *pump, const struct block *block, uint64_t
     return frame_covers(&pump->frames, va, pages) ? -EBUSY : 0;
 }
 
-static void set_all_present(struct migration *migration)
-{
-    for (uint32_t word = 0; word < BITMAP_WORDS; word++)
-        migration->present[word] = ~(uint64_t)0;
-}
-
-/* Registers, moves, publishes. On an error the migration may have pages, to be given back. */
+/* Registers, moves, publishes. On an error, -EAGAIN too, the migration may have pages, to be given back. */
 static int32_t isolate_locked(xesvm_pump *pump, struct bucket *bucket, struct migration *migration, uint64_t *fresh)
 {
     uint64_t va = atomic_load_explicit(&migration->va, memory_order_relaxed);
@@ -94,15 +93,8 @@ static int32_t isolate_locked(xesvm_pump *pump, struct bucket *bucket, struct mi
     result = check_pages(pump, block, va, migration->pages);
     if (result == 0)
         result = client_register(pump, block, migration->first, migration->pages, fresh);
-    if (result == 0) {
-        int32_t scanned;
-
+    if (result == 0)
         result = client_move_to_staging(pump, migration, &moved);
-        scanned = staging_present(&pump->staging, migration->source, migration->pages, migration->present);
-        if (scanned < 0)
-            set_all_present(migration); /* moving holes back is harmless, leaving content behind is not */
-        result = result < 0 ? result : scanned;
-    }
     migration_attach(block, migration, migration->first, moved);
     if (result == 0 && frame_covers(&pump->frames, va, migration->pages))
         result = -EBUSY; /* its owner came in during the move */
@@ -112,20 +104,23 @@ static int32_t isolate_locked(xesvm_pump *pump, struct bucket *bucket, struct mi
     return result;
 }
 
-/* One attempt; -EAGAIN: the client changed its mappings meanwhile, and nothing is isolated. */
+/* One attempt; -EAGAIN: the client changed its mappings meanwhile, and the migration is to be given back. */
 static int32_t isolate_once(xesvm_pump *pump, struct migration *migration, uint64_t *fresh)
 {
     struct bucket *bucket = table_bucket(&pump->table, atomic_load_explicit(&migration->va, memory_order_relaxed));
-    uint32_t sequence = settle_wait(&pump->settle);
-    bool settled;
-    int32_t result;
+    bool pending;
+    int32_t result = -EAGAIN;
 
+    settle_enter(pump);
     lock_acquire(&bucket->lock);
-    settled = settle_holds(pump, sequence);
-    result = settled ? isolate_locked(pump, bucket, migration, fresh) : -EAGAIN;
-    settled = settled && settle_holds(pump, sequence);
+    pending = settle_is_pending(pump);
+    if (!pending) {
+        result = isolate_locked(pump, bucket, migration, fresh);
+        pending = settle_is_pending(pump);
+    }
     release_bucket(pump, bucket);
-    if (result != 0 || settled)
+    settle_leave(pump);
+    if (result != 0 || !pending)
         return result;
     /* Published under a mapping that may be gone. If so, the fault thread takes it back while it processes the change. */
     settle_drain(pump);
@@ -158,11 +153,15 @@ static int32_t isolate(xesvm_pump *pump, uint64_t va, uint32_t pages, struct xes
 
     if (!migration)
         return result;
-    while ((result = isolate_once(pump, migration, fresh)) == -EAGAIN) {
+    for (uint32_t attempt = 0; attempt < ATTEMPTS; attempt++) {
+        result = isolate_once(pump, migration, fresh);
+        if (result != -EAGAIN)
+            break;
         give_back(pump, migration);
         staging_drop(migration->staging);
         migration->phase = MIGRATION_ISOLATED;
-        settle_drain(pump);
+        result = -EBUSY;
+        system_yield();
     }
     if (result < 0) {
         give_back(pump, migration);
@@ -247,7 +246,8 @@ static void become_device(struct migration *migration, uint64_t vram, uint64_t a
     migration->source = vram;
     migration->allocation = allocation;
     migration->staging = 0;
-    set_all_present(migration);
+    for (uint32_t word = 0; word < BITMAP_WORDS; word++)
+        migration->present[word] = ~(uint64_t)0;
 }
 
 static int32_t commit(xesvm_pump *pump, uint64_t id, uint64_t vram, uint64_t allocation)
@@ -258,7 +258,7 @@ static int32_t commit(xesvm_pump *pump, uint64_t id, uint64_t vram, uint64_t all
     uint32_t slot;
     uint32_t pages;
 
-    settle_wait(&pump->settle);
+    settle_wait(pump);
     migration = lock_isolation(pump, id, &bucket);
     if (!migration)
         return -ENOENT;
@@ -303,7 +303,7 @@ static int32_t abort_isolation(xesvm_pump *pump, uint64_t id)
     struct bucket *bucket;
     struct migration *migration;
 
-    settle_wait(&pump->settle);
+    settle_wait(pump);
     migration = lock_isolation(pump, id, &bucket);
     if (!migration)
         return -ENOENT;

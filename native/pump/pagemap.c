@@ -2,8 +2,10 @@
 #include "pagemap.h"
 
 #include <linux/ioctl.h>
+#include <stdbool.h>
 
 #include "system.h"
+#include "xesvm_native.h"
 
 /* From the kernel's include/uapi/linux/fs.h, newer than the system's header. */
 struct pm_scan_arg {
@@ -21,6 +23,7 @@ struct pm_scan_arg {
     uint64_t return_mask;
 };
 
+#define SCAN_RUNS 16
 #define PM_SCAN_REQUEST _IOWR('f', 16, struct pm_scan_arg)
 #define PM_PAGE_IS_PRESENT (1u << 3)
 #define PM_PAGE_IS_SWAPPED (1u << 4)
@@ -44,4 +47,47 @@ int32_t pagemap_scan(int32_t pagemap_fd, uint64_t *from, uint64_t end, struct pa
     if (count >= 0)
         *from = argument.walk_end;
     return count;
+}
+
+/* The quick answer, when it is yes. A page in swap is not in core, so no means nothing. */
+static bool all_in_core(uint64_t address, uint32_t pages)
+{
+    uint8_t in_core[XESVM_BLOCK_PAGES];
+
+    if (system_call(SYS_mincore, address, (uint64_t)pages * XESVM_PAGE_SIZE, (uint64_t)(uintptr_t)in_core, 0, 0, 0) != 0)
+        return false;
+    for (uint32_t page = 0; page < pages; page++) {
+        if (!(in_core[page] & 1))
+            return false;
+    }
+    return true;
+}
+
+static void set_bits(uint64_t *bits, uint64_t first, uint64_t end)
+{
+    for (uint64_t bit = first; bit < end; bit++)
+        bits[bit / 64] |= (uint64_t)1 << bit % 64;
+}
+
+int32_t pagemap_content(int32_t pagemap_fd, uint64_t address, uint32_t pages, uint64_t *bits)
+{
+    uint64_t end = address + (uint64_t)pages * XESVM_PAGE_SIZE;
+    uint64_t from = address;
+
+    for (uint32_t word = 0; word < XESVM_BLOCK_PAGES / 64; word++)
+        bits[word] = 0;
+    if (all_in_core(address, pages)) {
+        set_bits(bits, 0, pages);
+        return 0;
+    }
+    while (from < end) {
+        struct page_run runs[SCAN_RUNS];
+        int32_t count = pagemap_scan(pagemap_fd, &from, end, runs, SCAN_RUNS);
+
+        if (count < 0)
+            return count;
+        for (int32_t run = 0; run < count; run++)
+            set_bits(bits, (runs[run].start - address) / XESVM_PAGE_SIZE, (runs[run].end - address) / XESVM_PAGE_SIZE);
+    }
+    return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * PAGEMAP_SCAN of /proc/self/pagemap (Linux 6.7): where a range has content, in memory or in swap.
+ * Where a range has content, in memory or in swap: PAGEMAP_SCAN of /proc/self/pagemap (Linux 6.7).
  */
 #ifndef XESVM_PUMP_PAGEMAP_H
 #define XESVM_PUMP_PAGEMAP_H
@@ -16,5 +16,8 @@ struct page_run {
 /* Fills runs with the next stretches that have content, in order, from *from up to end. Moves *from to where the next call
  * goes on; all is said when it reached end. Returns the number of runs, or -errno. */
 int32_t pagemap_scan(int32_t pagemap_fd, uint64_t *from, uint64_t end, struct page_run *runs, uint32_t capacity);
+
+/* Which of up to 512 pages have content: bit i is page i. 0 or -errno. */
+int32_t pagemap_content(int32_t pagemap_fd, uint64_t address, uint32_t pages, uint64_t *bits);
 
 #endif

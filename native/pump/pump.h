@@ -10,13 +10,15 @@
  *    alone, whatever managed code is suspended for a garbage collection at that moment.
  *
  * 3. Locks, in the order in which they nest:
- *        bucket   table.h; guards the blocks of one stripe, their entries and their migrations. One at a time.
+ *        bucket   table.h; guards the blocks of one stripe, their entries and their migrations. One at a time, after the gate of
+ *                 rule 4.
  *        leaves   pool, staging, event ring: short, take no other lock.
  *    Whoever holds a lock waits for nothing that the fault thread has to do:
- *      - the pump's own memory (state, records, ring, the fault thread's stack) is shared anonymous memory, which UFFDIO_MOVE
- *        refuses, so it can never be missing; VRAM must be shared memory too, and commit checks it;
+ *      - the pump's own memory (state, records, ring) is shared anonymous memory, which UFFDIO_MOVE refuses, so it can never be
+ *        missing; VRAM must be shared memory too, and commit checks it;
  *      - the caller's memory is read before the first lock is taken and written after the last one is released;
- *      - the caller's own stack and thread control block are kept from being isolated while it is inside (frame.h);
+ *      - the caller's own stack and thread control block are kept from being isolated while it is inside, and the fault thread's for
+ *        good (frame.h);
  *      - the long exports block signals, so that no handler runs, and touches missing memory, while they hold a lock;
  *      - a userfaultfd ioctl on client memory answers EAGAIN while a message about changed mappings is unread. The holder
  *        then leaves the state consistent, releases the bucket, waits until the message is processed, and comes back.
@@ -24,17 +26,21 @@
  *    message into its backlog, and goes on reading. The release that finds the mark pokes the fault thread's eventfd, and nobody
  *    but the fault thread can take a marked lock: it is not starved. It does wait for leaf locks, since their holders run on.
  *
- * 4. Changes of the client's mappings. munmap, madvise(MADV_DONTNEED) or mremap returns to the client once the message has been
- *    read, not once it was processed. So the fault thread makes `settle.sequence` odd before it reads, and even again when all
- *    messages about changes are processed, before it looks at faults. Exports that look at page states wait for an even
- *    sequence first: whoever was told, by whatever way, that munmap returned, sees its effect.
- *    A munmap whose message is still unread has already removed the mapping, and another thread may own the address by now.
- *    Therefore isolate asks, under its bucket lock, before and after the move, whether any change is unread or unprocessed
- *    (settle.h). Before: it starts again later. After: the isolation is published, the change processed, and if it concerned
- *    these pages the isolation is undone and tried anew.
- *    What remains: munmap of the range, mmap of the same range and a write to it, all by other threads, between the first
- *    question and the start of the move right after it. Content of the new mapping is then dropped with the old one's.
- *    MADV_DONTNEED zaps only after its message was read, at a time unknown. Content that is isolated between would come back
+ * 4. Changes of the client's mappings. munmap, madvise(MADV_DONTNEED) or mremap returns to the client once its message has been read,
+ *    not once it was processed. Two things follow.
+ *    a. Between the two nobody may act on what the fault thread does not know yet. So it closes a gate (settle.h) before it reads, and
+ *       opens it when all changes are processed, before it looks at faults. The sequence is odd while the gate is closed. Exports
+ *       that move content pass the gate and keep it open meanwhile, for as short as they can; the others wait for an even sequence
+ *       before they start. So whoever was told, by whatever way, that munmap returned, sees its effect.
+ *       Lock order: the gate before any bucket. The fault thread waits for the gate only where it would read; what it has read it
+ *       works on, so a bucket that it has marked gets free.
+ *    b. A munmap whose message is unread has already removed the mapping, and another thread may own the address by now. Copies to
+ *       client memory answer EAGAIN then; isolate asks itself, under gate and bucket, before and after the move. Before: it starts
+ *       again later. After: the isolation is published, the change processed, and if it concerned these pages the isolation is
+ *       undone and tried anew.
+ *       What remains: munmap of the range, mmap of the same range and a write to it, all by other threads, between the first
+ *       question and the start of the move right after it. Content of the new mapping is then dropped with the old one's.
+ *    And MADV_DONTNEED zaps only after its message was read, at a time unknown. Content that is isolated between would come back
  *    later, so the fault thread zaps the range itself while it processes the message (change.c).
  *
  * 5. fork is out of scope: a child has no userfaultfd, sees device pages as holes, and must not call the pump.

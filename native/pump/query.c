@@ -14,7 +14,7 @@ static void query_block(xesvm_pump *pump, uint64_t va, uint32_t pages, uint8_t *
     struct bucket *bucket = table_bucket(&pump->table, va);
     struct block *block;
 
-    settle_wait(&pump->settle);
+    settle_wait(pump);
     lock_acquire(&bucket->lock);
     block = table_find(bucket, va);
     for (uint32_t page = 0; page < pages; page++) {

@@ -13,6 +13,7 @@ static int32_t bring_page(xesvm_pump *pump, struct block *block, struct migratio
     struct homecoming home = home_of(block, migration);
     int32_t result;
 
+    home.inside = true;
     if (migration->phase != MIGRATION_DEVICE) {
         migration->phase = MIGRATION_TAKEN_BACK;
         return home_bring(pump, &home);
@@ -68,13 +69,14 @@ static int32_t serve_block(xesvm_pump *pump, uint64_t va, struct request *reques
     do {
         struct block *block;
 
-        settle_wait(&pump->settle);
+        settle_enter(pump);
         lock_acquire(&bucket->lock);
         block = table_find(bucket, va);
         result = block && block->held > 0 ? bring_pages(pump, block, request) : 0;
         if (result == 0 && block && request->fill)
             result = fill_holes(pump, block, request);
         release_bucket(pump, bucket);
+        settle_leave(pump);
         if (result == -EAGAIN)
             system_yield();
     } while (result == -EAGAIN);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Whether every change that the client made to its mappings has been processed. Why it matters: pump.h, rule 4.
+ * Whether the changes that the client made to its mappings are processed; and the gate between the fault thread, which reads the
+ * messages about them, and the exports that move content. Why: pump.h, rule 4.
  */
 #ifndef XESVM_PUMP_SETTLE_H
 #define XESVM_PUMP_SETTLE_H
@@ -12,19 +13,28 @@
 typedef struct xesvm_pump xesvm_pump;
 
 struct settle {
-    _Atomic uint32_t sequence; /* odd: the fault thread reads messages, or has changes to process */
-    _Atomic uint32_t waiters;
+    _Atomic uint32_t sequence; /* odd: the fault thread wants to read, reads, or has changes to process */
+    _Atomic uint32_t waiters;  /* for an even sequence */
+    _Atomic uint32_t inside;   /* exports that move content */
+    _Atomic uint32_t wanted;   /* the fault thread waits for waiters or inside to become 0 */
 };
 
-/* For the fault thread. */
-void settle_begin(struct settle *settle);
-void settle_end(struct settle *settle);
-
-/* Waits until no change is being processed; returns the sequence. Call it without locks. */
-uint32_t settle_wait(struct settle *settle);
-/* True when since settle_wait no change has been processed, and none is unread. */
-bool settle_holds(xesvm_pump *pump, uint32_t sequence);
-/* Waits until every change that the client has made so far is processed. Call it without locks. */
+/* Waits until no change is being processed. Call it without locks. */
+void settle_wait(xesvm_pump *pump);
+/* The same, and until settle_leave no message is read. Enter before the bucket is locked, leave after it was released. */
+void settle_enter(xesvm_pump *pump);
+void settle_leave(xesvm_pump *pump);
+/* Whoever is inside should leave soon. */
+bool settle_is_asked(const struct settle *settle);
+/* True while a change has been made of which the message is unread. */
+bool settle_is_pending(const xesvm_pump *pump);
+/* Waits until every change that the client has made so far is processed. Call it without locks, outside. */
 void settle_drain(xesvm_pump *pump);
+
+/* For the fault thread: closes the gate. False when somebody is inside, or has waited to come in; thread_poke will tell when to try
+ * again. */
+bool settle_close(struct settle *settle);
+/* Opens it again. */
+void settle_open(struct settle *settle);
 
 #endif

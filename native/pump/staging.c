@@ -5,13 +5,11 @@
 #include <stddef.h>
 #include <sys/mman.h>
 
-#include "pagemap.h"
 #include "system.h"
 #include "uffd.h"
 #include "xesvm_native.h"
 
 #define SLOT_BYTES ((uint64_t)XESVM_BLOCK_SIZE)
-#define SCAN_RUNS 16
 
 /* An aligned mapping of so many slots that the staging userfaultfd watches; 0 without memory. */
 static uint64_t map_slots(int32_t fd, uint32_t slots)
@@ -35,10 +33,9 @@ static uint64_t map_slots(int32_t fd, uint32_t slots)
     return 0;
 }
 
-int32_t staging_open(struct staging *staging, int32_t fd, int32_t pagemap_fd)
+int32_t staging_open(struct staging *staging, int32_t fd)
 {
     staging->fd = fd;
-    staging->pagemap_fd = pagemap_fd;
     staging->trash = map_slots(fd, 1);
     return staging->trash ? 0 : -ENOMEM;
 }
@@ -100,47 +97,4 @@ void staging_give(struct staging *staging, uint32_t slot)
     lock_acquire(&staging->lock);
     staging->unused[slot / STAGING_AREA_SLOTS] |= (uint64_t)1 << slot % STAGING_AREA_SLOTS;
     lock_release(&staging->lock);
-}
-
-/* mincore() is the quick answer, but a page that moved here while it was swapped out is not in core. */
-static bool all_in_core(uint64_t address, uint32_t pages)
-{
-    uint8_t in_core[XESVM_BLOCK_PAGES];
-
-    if (system_call(SYS_mincore, address, (uint64_t)pages * XESVM_PAGE_SIZE, (uint64_t)(uintptr_t)in_core, 0, 0, 0) != 0)
-        return false;
-    for (uint32_t page = 0; page < pages; page++) {
-        if (!(in_core[page] & 1))
-            return false;
-    }
-    return true;
-}
-
-static void set_bits(uint64_t *bits, uint64_t first, uint64_t end)
-{
-    for (uint64_t bit = first; bit < end; bit++)
-        bits[bit / 64] |= (uint64_t)1 << bit % 64;
-}
-
-int32_t staging_present(const struct staging *staging, uint64_t address, uint32_t pages, uint64_t *present)
-{
-    uint64_t end = address + (uint64_t)pages * XESVM_PAGE_SIZE;
-    uint64_t from = address;
-
-    for (uint32_t word = 0; word < XESVM_BLOCK_PAGES / 64; word++)
-        present[word] = 0;
-    if (all_in_core(address, pages)) {
-        set_bits(present, 0, pages);
-        return 0;
-    }
-    while (from < end) {
-        struct page_run runs[SCAN_RUNS];
-        int32_t count = pagemap_scan(staging->pagemap_fd, &from, end, runs, SCAN_RUNS);
-
-        if (count < 0)
-            return count;
-        for (int32_t run = 0; run < count; run++)
-            set_bits(present, (runs[run].start - address) / XESVM_PAGE_SIZE, (runs[run].end - address) / XESVM_PAGE_SIZE);
-    }
-    return 0;
 }

@@ -18,14 +18,13 @@ struct staging {
     struct lock lock;
     uint32_t areas;
     int32_t fd;
-    int32_t pagemap_fd;
     uint64_t trash; /* one more slot, for what the fault thread throws away */
     uint64_t base[STAGING_AREAS];
     uint64_t unused[STAGING_AREAS]; /* bit per slot */
 };
 
 /* fd: the staging userfaultfd. 0 or -errno. */
-int32_t staging_open(struct staging *staging, int32_t fd, int32_t pagemap_fd);
+int32_t staging_open(struct staging *staging, int32_t fd);
 void staging_close(struct staging *staging);
 
 /* An empty slot: its address in *base, its number returned; -ENOMEM. */
@@ -33,7 +32,5 @@ int32_t staging_take(struct staging *staging, uint64_t *base);
 /* Empties a slot, at any time. */
 void staging_drop(uint64_t base);
 void staging_give(struct staging *staging, uint32_t slot);
-/* Which of the pages at address have content: bit i of present is page i. 0 or -errno. */
-int32_t staging_present(const struct staging *staging, uint64_t address, uint32_t pages, uint64_t *present);
 
 #endif

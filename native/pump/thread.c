@@ -11,7 +11,7 @@
 #include "pump.h"
 #include "system.h"
 
-#define STACK_BYTES (1u << 20) /* with the static thread-local storage of the whole process */
+#define STACK_BYTES (512u << 10) /* with the static thread-local storage of the whole process */
 #define READ_AT_ONCE 16u
 #define FIRST_CAPACITY 1024u
 #define EAGER_RETRIES 64u
@@ -69,23 +69,22 @@ static void enqueue(xesvm_pump *pump, const struct uffd_msg *from, uint64_t begi
     thread->changes.messages[thread->changes.count++] = message;
 }
 
-/* 0 when there is nothing more to read, else the number of messages read, or -ENOMEM. */
+/* 0; -EBUSY: not before the poke of whoever is inside; -ENOMEM. */
 static int32_t read_messages(xesvm_pump *pump)
 {
     struct uffd_msg messages[READ_AT_ONCE];
     uint64_t begin_ns;
     int64_t bytes;
-    int32_t received;
 
     if (!backlog_reserve(&pump->thread.changes, READ_AT_ONCE) || !backlog_reserve(&pump->thread.faults, READ_AT_ONCE))
         return -ENOMEM;
-    settle_begin(&pump->settle);
+    if (!settle_close(&pump->settle))
+        return -EBUSY;
     bytes = system_read(pump->client_fd, messages, sizeof(messages));
-    received = bytes > 0 ? (int32_t)(bytes / (int64_t)sizeof(messages[0])) : 0;
     begin_ns = system_monotonic_ns();
-    for (int32_t i = 0; i < received; i++)
+    for (int64_t i = 0; i < bytes / (int64_t)sizeof(messages[0]); i++)
         enqueue(pump, &messages[i], begin_ns);
-    return received;
+    return 0;
 }
 
 /* In order. 0 when all are done, else why the first one is not. */
@@ -139,46 +138,73 @@ static void work_on_staging(xesvm_pump *pump)
     }
 }
 
-/* Works through what there is. 0: wait for messages and pokes; else the kernel asked to come again. */
-static int32_t work(xesvm_pump *pump, const struct pollfd *polled)
+/* What a round of work has left behind. */
+struct left {
+    bool unread; /* messages that may not be read yet: a poke will come */
+    bool retry;  /* something that no message and no poke will announce */
+};
+
+static struct left work(xesvm_pump *pump, const struct pollfd *polled)
 {
-    int32_t result = 0;
-    int32_t changes;
+    int32_t reading = polled[POLL_CLIENT].revents || pump->thread.unread ? read_messages(pump) : 0;
+    int32_t changes = work_on_changes(pump);
+    int32_t faults = 0;
 
-    if (polled[POLL_CLIENT].revents)
-        result = read_messages(pump);
-    if (result > 0)
-        result = 0;
-    changes = work_on_changes(pump);
     if (changes == 0) {
-        int32_t faults;
-
-        settle_end(&pump->settle);
+        if (reading != -EBUSY)
+            settle_open(&pump->settle);
         faults = work_on_faults(pump);
-        result = result < 0 ? result : faults;
-    } else if (changes != -EBUSY) {
-        result = changes;
     }
     if (polled[POLL_STAGING].revents)
         work_on_staging(pump);
-    return result;
+    return (struct left){
+        .unread = reading == -EBUSY,
+        .retry = (changes != 0 && changes != -EBUSY) || faults != 0 || reading == -ENOMEM,
+    };
 }
 
-/* retry: the last round has left something that no message and no poke will announce. */
-static void wait_for_work(xesvm_pump *pump, struct pollfd *polled, bool retry)
+static void wait_for_work(xesvm_pump *pump, struct pollfd *polled, struct left left)
 {
     struct timespec pause = {.tv_nsec = 0};
     uint64_t pokes;
 
-    pump->thread.retries = retry ? pump->thread.retries + 1 : 0;
-    if (retry) {
+    pump->thread.unread = left.unread;
+    pump->thread.retries = left.retry ? pump->thread.retries + 1 : 0;
+    if (left.retry) {
         system_yield();
         if (pump->thread.retries > EAGER_RETRIES)
             pause.tv_nsec = RETRY_NS;
     }
-    system_call(SYS_ppoll, (uint64_t)(uintptr_t)polled, POLL_COUNT, (uint64_t)(uintptr_t)(retry ? &pause : NULL), 0, 0, 0);
+    polled[POLL_CLIENT].fd = left.unread ? -1 : pump->client_fd;
+    system_call(SYS_ppoll, (uint64_t)(uintptr_t)polled, POLL_COUNT, (uint64_t)(uintptr_t)(left.retry ? &pause : NULL), 0, 0,
+                0);
     if (polled[POLL_POKE].revents)
         system_read(pump->poke_fd, &pokes, sizeof(pokes));
+}
+
+/* The thread's stack, with its control block and thread-local storage, is not shared memory like the rest of the pump: glibc links
+ * the control blocks of threads, and a forked child, which relinks its own, would write into ours. So isolate has to refuse it. */
+static int32_t keep_own_stack(xesvm_pump *pump)
+{
+    pthread_attr_t attributes;
+    void *stack;
+    size_t length;
+    int error = pthread_getattr_np(pthread_self(), &attributes);
+
+    if (error)
+        return -error;
+    error = pthread_attr_getstack(&attributes, &stack, &length);
+    pthread_attr_destroy(&attributes);
+    if (error)
+        return -error;
+    return frame_keep(&pump->frames, (uint64_t)(uintptr_t)stack, length) ? 0 : -ENOMEM;
+}
+
+static void tell_started(struct fault_thread *thread, int32_t result)
+{
+    thread->result = result;
+    atomic_store(&thread->ready, 1);
+    futex_wake_all(&thread->ready);
 }
 
 static void *run(void *argument)
@@ -189,12 +215,13 @@ static void *run(void *argument)
         [POLL_STAGING] = {.fd = pump->staging_fd, .events = POLLIN},
         [POLL_POKE] = {.fd = pump->poke_fd, .events = POLLIN},
     };
-    int32_t result = 0;
+    struct left left = {false, false};
 
+    tell_started(&pump->thread, keep_own_stack(pump));
     system_call(SYS_prctl, PR_SET_NAME, (uint64_t)(uintptr_t) "xesvm-pump", 0, 0, 0, 0);
     while (!atomic_load(&pump->thread.stop)) {
-        wait_for_work(pump, polled, result != 0);
-        result = work(pump, polled);
+        wait_for_work(pump, polled, left);
+        left = work(pump, polled);
     }
     return NULL;
 }
@@ -208,7 +235,7 @@ static int32_t create_thread(xesvm_pump *pump)
 
     if (error)
         return -error;
-    error = pthread_attr_setstack(&attributes, pump->thread.stack, STACK_BYTES);
+    error = pthread_attr_setstacksize(&attributes, STACK_BYTES);
     if (!error) {
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &before); /* the new thread inherits it */
@@ -222,13 +249,17 @@ static int32_t create_thread(xesvm_pump *pump)
 int32_t thread_start(xesvm_pump *pump)
 {
     struct fault_thread *thread = &pump->thread;
-    int32_t result = -ENOMEM;
+    int32_t result;
 
-    thread->stack = shared_map(STACK_BYTES);
-    if (thread->stack && backlog_reserve(&thread->changes, 1) && backlog_reserve(&thread->faults, 1))
-        result = create_thread(pump);
-    thread->started = result == 0;
-    return result;
+    if (!backlog_reserve(&thread->changes, 1) || !backlog_reserve(&thread->faults, 1))
+        return -ENOMEM;
+    result = create_thread(pump);
+    if (result < 0)
+        return result;
+    thread->started = true;
+    while (!atomic_load(&thread->ready))
+        futex_wait(&thread->ready, 0, -1);
+    return thread->result;
 }
 
 void thread_stop(xesvm_pump *pump)
@@ -240,7 +271,6 @@ void thread_stop(xesvm_pump *pump)
         thread_poke(pump);
         pthread_join(thread->thread, NULL);
     }
-    shared_unmap(thread->stack, STACK_BYTES);
     shared_unmap(thread->changes.messages, backlog_bytes(thread->changes.capacity));
     shared_unmap(thread->faults.messages, backlog_bytes(thread->faults.capacity));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The fault thread: reads the messages of the userfaultfds and works through them. It blocks all signals, lives on shared memory,
- * and calls nothing but raw system calls and the files of this folder.
+ * The fault thread: reads the messages of the userfaultfds and works through them. It blocks all signals, touches no memory that may
+ * be isolated, and calls nothing but raw system calls and the files of this folder.
  */
 #ifndef XESVM_PUMP_THREAD_H
 #define XESVM_PUMP_THREAD_H
@@ -33,10 +33,12 @@ struct backlog {
 struct fault_thread {
     pthread_t thread;
     bool started;
+    _Atomic uint32_t ready; /* futex: result is there */
     _Atomic uint32_t stop;
-    void *stack;
+    int32_t result;
     struct backlog changes; /* in order; faults wait until there is none */
     struct backlog faults;
+    bool unread;      /* the last round was not allowed to read */
     uint32_t retries; /* rounds in a row in which the kernel asked to come again */
 };
 

@@ -87,7 +87,7 @@ static void add_done(int64_t field, uint64_t *done)
 
 int32_t uffd_move(int32_t fd, uint64_t to, uint64_t from, uint64_t length, uint64_t *done)
 {
-    struct uffdio_move argument = {.dst = to, .src = from, .len = length, .mode = UFFDIO_MOVE_MODE_ALLOW_SRC_HOLES};
+    struct uffdio_move argument = {.dst = to, .src = from, .len = length};
     int32_t result = system_ioctl(fd, UFFDIO_MOVE, &argument);
 
     add_done(argument.move, done);

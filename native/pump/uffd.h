@@ -29,8 +29,6 @@ struct uffdio_move {
     __u64 dst;
     __u64 src;
     __u64 len;
-#define UFFDIO_MOVE_MODE_DONTWAKE ((__u64)1 << 0)
-#define UFFDIO_MOVE_MODE_ALLOW_SRC_HOLES ((__u64)1 << 1)
     __u64 mode;
     __s64 move;
 };
@@ -43,7 +41,8 @@ int32_t uffd_open(uint64_t features, bool *user_mode_only);
 /* All features of the kernel. */
 int32_t uffd_kernel_features(bool user_mode_only, uint64_t *features);
 
-/* These return 0 or -errno and add the bytes done to *done also when they fail midway. */
+/* uffd_move wants every page of the source to have content: -ENOENT at a hole.
+ * These return 0 or -errno and add the bytes done to *done also when they fail midway. */
 int32_t uffd_move(int32_t fd, uint64_t to, uint64_t from, uint64_t length, uint64_t *done);
 /* wake: whether threads that wait for the range go on at once, or at a later uffd_wake. */
 int32_t uffd_copy(int32_t fd, uint64_t to, uint64_t from, uint64_t length, bool wake, uint64_t *done);

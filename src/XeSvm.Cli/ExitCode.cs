@@ -19,7 +19,7 @@ internal static class ExitCode
           1    something failed while running
           2    usage: an unknown option or a value that is not valid
           3    no device for --backend kernel
-          4    an input file that cannot be used
+          4    an input file, a cost profile or its rows that cannot be used
           130  interrupted
         """;
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using XeSvm.Cli.CommandLine;
+using XeSvm.Costs;
 using XeSvm.Interop.Native;
 using XeSvm.Measurement;
 using XeSvm.Statistics;
@@ -70,7 +71,7 @@ internal static class XesvmProgram
     {
         XeDeviceNotFoundException => ExitCode.NoDevice,
         BackendChoiceException or MeasurementPlanException => ExitCode.Usage,
-        InputFileException => ExitCode.BadInput,
+        InputFileException or CostModelException => ExitCode.BadInput,
         MeasurementException or CounterTextException or NativeLibraryException or InvalidDataException => ExitCode.Failure,
         IOException or UnauthorizedAccessException => ExitCode.Failure,
         _ => null,

@@ -1,95 +1,148 @@
 using System.CommandLine;
-using System.Globalization;
+using XeSvm.Costs;
 using XeSvm.Measurement;
 using XeSvm.Simulation.Iommu;
 using XeSvm.Statistics;
 
 namespace XeSvm.Cli.CommandLine;
 
-/// <summary>The options of <c>measure</c>, and the plan that they make.</summary>
+/// <summary>The options of <c>measure</c>, and the request that they make.</summary>
 internal sealed class MeasureOptions
 {
     private const int MostMigrations = 10_000_000;
-    private const string Sizes = "2M, 64K, 4K";
-    private const string IommuModes = "strict, lazy, passthrough, off";
+    private const string Layouts = "scattered, descending, runs:K, contiguous, contiguous-unaligned, huge or actual";
 
     private readonly Option<BackendChoice?> _backend = Options.Backend();
 
     private readonly Option<IReadOnlyList<SvmSizeClass>?> _sizes = Options.List(
         "--size",
         "Sizes of the ranges, repeated or separated by commas. Default: 2M,64K.",
-        Sizes,
+        "2M, 64K, 4K",
         name => SvmSizeClass.TryParse(name, out SvmSizeClass? size) ? size : null);
 
     private readonly Option<IReadOnlyList<string>?> _strategies = Options.List(
         "--strategy",
-        "How system pages are mapped, repeated or separated by commas. Default: all. Software backend only.",
+        "How system pages are mapped, a list. Default: per-page,iova,iova-runs. Software backend only, as are all that follow.",
         string.Join(", ", MappingStrategy.All),
         name => MappingStrategy.All.FirstOrDefault(strategy => string.Equals(strategy, name, StringComparison.OrdinalIgnoreCase)));
 
-    private readonly Option<IommuMode?> _iommu = new("--iommu")
+    private readonly Option<IReadOnlyList<Choice<IommuMode>>?> _iommu = Options.List<IommuMode>(
+        "--iommu",
+        "The IOMMU's modes, a list. Default: strict, or that of the profile's calibration.",
+        new("strict", IommuMode.Strict), new("lazy", IommuMode.Lazy), new("passthrough", IommuMode.Passthrough), new("off", IommuMode.Off));
+
+    private readonly Option<IReadOnlyList<Choice<bool>>?> _walkers = Options.List<bool>(
+        "--walker",
+        "Whether the IOMMU's page walker sees the CPU's caches, a list. Default: coherent, or that of the profile's calibration.",
+        new(CostSetup.CoherentName, true), new(CostSetup.NonCoherentName, false));
+
+    private readonly Option<bool> _cachingMode = Flag(
+        "--caching-mode", "The IOMMU may cache entries that are not present, as virtual ones do: lazy mode becomes strict.");
+
+    private readonly Option<int?> _levels = Options.Number("--levels", "Levels of the I/O page table, 3 to 5. Default: 4.", 3, 5);
+
+    private readonly Option<bool> _flushRegression = Flag(
+        "--flush-regression",
+        "An unmap flushes what it visited instead of what it changed, as kernels of early 2026 did. Shows on a non-coherent walker.");
+
+    private readonly Option<IReadOnlyList<string>?> _layouts = Options.List(
+        "--layout", $"How the pages lie in physical memory, a list: {Layouts}. Default: scattered.", "NAME", name => name);
+
+    private readonly Option<int?> _migrations = Options.Number(
+        "--migrations",
+        $"Migrations per case. Default: {MeasurementPlan.DefaultMigrations}, with --matrix {MeasurementPlan.MatrixMigrations}.",
+        1,
+        MostMigrations);
+
+    private readonly Option<string?> _profile = new("--profile")
     {
-        Description = "The IOMMU's mode. Default: strict. Software backend only.",
-        HelpName = "strict|lazy|passthrough|off",
-        CustomParser = result => ParseIommu(result.Tokens[0].Value)
-            ?? Options.Refuse<IommuMode?>(result, "--iommu", result.Tokens[0].Value, IommuModes),
+        Description = $"Adds time modelled from the counters by a cost profile: {string.Join(", ", CostModel.BuiltInNames)} or a file.",
+        HelpName = "NAME|FILE",
     };
 
-    private readonly Option<string?> _layout = new("--layout")
-    {
-        Description =
-            "How the pages lie in physical memory: scattered, descending, runs:K, contiguous, contiguous-unaligned or huge. Default: scattered. " +
-            "Software backend only.",
-        HelpName = "NAME",
-    };
+    private readonly Option<bool> _matrix = Flag(
+        "--matrix", "Measures every combination of sizes, strategies, modes, walkers and layouts; what is given narrows it.");
 
-    private readonly Option<int> _migrations = new("--migrations")
-    {
-        Description = "Migrations per size and strategy.",
-        HelpName = "N",
-        DefaultValueFactory = _ => MeasurementPlan.DefaultMigrations,
-        CustomParser = result =>
-            int.TryParse(result.Tokens[0].Value, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count is >= 1 and <= MostMigrations
-                ? count
-                : Options.Refuse<int>(result, "--migrations", result.Tokens[0].Value, $"a whole number from 1 to {MostMigrations}"),
-    };
+    private readonly Option<bool> _explain = Flag(
+        "--explain", "Shows what each modelled time is made of, how the flush regression explains the first baseline, and the profile's rows.");
 
-    /// <summary><c>--json</c>: where the record goes.</summary>
-    internal Option<string?> Json { get; } = new("--json")
+    private readonly Option<string?> _json = new("--json")
     {
         Description = $"Writes the run record (schema {RunRecord.CurrentSchema}) to a file, or with - to the output instead of the table.",
+        HelpName = "FILE",
+    };
+
+    private readonly Option<string?> _csv = new("--csv")
+    {
+        Description = "Writes one line per case to a file, or with - to the output instead of the table.",
         HelpName = "FILE",
     };
 
     /// <summary>Adds the options to the command.</summary>
     internal void AddTo(Command command)
     {
-        foreach (Option option in new Option[] { _backend, _sizes, _strategies, _iommu, _layout, _migrations, Json })
+        Option[] options =
+        [
+            _backend, _sizes, _strategies, _iommu, _walkers, _cachingMode, _levels, _flushRegression, _layouts, _migrations, _profile,
+            _matrix, _explain, _json, _csv,
+        ];
+        foreach (Option option in options)
         {
             command.Options.Add(option);
         }
+
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(_explain) is not null && result.GetResult(_profile) is null)
+            {
+                result.AddError("--explain explains modelled time: it needs --profile.");
+            }
+
+            if (result.GetResult(_json)?.Tokens is [{ Value: MeasureRequest.StandardOutput }]
+                && result.GetResult(_csv)?.Tokens is [{ Value: MeasureRequest.StandardOutput }])
+            {
+                result.AddError("--json - and --csv - cannot both have the output: give one of them a file.");
+            }
+        });
     }
 
-    /// <summary>The plan that the arguments ask for.</summary>
-    internal MeasurementPlan PlanOf(ParseResult parsed)
+    /// <summary>What the arguments ask for.</summary>
+    /// <exception cref="CostModelException">The profile cannot be used.</exception>
+    internal MeasureRequest RequestOf(ParseResult parsed)
     {
-        MeasurementPlan plan = new()
+        bool matrix = parsed.GetValue(_matrix);
+        MeasurementPlan defaults = matrix ? MeasurementPlan.Matrix : new MeasurementPlan();
+        MeasurementPlan plan = defaults with
         {
             Backend = parsed.GetValue(_backend),
-            Strategies = parsed.GetValue(_strategies),
-            Iommu = parsed.GetValue(_iommu),
-            Layout = parsed.GetValue(_layout),
-            Migrations = parsed.GetValue(_migrations),
+            Sizes = parsed.GetValue(_sizes) ?? defaults.Sizes,
+            Strategies = parsed.GetValue(_strategies) ?? defaults.Strategies,
+            IommuModes = Values(parsed.GetValue(_iommu)) ?? defaults.IommuModes,
+            CoherentWalkers = Values(parsed.GetValue(_walkers)) ?? defaults.CoherentWalkers,
+            CachingMode = parsed.GetValue(_cachingMode) ? true : null,
+            Levels = parsed.GetValue(_levels),
+            FlushRegression = parsed.GetValue(_flushRegression) ? true : null,
+            Layouts = parsed.GetValue(_layouts) ?? defaults.Layouts,
+            Migrations = parsed.GetValue(_migrations) ?? defaults.Migrations,
+            Profile = parsed.GetValue(_profile) is { } profile ? CostModel.Load(profile) : null,
         };
-        return parsed.GetValue(_sizes) is { } sizes ? plan with { Sizes = sizes } : plan;
+        return new MeasureRequest(plan, matrix, parsed.GetValue(_explain), parsed.GetValue(_json), parsed.GetValue(_csv));
     }
 
-    private static IommuMode? ParseIommu(string name) => name.ToLowerInvariant() switch
-    {
-        "strict" => IommuMode.Strict,
-        "lazy" => IommuMode.Lazy,
-        "passthrough" => IommuMode.Passthrough,
-        "off" => IommuMode.Off,
-        _ => null,
-    };
+    private static Option<bool> Flag(string name, string description) => new(name) { Description = description };
+
+    private static IReadOnlyList<T>? Values<T>(IReadOnlyList<Choice<T>>? choices) =>
+        choices is null ? null : [.. choices.Select(choice => choice.Value)];
+}
+
+/// <summary>What <c>measure</c> is asked for.</summary>
+/// <param name="Plan">What to measure.</param>
+/// <param name="Matrix">Whether the table names the whole setup of each row.</param>
+/// <param name="Explain">Whether modelled time is explained.</param>
+/// <param name="Json">Where the record goes, or null.</param>
+/// <param name="Csv">Where the lines go, or null.</param>
+internal sealed record MeasureRequest(MeasurementPlan Plan, bool Matrix, bool Explain, string? Json, string? Csv)
+{
+    /// <summary>The place that stands for the output.</summary>
+    internal const string StandardOutput = "-";
 }

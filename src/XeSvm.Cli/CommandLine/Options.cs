@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Globalization;
 
 namespace XeSvm.Cli.CommandLine;
 
@@ -54,6 +55,25 @@ internal static class Options
             },
         };
 
+    /// <summary>As <see cref="List{T}(string, string, string, Func{string, T})"/>, of values with fixed names.</summary>
+    internal static Option<IReadOnlyList<Choice<T>>?> List<T>(string name, string description, params Choice<T>[] choices) => List(
+        name,
+        description,
+        string.Join(", ", choices.Select(choice => choice.Name)),
+        given => Array.Find(choices, choice => string.Equals(choice.Name, given, StringComparison.OrdinalIgnoreCase)));
+
+    /// <summary>A number with a valid range; null when the option is not given.</summary>
+    internal static Option<int?> Number(string name, string description, int least, int most) => new(name)
+    {
+        Description = description,
+        HelpName = "N",
+        CustomParser = result =>
+            int.TryParse(result.Tokens[0].Value, NumberStyles.None, CultureInfo.InvariantCulture, out int number)
+            && number >= least && number <= most
+                ? number
+                : Refuse<int?>(result, name, result.Tokens[0].Value, $"a whole number from {least} to {most}"),
+    };
+
     /// <summary>Reports a value that is not valid, with those that are.</summary>
     internal static T? Refuse<T>(ArgumentResult result, string option, string value, string valid)
     {
@@ -61,3 +81,6 @@ internal static class Options
         return default;
     }
 }
+
+/// <summary>A value and its name on the command line.</summary>
+internal sealed record Choice<T>(string Name, T Value);

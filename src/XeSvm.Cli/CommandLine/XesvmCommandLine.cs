@@ -26,6 +26,7 @@ internal static class XesvmCommandLine
         root.Subcommands.Add(Info(console));
         root.Subcommands.Add(Measure(console, cancellation));
         root.Subcommands.Add(Stats(console));
+        root.Subcommands.Add(Calibrate(console));
         return root;
     }
 
@@ -48,7 +49,19 @@ internal static class XesvmCommandLine
             "exact operation counts for each size and mapping strategy, beside the figures that the patch series published.");
         MeasureOptions options = new();
         options.AddTo(command);
-        command.SetAction(parsed => MeasureExecution.Run(options.PlanOf(parsed), parsed.GetValue(options.Json), console, cancellation));
+        command.SetAction(parsed => MeasureExecution.Run(options.RequestOf(parsed), console, cancellation));
+        return command;
+    }
+
+    private static Command Calibrate(CliConsole console)
+    {
+        Command command = new(
+            "calibrate",
+            "Fits a cost profile again to rows of published figures, and shows how well it meets rows that took no part: what the fit is " +
+            "worth. Of all profiles that meet the rows, the one that differs least from the given one is taken.");
+        CalibrateOptions options = new();
+        options.AddTo(command);
+        command.SetAction(parsed => CalibrateExecution.Run(options.RequestOf(parsed), console));
         return command;
     }
 

@@ -23,11 +23,11 @@ internal sealed class RecordFile : IDisposable
     /// <summary>Opens or creates the file.</summary>
     /// <exception cref="IOException">It cannot be written.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be written.</exception>
-    internal static RecordFile Open(string path)
+    internal static RecordFile Open(string option, string path)
     {
         if (path.Length == 0 || path.Contains('\0', StringComparison.Ordinal))
         {
-            throw new IOException("--json needs the name of a file, or - for the output.");
+            throw new IOException($"{option} needs the name of a file.");
         }
 
         bool isNew = !File.Exists(path);
@@ -37,7 +37,7 @@ internal sealed class RecordFile : IDisposable
     /// <summary>Replaces the file's content.</summary>
     internal void Write(string text)
     {
-        if (_stream.CanSeek)
+        if (_stream.CanSeek && _stream.Length > 0)
         {
             _stream.SetLength(0);
         }

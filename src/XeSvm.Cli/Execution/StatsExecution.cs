@@ -33,8 +33,8 @@ internal static class StatsExecution
             return times.Count > 0
                 ? times
                 : throw new InputFileException(
-                    $"{after.Snapshot.Source}: none of the {after.Snapshot.Counters.Count} counters is svm_2M_migrate_us or of its kind; the texts " +
-                    "are not of a GT with SVM statistics.");
+                    $"{after.Snapshot.Source}: none of the {after.Snapshot.Counters.Count} counters is svm_2M_migrate_us or of its kind; " +
+                    "the texts are not of a GT with SVM statistics.");
         }
         catch (CounterTextException exception)
         {

@@ -12,6 +12,21 @@ internal static class Figures
     /// <summary>A time in us with two digits behind the point.</summary>
     internal static string Microseconds(decimal? value) => value?.ToString("0.00", CultureInfo.InvariantCulture) ?? None;
 
+    /// <summary>A modelled cost or a count of a model, which have no more than six digits behind the point.</summary>
+    internal static string Exact(double value) => value.ToString("0.######", CultureInfo.InvariantCulture);
+
+    /// <summary>A modelled cost, in the unit that its heading says.</summary>
+    internal static string Cost(double? value) => value?.ToString("0.00", CultureInfo.InvariantCulture) ?? None;
+
+    /// <summary>A difference, with its sign.</summary>
+    internal static string Difference(double? value) => value?.ToString("+0.00;-0.00;0.00", CultureInfo.InvariantCulture) ?? None;
+
+    /// <summary>A relative difference as per cent, with its sign.</summary>
+    internal static string RelativeDifference(double value) => (value * 100).ToString("+0.0;-0.0;0.0", CultureInfo.InvariantCulture) + " %";
+
+    /// <summary>A ratio with the digits of the published figures.</summary>
+    internal static decimal? ToDecimal(ExactRatio? ratio) => ratio?.ToDecimal(MigrationTimes.PublishedDigits, DecimalRounding.Nearest);
+
     /// <summary>A share as per cent.</summary>
     internal static string Share(decimal? value) => value is { } share
         ? string.Create(CultureInfo.InvariantCulture, $"{share * 100:0.0} %")

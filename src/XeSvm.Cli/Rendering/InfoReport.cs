@@ -18,7 +18,7 @@ internal sealed class InfoReport(XeDevice device, BackendReport report)
         XeConfiguration configuration = device.Configuration;
         text.Write("Backend", $"{device.BackendName}, because {device.BackendReason}");
         text.Write("Device", $"{device.Node.Path}, driver {device.Node.Driver}, PCI {OrUnknown(device.Node.BusAddress)}");
-        text.Write("Identity", string.Create(CultureInfo.InvariantCulture, $"device 0x{configuration.DeviceId:x4}, revision {configuration.Revision}"));
+        text.Write("Identity", $"device 0x{configuration.DeviceId:x4}, revision {configuration.Revision}");
         text.Write("Addresses", $"{configuration.VirtualAddressBits} bits, minimum alignment {Figures.Bytes(configuration.MinimumAlignment)}");
         text.Write("CPU mirror", device.Capabilities.SupportsCpuAddressMirror ? "supported" : "not supported: no SVM on this device");
         text.Write("CPU faults", report.CpuFaults + (report.Find("cpu_faults_reason") is { Length: > 0 } reason ? $" ({reason})" : ""));
@@ -27,10 +27,10 @@ internal sealed class InfoReport(XeDevice device, BackendReport report)
         text.Write("Engines", string.Join(", ", device.Engines));
         foreach (XeGt gt in device.Gts)
         {
-            text.Write($"GT {gt.Id}", $"{gt.GtType.ToString().ToLowerInvariant()}, tile {gt.TileId}, IP {gt.IpVersion}, clock {gt.ReferenceClock} Hz");
+            text.Write($"GT {gt.Id}", $"{NameOf(gt)}, tile {gt.TileId}, IP {gt.IpVersion}, clock {gt.ReferenceClock} Hz");
         }
 
-        text.Write("Statistics", _statistics.IsAvailable ? $"{StatisticsName} can be read" : $"{StatisticsName} cannot be read: {_statistics.Reason}");
+        text.Write("Statistics", StatisticsName + (_statistics.IsAvailable ? " can be read" : $" cannot be read: {_statistics.Reason}"));
         console.Output.WriteLine();
         TableRenderer.Write(console, Regions());
     }
@@ -55,8 +55,11 @@ internal sealed class InfoReport(XeDevice device, BackendReport report)
             device.Configuration.MinimumAlignment,
             device.Capabilities),
         [.. device.Engines.Select(engine => engine.ToString())],
-        [.. device.QueryMemoryRegions().Select(region => new InfoJsonRegion(NameOf(region), region.Instance, region.MinimumPageSize, region.TotalSize, region.UsedSize))],
-        [.. device.Gts.Select(gt => new InfoJsonGt(gt.Id, gt.TileId, gt.GtType.ToString().ToLowerInvariant(), gt.IpVersion.ToString(), gt.ReferenceClock))],
+        [
+            .. device.QueryMemoryRegions().Select(region => new InfoJsonRegion(
+                NameOf(region), region.Instance, region.MinimumPageSize, region.TotalSize, region.UsedSize)),
+        ],
+        [.. device.Gts.Select(gt => new InfoJsonGt(gt.Id, gt.TileId, NameOf(gt), gt.IpVersion.ToString(), gt.ReferenceClock))],
         _statistics.IsAvailable,
         _statistics.Reason,
         HostInformation.Read());
@@ -65,9 +68,15 @@ internal sealed class InfoReport(XeDevice device, BackendReport report)
 
     private static string NameOf(XeMemoryRegion region) => region.MemoryClass.ToString().ToLowerInvariant();
 
+    private static string NameOf(XeGt gt) => gt.GtType.ToString().ToLowerInvariant();
+
     private TableModel Regions()
     {
-        TableModel table = new([new("", "memory", IsNumber: false), new("", "instance"), new("", "page size"), new("", "total"), new("", "used"), new("", "CPU visible")]);
+        TableModel table = new(
+        [
+            new("", "memory", IsNumber: false), new("", "instance"), new("", "page size"), new("", "total"), new("", "used"),
+            new("", "CPU visible"),
+        ]);
         foreach (XeMemoryRegion region in device.QueryMemoryRegions())
         {
             table.Add(

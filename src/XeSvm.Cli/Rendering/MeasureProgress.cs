@@ -24,7 +24,7 @@ internal static class MeasureProgress
 
     private static string Describe(BackendSelection selection) => $"xesvm: {selection}";
 
-    private static string Describe(string strategy, SvmSizeClass size, int migrations) => $"{size} {strategy}, {migrations} migrations";
+    private static string Describe(MeasurementSetup setup, SvmSizeClass size, int migrations) => $"{size} {setup}, {migrations} migrations";
 
     private sealed class Lines(TextWriter writer) : IMeasurementObserver
     {
@@ -37,8 +37,8 @@ internal static class MeasureProgress
             writer.WriteLine(Describe(selection));
         }
 
-        public void CaseStarted(string strategy, SvmSizeClass size, int migrations) =>
-            writer.WriteLine($"xesvm: case {++_case} of {_cases}: {Describe(strategy, size, migrations)}");
+        public void CaseStarted(MeasurementSetup setup, SvmSizeClass size, int migrations) =>
+            writer.WriteLine($"xesvm: case {++_case} of {_cases}: {Describe(setup, size, migrations)}");
 
         public void Migrated(int count)
         {
@@ -52,8 +52,8 @@ internal static class MeasureProgress
 
         public void BackendSelected(BackendSelection selection, int cases) => ansi.WriteLine(Describe(selection));
 
-        public void CaseStarted(string strategy, SvmSizeClass size, int migrations) =>
-            _task = context.AddTask(Markup.Escape(Describe(strategy, size, migrations)), maxValue: migrations);
+        public void CaseStarted(MeasurementSetup setup, SvmSizeClass size, int migrations) =>
+            _task = context.AddTask(Markup.Escape(Describe(setup, size, migrations)), maxValue: migrations);
 
         public void Migrated(int count) => _task?.Increment(count);
     }

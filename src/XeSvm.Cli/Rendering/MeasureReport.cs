@@ -1,35 +1,20 @@
 using System.Globalization;
-using System.Numerics;
+using XeSvm.Costs;
 using XeSvm.Measurement;
 using XeSvm.Statistics;
 
 namespace XeSvm.Cli.Rendering;
 
 /// <summary>A run record as a table with the labels that its figures need.</summary>
-internal sealed class MeasureReport(RunRecord record, PublishedFigures published)
+internal sealed class MeasureReport(RunRecord record, PublishedFigures published, CostModel? profile, bool wholeSetup)
 {
-    private const string Counted = "counted, per migration";
-    private const string Measured = "measured on this host";
-    private const string Published = "published (hardware)";
-
-    /// <summary>The columns of counts: heading, and the backend's counters that are summed up in it.</summary>
-    private static readonly (string Title, string[] Counters)[] s_counts =
-    [
-        ("IOVA allocs", ["iova_alloc_magazine", "iova_alloc_tree"]),
-        ("link+map", ["link_calls", "map_calls"]),
-        ("walks", ["walks_map", "walks_unmap", "walks_lookup"]),
-        ("set", ["pte_set"]),
-        ("syncs", ["sync_calls"]),
-        ("invals", ["inval_strict", "inval_lazy_full"]),
-    ];
-
     /// <summary>Writes labels, table and notes.</summary>
     internal void Write(CliConsole console)
     {
         LabelledText text = new(console);
         WriteLabels(text);
         console.Output.WriteLine();
-        TableRenderer.Write(console, Table());
+        TableRenderer.Write(console, new MeasureTable(record, published, wholeSetup).Create());
         console.Output.WriteLine();
         WriteNotes(text);
     }
@@ -38,78 +23,84 @@ internal sealed class MeasureReport(RunRecord record, PublishedFigures published
     {
         text.Write("Backend", $"{record.Backend}, {record.Device}, because {record.Reason}");
         text.Write("Mode", $"IOMMU {Distinct(row => row.Iommu)}, page layout {Distinct(row => row.Layout)}, CPU faults {record.CpuFaults}");
+        if (record.Cases.Any(row => row.Walker is not null))
+        {
+            text.Write(
+                "IOMMU",
+                $"walker {Distinct(row => row.Walker)}, {Distinct(row => row.Levels)} levels, " +
+                $"caching mode {Distinct(row => OnOff(row.CachingMode))}, flush regression {Distinct(row => OnOff(row.FlushRegression))}");
+        }
+
+        if (profile is not null)
+        {
+            text.Write("Profile", $"{profile.Name} ({profile.Origin}): {profile.Description}");
+        }
+
         text.Write("Sample", $"n = {Distinct(row => row.Migrations.ToString(CultureInfo.InvariantCulture))} migrations per row");
         text.Write("Host", string.Create(
             CultureInfo.InvariantCulture,
             $"{record.Host.Cpu}, {record.Host.Processors} processors, Linux {record.Host.Kernel}, {record.Host.Runtime}"));
     }
 
-    private string Distinct(Func<RunCase, string> select) => string.Join(", ", record.Cases.Select(select).Distinct(StringComparer.Ordinal));
-
-    private TableModel Table()
+    private static string OnOff(bool? value) => value switch
     {
-        List<TableColumn> columns =
-        [
-            new("", "size", IsNumber: false), new("", "strategy", IsNumber: false), new("", "n"),
-            .. s_counts.Select(count => new TableColumn(Counted, count.Title)),
-            new(Measured, "cpu us"), new(Measured, "copy us"), new(Measured, "share"), new(Measured, "factor"),
-            new(Published, "cpu us"), new(Published, "share"), new(Published, "factor"),
-        ];
-        TableModel table = new(columns);
-        foreach (RunCase row in record.Cases.GroupBy(row => row.Size).SelectMany(group => group))
-        {
-            table.Add(Cells(row));
-        }
+        true => "on",
+        false => "off",
+        null => BackendReport.NotReported,
+    };
 
-        return table;
-    }
-
-    private string[] Cells(RunCase row)
-    {
-        SvmSizeClass? size = SvmSizeClass.TryParse(row.Size, out SvmSizeClass? known) ? known : null;
-        MigrationTimes? figures = size is null ? null : published.Find(row.Strategy, size);
-        ExactRatio? publishedFactor = size is null ? null : published.FactorOf(row.Strategy, size);
-        return
-        [
-            row.Size, row.Strategy, row.Migrations.ToString(CultureInfo.InvariantCulture),
-            .. s_counts.Select(count => Figures.Count(PerMigration(row, count.Counters))),
-            Figures.Microseconds(row.Measured.CpuUs), Figures.Microseconds(row.Measured.CopyUs), Figures.Share(row.Measured.Share),
-            Figures.Factor(FactorOf(row)),
-            Figures.Microseconds(ToDecimal(figures?.CpuAverage)), Figures.Share(ToDecimal(figures?.Share)), Figures.Factor(ToDecimal(publishedFactor)),
-        ];
-    }
-
-    private static decimal? ToDecimal(ExactRatio? ratio) => ratio?.ToDecimal(MigrationTimes.PublishedDigits, DecimalRounding.Nearest);
-
-    /// <summary>The sum of counters per migration, or null when the backend counts none of them.</summary>
-    private static ExactRatio? PerMigration(RunCase row, string[] counters)
-    {
-        ulong[] totals = [.. counters.Where(row.CounterTotals.ContainsKey).Select(name => row.CounterTotals[name])];
-        return totals.Length == 0 ? null : new ExactRatio(totals.Aggregate(BigInteger.Zero, (sum, total) => sum + total), row.Migrations);
-    }
-
-    /// <summary>CPU time of per-page over CPU time of the row, both of this run and of the same size, mode and layout.</summary>
-    private decimal? FactorOf(RunCase row)
-    {
-        RunCase? baseline = record.Cases.FirstOrDefault(candidate =>
-            candidate.Strategy == MappingStrategy.PerPage && candidate.Size == row.Size && candidate.Iommu == row.Iommu && candidate.Layout == row.Layout);
-        return baseline is null || row.Measured.CpuUs == 0 ? null : baseline.Measured.CpuUs / row.Measured.CpuUs;
-    }
+    private string Distinct<T>(Func<RunCase, T> select) =>
+        string.Join(", ", record.Cases.Select(select).Distinct().Select(value => Convert.ToString(value, CultureInfo.InvariantCulture)));
 
     private void WriteNotes(LabelledText text)
     {
         text.Write("counted", "Exact operations of the migrations to the device; no clock was involved.");
+        WriteModelNotes(text);
         text.Write("measured", record.Backend == "software"
-            ? "This host's clock around the software backend's work. Software figures are not hardware figures: they tell nothing about a GPU."
+            ? "This host's clock around the software backend's work. Software figures are not hardware figures: they tell nothing " +
+                "about a GPU."
             : $"This host's clock around the {record.Backend} driver's work on {record.Device}.");
-        text.Write("", "cpu us = (migrate time - copy time) / migrations, share = cpu / migrate time, factor = cpu us of per-page / cpu us of the row.");
+        text.Write(
+            "",
+            "cpu us = (migrate time - copy time) / migrations, share = cpu / migrate time, factor = cpu us of per-page / cpu us of the row.");
         text.Write("published", published.Source);
         text.Write("", published.Note);
         text.Write("", Remeasured());
-        if (record.CpuFaults == "coherent")
+        if (record.Cases.Any(row => row is { Strategy: MappingStrategy.IovaRuns, Layout: "scattered" }))
+        {
+            text.Write("iova-runs", "Scattered pages have no runs to join, so it maps as iova does; try --layout runs:8 or contiguous.");
+        }
+
+        if (record.CpuFaults == BackendReport.Coherent)
         {
             text.Write(
-                "coherent", "CPU touches of migrated memory are not noticed on this host: pages do not move back, residency is bookkeeping.");
+                "coherent",
+                "CPU touches of migrated memory are not noticed on this host: pages do not move back, residency is bookkeeping.");
+        }
+    }
+
+    /// <summary>What modelled time is, what it is worth, and why rows have none.</summary>
+    private void WriteModelNotes(LabelledText text)
+    {
+        if (profile is null)
+        {
+            return;
+        }
+
+        text.Write(
+            "modelled",
+            $"Counters of this run times the unit costs of profile {profile.Name}; no clock was involved. Differences below noise mean nothing.");
+        foreach (CostResidual residual in profile.Compare(profile.Rows.Where(row => row.Role == CostModelRowRole.Checked)))
+        {
+            text.Write(
+                "",
+                $"Checked: {residual.Row.Name} is {Figures.Cost(residual.Modelled)} modelled (n = {residual.Migrations}) and " +
+                $"{Figures.Cost(residual.Row.Value)} published, {Figures.RelativeDifference(residual.Relative)}.");
+        }
+
+        foreach (string reason in record.Cases.Select(row => row.Modelled?.Reason).OfType<string>().Distinct(StringComparer.Ordinal))
+        {
+            text.Write("", $"No figure ({Figures.None}): {reason}");
         }
     }
 
@@ -131,7 +122,7 @@ internal sealed class MeasureReport(RunRecord record, PublishedFigures published
             .Where(strategy => strategy != MappingStrategy.PerPage)
             .Select(strategy => (Strategy: strategy, Average: published.Find(strategy, size)?.CpuAverage))
             .Where(figure => figure.Average is not null)
-            .Select(figure => $"{figure.Strategy} {Figures.Factor(ToDecimal(baseline / figure.Average!.Value))}");
-        return $"{size} {Figures.Microseconds(ToDecimal(baseline))} us ({string.Join(", ", factors)})";
+            .Select(figure => $"{figure.Strategy} {Figures.Factor(Figures.ToDecimal(baseline / figure.Average!.Value))}");
+        return $"{size} {Figures.Microseconds(Figures.ToDecimal(baseline))} us ({string.Join(", ", factors)})";
     }
 }

@@ -26,7 +26,9 @@ internal static class PlainTable
 
     private static string Line(int[] widths, TableModel table, string[] cells) => string.Join(
         Gap,
-        cells.Select((cell, index) => table.Columns[index].IsNumber ? cell.PadLeft(widths[index]) : cell.PadRight(widths[index]))).TrimEnd();
+        cells.Select((cell, index) => table.Columns[index].IsNumber
+            ? cell.PadLeft(widths[index])
+            : cell.PadRight(widths[index]))).TrimEnd();
 
     private static string GroupLine(int[] widths, TableModel table)
     {

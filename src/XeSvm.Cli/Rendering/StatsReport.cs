@@ -27,8 +27,10 @@ internal sealed class StatsReport(string before, string after, IReadOnlyList<Mig
         console.Output.WriteLine();
         TableRenderer.Write(console, table);
         console.Output.WriteLine();
-        console.Output.WriteLine("Times are those of the machine that the texts were saved on. cpu us per migration = (migrate us - device copy us) / migrations,");
-        console.Output.WriteLine("rounded to 20 digits; share = (migrate us - device copy us) / migrate us, cut after 20 digits, as the published figures are.");
+        LabelledText text = new(console);
+        text.Write("totals", "Times of the machine that the texts were saved on.");
+        text.Write("derived", "cpu us per migration = (migrate us - device copy us) / migrations, rounded to 20 digits.");
+        text.Write("", "share of migrate time = (migrate us - device copy us) / migrate us, cut after 20 digits. Both as the published figures are.");
     }
 
     /// <summary>The report for JSON.</summary>

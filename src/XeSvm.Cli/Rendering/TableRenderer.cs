@@ -5,10 +5,10 @@ namespace XeSvm.Cli.Rendering;
 /// <summary>Draws a table in the way that suits the console.</summary>
 internal static class TableRenderer
 {
-    // Border and one blank on both sides of each cell.
-    private const int CellOverhead = 3;
-
-    /// <summary>Draws the table: with borders on a terminal, in parts when it is too wide for it; as aligned lines elsewhere.</summary>
+    /// <summary>
+    /// Draws the table: on a terminal as one bordered table per group of columns, which fits where one wide table would not; elsewhere as
+    /// aligned lines.
+    /// </summary>
     internal static void Write(CliConsole console, TableModel table)
     {
         if (!console.OutputIsTerminal)
@@ -17,30 +17,26 @@ internal static class TableRenderer
             return;
         }
 
-        bool fits = Enumerable.Range(0, table.Columns.Count).Sum(column => HeadedWidthOf(table, column) + CellOverhead) + 1 <= console.Width;
         IAnsiConsole ansi = console.Ansi(console.Output);
-        foreach (TableModel part in fits || !table.HasGroups ? [table] : table.SplitByGroup())
+        foreach (TableModel part in table.HasGroups ? table.SplitByGroup() : [table])
         {
             ansi.Write(Draw(part));
         }
     }
 
-    private static int HeadedWidthOf(TableModel table, int column) =>
-        Math.Max(table.WidthOf(column), LongestWord(table.Columns[column].Group));
-
-    private static int LongestWord(string text) => text.Split(' ').Max(word => word.Length);
-
     private static Table Draw(TableModel model)
     {
+        string title = model.Columns[^1].Group;
         Table table = new() { Border = TableBorder.Rounded };
-        string? previous = null;
+        if (title.Length > 0)
+        {
+            table.Title = new TableTitle(Markup.Escape(title));
+        }
+
         foreach (TableColumn column in model.Columns)
         {
-            // The group's name stands once, above its first column.
-            string group = column.Group == previous ? "" : column.Group;
-            previous = column.Group;
-            string heading = model.HasGroups ? $"{group}\n{column.Title}" : column.Title;
-            AddColumn(table, Markup.Escape(heading), column.IsNumber);
+            Spectre.Console.TableColumn drawn = new(Markup.Escape(column.Title));
+            table.AddColumn(column.IsNumber ? drawn.RightAligned() : drawn.LeftAligned());
         }
 
         foreach (string[] row in model.Rows)
@@ -49,11 +45,5 @@ internal static class TableRenderer
         }
 
         return table;
-    }
-
-    private static void AddColumn(Table table, string heading, bool isNumber)
-    {
-        Spectre.Console.TableColumn column = new(heading);
-        table.AddColumn(isNumber ? column.RightAligned() : column.LeftAligned());
     }
 }

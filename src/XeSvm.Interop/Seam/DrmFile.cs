@@ -28,7 +28,7 @@ public abstract unsafe class DrmFile : IDisposable
 
     /// <summary>
     /// Reads a debug file of the device, such as <c>gt0/stats</c>: debugfs on the kernel backend, the same text from the software
-    /// backend, which also has <c>backend</c> and <c>dma</c>.
+    /// backend, which also has <c>backend</c>, <c>dma</c> and <c>dma_audit</c>.
     /// </summary>
     /// <param name="name">The file's path below the device's debugfs folder.</param>
     public abstract DrmDebugText ReadDebugFile(string name);

@@ -125,6 +125,12 @@ internal sealed unsafe class BufferObject
 
     private static bool TryAllocateVram(SoftwareDevice device, ulong size, out ulong offset)
     {
+        offset = 0;
+        if (size > device.Vram.Total)
+        {
+            return false;
+        }
+
         while (!device.Vram.TryAllocate(size, out offset))
         {
             // SVM allocations are ordinary victims of buffer-object pressure.

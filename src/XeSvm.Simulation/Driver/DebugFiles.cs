@@ -2,10 +2,11 @@ using System.Globalization;
 using System.Text;
 
 using XeSvm.Interop;
+using XeSvm.Simulation.Dma;
 
 namespace XeSvm.Simulation.Driver;
 
-/// <summary>The debug files of a device: GT statistics as the kernel has them, and two of the software backend's own.</summary>
+/// <summary>The debug files of a device: GT statistics as the kernel has them, and three of the software backend's own.</summary>
 internal static class DebugFiles
 {
     /// <summary>Reads one.</summary>
@@ -13,8 +14,9 @@ internal static class DebugFiles
     {
         "gt0/stats" => DrmDebugText.Of(Statistics(device)),
         "dma" => DrmDebugText.Of(device.Counters.Format()),
+        "dma_audit" => DrmDebugText.Of(Audit(device)),
         "backend" => DrmDebugText.Of(Backend(device)),
-        _ => DrmDebugText.Unavailable($"The software device has no debug file '{name}'; it has gt0/stats, dma and backend."),
+        _ => DrmDebugText.Unavailable($"The software device has no debug file '{name}'; it has gt0/stats, dma, dma_audit and backend."),
     };
 
     private static string Statistics(SoftwareDevice device)
@@ -22,6 +24,13 @@ internal static class DebugFiles
         // What CPU faults have done since the last fault of the GPU is not in the counters yet.
         device.Client.Settle();
         return device.PrimaryGt.Statistics.Format();
+    }
+
+    /// <summary>Whether I/O page table, IOTLB and page frames agree. The device must be idle.</summary>
+    private static string Audit(SoftwareDevice device)
+    {
+        device.Client.Settle();
+        return DmaAudit.Run(device.Domain, device.Frames) + "\n";
     }
 
     private static string Backend(SoftwareDevice device)

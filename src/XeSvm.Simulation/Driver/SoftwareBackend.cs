@@ -1,4 +1,5 @@
 using XeSvm.Interop;
+using XeSvm.Interop.Native;
 using XeSvm.Simulation.Driver;
 
 namespace XeSvm.Simulation;
@@ -19,10 +20,12 @@ public sealed class SoftwareBackend : DrmBackend
     /// <param name="options">What the machine is like.</param>
     /// <exception cref="ArgumentException">An option has a value that is not valid; the message says which are.</exception>
     /// <exception cref="FormatException">A strategy or a layout has no such name; the message lists those that there are.</exception>
+    /// <exception cref="NativeLibraryException">The native library is missing, or is not the one that this assembly was built with.</exception>
     public SoftwareBackend(SoftwareBackendOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
         SoftwareDeviceOptions.Parse(options);
+        NativeLibraryCheck.EnsureCompatible();
         _options = options;
     }
 

@@ -29,7 +29,7 @@ internal sealed unsafe class SoftwareDevice : IDisposable
         VramFile = vramFile;
         VramBase = vramBase;
         _clientLease = lease;
-        _domain = new IommuDomain(options.Iommu);
+        _domain = new IommuDomain(options.Iommu, Counters);
         Dma = new DmaDevice(options.Profile.Name, _domain);
         Frames = new PageFrames(options.Layout);
         PrimaryGt = new Gt(0, GtType.Main, 0);

@@ -284,7 +284,7 @@ internal sealed unsafe class Vm : IGpuFaultHandler
     {
         gt.Statistics.Add(GtCounter.VmaPagefaultCount, 1);
         gt.Statistics.Add(GtCounter.VmaPagefaultKb, (long)(vma.Size >> 10));
-        int allowed = access == GpuAccess.Atomic && vma.Object is not null && Device.IsDiscrete ? CheckAtomic(vma) : 0;
+        int allowed = access == GpuAccess.Atomic && Device.IsDiscrete ? CheckAtomic(vma) : 0;
         if (allowed < 0)
         {
             return allowed;
@@ -303,6 +303,6 @@ internal sealed unsafe class Vm : IGpuFaultHandler
     {
         bool anywhere = vma.Attributes.Atomic == AtomicPolicy.Device && Device.Profile.HasDeviceAtomicsOnSystemMemory;
         return vma.Attributes.Atomic == AtomicPolicy.Cpu ? -Errno.EACCES
-            : anywhere || (vma.Object!.Placement & ~MemoryRegions.SystemBit) != 0 ? 0 : -Errno.EINVAL;
+            : anywhere || vma.Object is null || (vma.Object.Placement & ~MemoryRegions.SystemBit) != 0 ? 0 : -Errno.EINVAL;
     }
 }

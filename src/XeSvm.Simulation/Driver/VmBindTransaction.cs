@@ -1,5 +1,6 @@
 using XeSvm.Interop.Uapi;
 using XeSvm.Simulation.Driver.Ioctls;
+using XeSvm.Simulation.Memory;
 using XeSvm.Simulation.Pagemap;
 
 namespace XeSvm.Simulation.Driver;
@@ -14,6 +15,7 @@ internal sealed class VmBindTransaction(Vm vm)
     private readonly List<BufferObject?> _objects = [];
     private readonly List<(Vma Vma, bool Added)> _changes = [];
     private readonly List<(ulong Start, ulong End)> _zaps = [];
+    private readonly List<(ulong Start, ulong End)> _remaps = [];
     private readonly List<Prefetch> _prefetches = [];
     private int _mirrorPrefetches;
     private bool _committed;
@@ -85,6 +87,11 @@ internal sealed class VmBindTransaction(Vm vm)
             vm.InvalidateTlb();
         }
 
+        foreach ((ulong start, ulong end) in _remaps)
+        {
+            vm.Svm!.Invalidate(start, end, MmuEvent.Migrate);
+        }
+
         foreach (Prefetch prefetch in _prefetches)
         {
             int result = RunPrefetch(prefetch);
@@ -133,6 +140,7 @@ internal sealed class VmBindTransaction(Vm vm)
         _objects.Clear();
         _changes.Clear();
         _zaps.Clear();
+        _remaps.Clear();
         _prefetches.Clear();
         _mirrorPrefetches = 0;
         _committed = false;
@@ -196,18 +204,14 @@ internal sealed class VmBindTransaction(Vm vm)
         bool mirror = (op.flags & DrmXe.DRM_XE_VM_BIND_FLAG_CPU_ADDR_MIRROR) != 0;
         ulong start = op.addr;
         ulong end = op.addr + op.range;
-        if (vm.HasScratchPage)
-        {
-            // Accesses so far have left entries for the scratch page.
-            _zaps.Add((start, end));
-        }
-
         if (mirror)
         {
             WidenMirror(ref start, ref end);
         }
 
-        int result = Clear(start, end, mirror);
+        ZapScratch(start, end);
+        bool readOnly = (op.flags & DrmXe.DRM_XE_VM_BIND_FLAG_READONLY) != 0;
+        int result = Clear(start, end, mirror, readOnly);
         if (result < 0)
         {
             return result;
@@ -217,7 +221,7 @@ internal sealed class VmBindTransaction(Vm vm)
         vma.Start = start;
         vma.End = end;
         vma.Kind = mirror ? VmaKind.CpuAddressMirror : bufferObject is null ? VmaKind.Null : VmaKind.BufferObject;
-        vma.IsReadOnly = (op.flags & DrmXe.DRM_XE_VM_BIND_FLAG_READONLY) != 0;
+        vma.IsReadOnly = readOnly;
         vma.IsAutoReset = (op.flags & DrmXe.DRM_XE_VM_BIND_FLAG_MADVISE_AUTORESET) != 0;
         vma.Object = bufferObject;
         vma.ObjectOffset = op.obj_offset;
@@ -228,6 +232,26 @@ internal sealed class VmBindTransaction(Vm vm)
         vma.BindsOnCommit = !mirror && (!vm.IsFaultMode || (op.flags & DrmXe.DRM_XE_VM_BIND_FLAG_IMMEDIATE) != 0);
         Add(vma);
         return 0;
+    }
+
+    /// <summary>Accesses to holes have left entries for the scratch page there.</summary>
+    private void ZapScratch(ulong start, ulong end)
+    {
+        ulong hole = start;
+        for (Vma? vma = vm.HasScratchPage ? vm.Vmas.FirstOverlap(start, end) : null; vma is not null; vma = NextOverlap(vma, end))
+        {
+            if (hole < vma.Start)
+            {
+                _zaps.Add((hole, vma.Start));
+            }
+
+            hole = vma.End;
+        }
+
+        if (hole < end && vm.HasScratchPage)
+        {
+            _zaps.Add((hole, end));
+        }
     }
 
     /// <summary>Takes neighbouring mirror areas with default attributes into a new one (xe_vm_find_cpu_addr_mirror_vma_range).</summary>
@@ -253,7 +277,7 @@ internal sealed class VmBindTransaction(Vm vm)
     };
 
     /// <summary>Empties <c>[start, end)</c>: areas inside go, areas that stick out are cut (__drm_gpuvm_sm_unmap).</summary>
-    private int Clear(ulong start, ulong end, bool byMirror)
+    private int Clear(ulong start, ulong end, bool byMirror, bool readOnly = false)
     {
         while (vm.Vmas.FirstOverlap(start, end) is { } vma)
         {
@@ -265,6 +289,12 @@ internal sealed class VmBindTransaction(Vm vm)
                 if (!wholeReplaced && vm.Svm!.HasRanges(low, high))
                 {
                     return -Errno.EBUSY;
+                }
+
+                if (wholeReplaced && vma.IsReadOnly != readOnly)
+                {
+                    // Its ranges stay, but were mapped for another kind of access.
+                    _remaps.Add((low, high));
                 }
             }
             else

@@ -62,7 +62,10 @@ internal sealed class FlushQueue : IDisposable
         {
             // What another processor's flush has covered goes first: the queue may then not be full.
             FreeFlushed(ring, ref work);
-            if (ring.IsFull)
+
+            // A flush that another processor has begun, but not finished, keeps entries that were queued meanwhile from being freed by
+            // the count of finished ones alone: flush again then. (The kernel has BUG_ON for a queue that is full all the same.)
+            while (ring.IsFull)
             {
                 FlushDomain(ref work);
                 FreeFlushed(ring, ref work);

@@ -21,6 +21,12 @@ internal static class IoEntry
     /// <summary>A leaf above level 1.</summary>
     public const ulong Large = 1 << 7;
 
+    /// <summary>
+    /// Software bit of a table entry: its flush is done. Who meets an entry without it must flush, too, before relying on the walker
+    /// (generic_pt: SW_BIT_CACHE_FLUSH_DONE).
+    /// </summary>
+    public const ulong Flushed = 1UL << 52;
+
     private const ulong AddressMask = ((1UL << 52) - 1) & ~(PageSize - 1);
 
     /// <summary>Whether the entry names a table or a page.</summary>

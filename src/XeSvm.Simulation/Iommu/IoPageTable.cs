@@ -170,6 +170,12 @@ internal sealed unsafe class IoPageTable : IDisposable
                 return -Errno.EADDRINUSE;
             }
 
+            if (_flushes && (entry & IoEntry.Flushed) == 0)
+            {
+                // Another processor has just installed the table and may not have come to its flush.
+                Flush(slot, 1, ref work);
+            }
+
             table = (ulong*)IoEntry.Address(entry);
         }
 
@@ -197,7 +203,7 @@ internal sealed unsafe class IoPageTable : IDisposable
 
         Flush(slot, 1, ref work);
         work.TableAlloc++;
-        return entry;
+        return Interlocked.Or(ref *slot, IoEntry.Flushed) | IoEntry.Flushed;
     }
 
     private static int FillPages(ulong* slots, int count, ulong entry, ref int result)

@@ -94,23 +94,21 @@ internal sealed unsafe class IoTableMemory : IDisposable
     public ulong* WalkerView(ulong* entry) => _shadowed ? entry + (ChunkBytes / sizeof(ulong)) : entry;
 
     /// <summary>
-    /// A cache flush of the lines that hold some entries: the walker's copy becomes what the CPU wrote. Lines of neighbours that other
-    /// processors write meanwhile are copied again until the copy is theirs too.
+    /// A cache flush: the walker's copy of some entries becomes what the CPU wrote. Neighbours in the same line are left to whoever wrote
+    /// them, so what nobody flushes stays unseen, which on hardware is a matter of luck.
     /// </summary>
-    /// <returns>Lines flushed.</returns>
+    /// <returns>Lines that hold the entries.</returns>
     public int Flush(ulong* first, int entries)
     {
-        const nuint LineMask = IoEntry.LineBytes - 1;
-        ulong* line = (ulong*)((nuint)first & ~LineMask);
-        ulong* end = first + entries;
-        int lines = 0;
-        for (; line < end; line += IoEntry.LineBytes / sizeof(ulong))
+        for (ulong* entry = first; entry < first + entries; entry++)
         {
-            FlushLine(line);
-            lines++;
+            Volatile.Write(ref *WalkerView(entry), Volatile.Read(ref *entry));
         }
 
-        return lines;
+        Interlocked.MemoryBarrier();
+        nuint firstLine = (nuint)first / IoEntry.LineBytes;
+        nuint lastLine = (nuint)(first + entries - 1) / IoEntry.LineBytes;
+        return (int)(lastLine - firstLine) + 1;
     }
 
     /// <inheritdoc/>
@@ -130,28 +128,6 @@ internal sealed unsafe class IoTableMemory : IDisposable
     }
 
     private static ulong* NextOf(ulong* table) => Link(table);
-
-    private void FlushLine(ulong* line)
-    {
-        const int Words = IoEntry.LineBytes / sizeof(ulong);
-        ulong* view = WalkerView(line);
-        bool same;
-        do
-        {
-            for (int i = 0; i < Words; i++)
-            {
-                Volatile.Write(ref view[i], Volatile.Read(ref line[i]));
-            }
-
-            Interlocked.MemoryBarrier();
-            same = true;
-            for (int i = 0; i < Words; i++)
-            {
-                same &= Volatile.Read(ref view[i]) == Volatile.Read(ref line[i]);
-            }
-        }
-        while (!same);
-    }
 
     private bool AddChunk()
     {

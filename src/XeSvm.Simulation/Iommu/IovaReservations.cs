@@ -4,8 +4,8 @@ namespace XeSvm.Simulation.Iommu;
 internal sealed class IovaReservations
 {
     private readonly Lock _lock = new();
-    private IovaReservation[] _all = [];
-    private int _count;
+    private readonly List<IovaReservation> _all = [];
+    private readonly List<IovaReservation> _pending = [];
     private IovaReservation? _free;
     private int _unsynced;
 
@@ -15,10 +15,16 @@ internal sealed class IovaReservations
     /// <summary>Starts a reservation.</summary>
     public IovaReservation Begin(ulong page, ulong pages)
     {
-        IovaReservation reservation;
+        IovaReservation? reservation;
         lock (_lock)
         {
-            reservation = _free ?? Create();
+            reservation = _free;
+            if (reservation is null)
+            {
+                reservation = new IovaReservation();
+                _all.Add(reservation);
+            }
+
             _free = reservation.Next;
             reservation.Next = null;
         }
@@ -30,14 +36,15 @@ internal sealed class IovaReservations
     /// <summary>Ends a reservation.</summary>
     public void End(IovaReservation reservation)
     {
-        if (reservation.HasUnsynced)
-        {
-            Interlocked.Decrement(ref _unsynced);
-        }
-
+        bool pending = reservation.HasUnsynced;
         reservation.End();
         lock (_lock)
         {
+            if (pending)
+            {
+                RemovePending(reservation);
+            }
+
             reservation.Next = _free;
             _free = reservation;
         }
@@ -46,12 +53,16 @@ internal sealed class IovaReservations
     /// <summary>Records a link. Must come before the entries are written, so that no access slips through unsynced.</summary>
     public void Linking(IovaReservation reservation, ulong from, ulong to)
     {
-        if (!reservation.HasUnsynced)
-        {
-            Interlocked.Increment(ref _unsynced);
-        }
-
+        bool before = reservation.HasUnsynced;
         reservation.AddUnsynced(from, to);
+        if (!before)
+        {
+            lock (_lock)
+            {
+                _pending.Add(reservation);
+                Volatile.Write(ref _unsynced, _pending.Count);
+            }
+        }
     }
 
     /// <summary>Records a sync, or that nothing is there any more to be synced.</summary>
@@ -61,24 +72,28 @@ internal sealed class IovaReservations
         reservation.Synced(from, to);
         if (before && !reservation.HasUnsynced)
         {
-            Interlocked.Decrement(ref _unsynced);
+            lock (_lock)
+            {
+                RemovePending(reservation);
+            }
         }
     }
 
     /// <summary>Whether an address is linked but not synced.</summary>
     public bool IsUnsynced(ulong address)
     {
-        IovaReservation[] all = Volatile.Read(ref _all);
-        int count = Math.Min(Volatile.Read(ref _count), all.Length);
-        for (int i = 0; i < count; i++)
+        lock (_lock)
         {
-            if (all[i].IsUnsynced(address))
+            foreach (IovaReservation reservation in _pending)
             {
-                return true;
+                if (reservation.IsUnsynced(address))
+                {
+                    return true;
+                }
             }
-        }
 
-        return false;
+            return false;
+        }
     }
 
     /// <summary>The live reservations (audit).</summary>
@@ -86,35 +101,13 @@ internal sealed class IovaReservations
     {
         lock (_lock)
         {
-            List<IovaReservation> live = [];
-            for (int i = 0; i < _count; i++)
-            {
-                if (_all[i].IsLive)
-                {
-                    live.Add(_all[i]);
-                }
-            }
-
-            return live;
+            return _all.FindAll(reservation => reservation.IsLive);
         }
     }
 
-    private IovaReservation Create()
+    private void RemovePending(IovaReservation reservation)
     {
-        if (_count == _all.Length)
-        {
-            IovaReservation[] larger = new IovaReservation[Math.Max(8, _count * 2)];
-            _all.CopyTo(larger, 0);
-            for (int i = _count; i < larger.Length; i++)
-            {
-                larger[i] = new IovaReservation();
-            }
-
-            Volatile.Write(ref _all, larger);
-        }
-
-        IovaReservation created = _all[_count];
-        Volatile.Write(ref _count, _count + 1);
-        return created;
+        _pending.Remove(reservation);
+        Volatile.Write(ref _unsynced, _pending.Count);
     }
 }

@@ -72,7 +72,11 @@ internal sealed class ChunkMap<T>
     public void Remove(T chunk)
     {
         ulong key = chunk.Start & ~PageConstants.BlockMask;
-        Block block = _blocks[key];
+        if (!_blocks.TryGetValue(key, out Block? block) || !ReferenceEquals(block.Find(chunk.Start), chunk))
+        {
+            throw new InvalidOperationException($"The chunk {chunk.Start:x}, {chunk.Size} bytes, is not in the map.");
+        }
+
         block.Set(chunk, null);
         Count--;
         if (block.IsEmpty)

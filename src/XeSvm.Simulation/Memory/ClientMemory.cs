@@ -80,10 +80,11 @@ internal abstract unsafe class ClientMemory
     /// <returns>0, or -ENOENT when nothing is mapped at the address.</returns>
     public int FindMapping(ulong address, ulong low, ulong high, out ClientVma mapping)
     {
-        if (FindVma(address, out mapping) < 0 || mapping.Start > address)
+        int result = FindVma(address, out mapping);
+        if (result < 0 || mapping.Start > address)
         {
             mapping = default;
-            return -Errno.ENOENT;
+            return result < 0 ? result : -Errno.ENOENT;
         }
 
         while (mapping.Start > low && FindVma(mapping.Start - 1, out ClientVma below) == 0

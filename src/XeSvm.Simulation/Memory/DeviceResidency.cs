@@ -13,11 +13,18 @@ internal sealed class DeviceResidency
     private readonly Lock _lock = new();
     private readonly ChunkMap<DeviceMemoryAllocation> _chunks = new();
 
-    public void Add(DeviceMemoryAllocation allocation)
+    /// <summary>Adds an allocation; false when another one holds part of its range.</summary>
+    public bool TryAdd(DeviceMemoryAllocation allocation)
     {
         lock (_lock)
         {
+            if (_chunks.Overlaps(allocation.Start, allocation.Start + allocation.Size))
+            {
+                return false;
+            }
+
             _chunks.Add(allocation);
+            return true;
         }
     }
 

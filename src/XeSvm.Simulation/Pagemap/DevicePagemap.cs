@@ -92,28 +92,28 @@ internal sealed class DevicePagemap
         int tries = AllocationCount;
         for (int i = 0; i < tries; i++)
         {
-            DeviceMemoryAllocation victim;
             ClientMemory client;
             ulong start;
+            ulong cookie;
             int pages;
             lock (_lock)
             {
                 if (_leastRecentlyUsed.First is not { } node)
                 {
-                    return i > 0;
+                    return false;
                 }
 
-                victim = node.Value;
-                (client, start, pages) = (victim.Client, victim.Start, victim.Pages);
+                DeviceMemoryAllocation victim = node.Value;
+                (client, start, pages, cookie) = (victim.Client, victim.Start, victim.Pages, victim.Cookie);
                 _leastRecentlyUsed.Remove(node);
                 _leastRecentlyUsed.AddLast(node);
             }
 
-            ulong used = Vram.Used;
+            // The record may serve another chunk by now: the cookie tells whether this one is gone.
             if (client.Restore(start, pages) >= 0)
             {
                 client.Settle();
-                if (Vram.Used < used)
+                if (client.Owners.Find(cookie) is null)
                 {
                     return true;
                 }
@@ -124,11 +124,19 @@ internal sealed class DevicePagemap
     }
 
     /// <summary>Sends everything home: the device goes away.</summary>
+    /// <exception cref="InvalidOperationException">Something stays, which only a bug of this backend can cause; its VRAM must be kept.</exception>
     public void EvictAll()
     {
-        while (AllocationCount > 0 && EvictOne())
+        while (AllocationCount > 0)
         {
+            if (!EvictOne() && AllocationCount > 0)
+            {
+                throw new InvalidOperationException($"{AllocationCount} allocations cannot be brought home to system memory.");
+            }
         }
+
+        // A settlement that another thread has begun may still be at work on this device.
+        Device.Client.Settle();
     }
 
     /// <summary>Settles pages that left: no GPU mapping names them any more, statistics have them, empty allocations give their VRAM back.</summary>
@@ -136,9 +144,9 @@ internal sealed class DevicePagemap
     {
         // In this order: whoever looks where the pages are after the invalidation must not find them here any more, or it would map
         // them again for good.
-        ulong end = left.Address + ((ulong)left.Pages << PageConstants.PageShift);
+        // The pages that left need not be neighbours, so the whole allocation is invalidated.
         allocation.Client.Residency.Shrink(allocation, left.Remaining);
-        allocation.Client.Notifiers.Invalidate(left.Address, end, MmuEvent.Migrate);
+        allocation.Client.Notifiers.Invalidate(allocation.Start, allocation.Start + allocation.Size, MmuEvent.Migrate);
         if (!left.Discarded)
         {
             _migrate.AccountMigrateToSystem(allocation.Client, left);
@@ -151,25 +159,36 @@ internal sealed class DevicePagemap
     }
 
     /// <summary>Makes an allocation known before its pages become device pages: their departure may be settled at any time after that.</summary>
-    internal void Publish(DeviceMemoryAllocation allocation)
+    /// <returns>False when another allocation has part of the range: two VMs were at it at the same time.</returns>
+    internal bool Publish(DeviceMemoryAllocation allocation)
     {
+        if (!allocation.Client.Residency.TryAdd(allocation))
+        {
+            return false;
+        }
+
         lock (_lock)
         {
             allocation.Node ??= new LinkedListNode<DeviceMemoryAllocation>(allocation);
             _leastRecentlyUsed.AddLast(allocation.Node);
         }
 
-        allocation.Client.Residency.Add(allocation);
+        return true;
     }
 
-    /// <summary>Takes back what <see cref="Publish"/> did: the pages never became device pages.</summary>
-    internal static void Withdraw(DeviceMemoryAllocation allocation) => allocation.Client.Residency.Remove(allocation);
+    /// <summary>Takes back what <see cref="Publish"/> did: the pages never became device pages, and who believed so must look again.</summary>
+    internal static void Withdraw(DeviceMemoryAllocation allocation)
+    {
+        allocation.Client.Residency.Remove(allocation);
+        allocation.Client.Notifiers.Invalidate(allocation.Start, allocation.Start + allocation.Size, MmuEvent.Migrate);
+    }
 
     /// <summary>Ends an allocation: its VRAM is free.</summary>
     internal void Release(DeviceMemoryAllocation allocation)
     {
+        // The VRAM goes back first: once the record is off the list, the device may end.
         allocation.Retire();
-        ulong offset = allocation.VramOffset;
+        Vram.Free(allocation.VramOffset);
         lock (_lock)
         {
             if (allocation.Node?.List is not null)
@@ -179,8 +198,6 @@ internal sealed class DevicePagemap
 
             _pool.Push(allocation);
         }
-
-        Vram.Free(offset);
     }
 
     /// <summary>VRAM for one chunk, evicting older ones if need be (xe_drm_pagemap_populate_mm), then the migration itself.</summary>
@@ -206,8 +223,14 @@ internal sealed class DevicePagemap
         ulong offset;
         while (!Vram.TryAllocate(size, out offset))
         {
+            // Nothing to evict: buffer objects hold the rest, unless somebody has freed some meanwhile.
             if (!EvictOne())
             {
+                if (Vram.TryAllocate(size, out offset))
+                {
+                    break;
+                }
+
                 return -Errno.ENOMEM;
             }
         }

@@ -34,18 +34,31 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
             return result == -Errno.EEXIST ? -Errno.EBUSY : result;
         }
 
+        // Between the first invalidation and the isolation another VM may have mapped the pages again; and what left these pages before
+        // must be off the books before they get a new entry there.
+        client.Settle();
+        client.Notifiers.Invalidate(allocation.Start, end, MmuEvent.Migrate);
         result = CopyIsolated(allocation, isolation);
+        if (result == 0 && !pagemap.Publish(allocation))
+        {
+            result = -Errno.EBUSY;
+        }
+
         if (result < 0)
         {
             int aborted = client.Abort(isolation);
             return aborted < 0 ? aborted : result;
         }
 
-        pagemap.Publish(allocation);
         result = client.Commit(isolation, pagemap.Device.VramBase + allocation.VramOffset, allocation.Cookie);
         if (result < 0)
         {
             DevicePagemap.Withdraw(allocation);
+            if (result != -Errno.EBUSY)
+            {
+                // Only "taken back" closes the isolation; any other error leaves it open.
+                client.Abort(isolation);
+            }
         }
 
         return result;
@@ -63,7 +76,9 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
         Span<DeviceAddress> addresses = arrays.Addresses.AsSpan(0, left.Pages);
         addresses.Clear();
         PageFrameBlock block = device.Frames.Block(client, left.Address);
-        int first = PageIndex(left.Address);
+
+        // Pages that left one by one are told of together, by the first of them and their number.
+        int first = Math.Min(PageIndex(left.Address), PageConstants.BlockPages - left.Pages);
         using (PageFrameBlock.Changes frames = block.Change())
         {
             for (int i = 0; i < pages.Length; i++)
@@ -101,24 +116,15 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
         addresses.Clear();
         PageFrameBlock block = device.Frames.Block(allocation.Client, allocation.Start);
         int first = PageIndex(allocation.Start);
-        bool any = Collect(block, first, isolation, pages);
+        Collect(block, first, isolation, pages);
 
         DmaWork work = default;
         int result = 0;
-        if (any)
+        for (int at = 0; at < pages.Length && result == 0;)
         {
-            DmaMapping mapping = default;
-            result = device.Strategy.MapMigrate(device.Dma, pages, DmaDirection.ToDevice, addresses, ref mapping, ref work);
-            if (result == 0)
-            {
-                result = device.CopyEngine.CopyToDevice(addresses, allocation.VramOffset, ref work);
-            }
-            device.Strategy.UnmapMigrate(device.Dma, pages, addresses, DmaDirection.ToDevice, ref mapping, ref work);
-        }
-        else
-        {
-            // Nothing but holes: no mapping, no copy, the buffer object's cleared content is the memory's content.
-            device.CopyEngine.Clear(allocation.VramOffset, allocation.Size);
+            MigrateSegment segment = MigrateSegment.At(pages, at);
+            result = MigrateOne(allocation, segment, pages, addresses, ref work);
+            at = segment.End;
         }
 
         Release(block, first, pages);
@@ -126,9 +132,39 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
         return result;
     }
 
-    private static bool Collect(PageFrameBlock block, int first, in PageIsolation isolation, Span<MigratePage> pages)
+    private int MigrateOne(
+        DeviceMemoryAllocation allocation, in MigrateSegment segment, Span<MigratePage> pages, Span<DeviceAddress> addresses, ref DmaWork work)
     {
-        bool any = false;
+        SoftwareDevice device = pagemap.Device;
+        ulong vramOffset = allocation.VramOffset + ((ulong)segment.First << PageConstants.PageShift);
+        if (segment.IsDevice)
+        {
+            // Pages of a peer: there is none that this device could copy from.
+            return -Errno.EBUSY;
+        }
+
+        if (!segment.HasContent(pages))
+        {
+            // Nothing but holes: no mapping, no copy, the buffer object's cleared content is the memory's content.
+            device.CopyEngine.Clear(vramOffset, (ulong)segment.Count << PageConstants.PageShift);
+            return 0;
+        }
+
+        pages = pages.Slice(segment.First, segment.Count);
+        addresses = addresses.Slice(segment.First, segment.Count);
+        DmaMapping mapping = default;
+        int result = device.Strategy.MapMigrate(device.Dma, pages, DmaDirection.ToDevice, addresses, ref mapping, ref work);
+        if (result == 0)
+        {
+            result = device.CopyEngine.CopyToDevice(addresses, vramOffset, ref work);
+        }
+
+        device.Strategy.UnmapMigrate(device.Dma, pages, addresses, DmaDirection.ToDevice, ref mapping, ref work);
+        return result;
+    }
+
+    private static void Collect(PageFrameBlock block, int first, in PageIsolation isolation, Span<MigratePage> pages)
+    {
         bool complete = pages.Length == PageConstants.BlockPages;
         using PageFrameBlock.Changes frames = block.Change();
         for (int i = 0; i < pages.Length; i++)
@@ -140,7 +176,6 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
                 continue;
             }
 
-            any = true;
             pages[i] = new MigratePage { Physical = frames.Acquire(first + i), Kind = MigratePageKind.System };
             frames.SetHost(first + i, isolation.Staging + ((nuint)i << PageConstants.PageShift));
         }
@@ -154,8 +189,6 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
                 pages[i].Kind = MigratePageKind.Tail;
             }
         }
-
-        return any;
     }
 
     /// <summary>Ends what <see cref="Collect"/> began: the staged content is no longer to be found by physical address.</summary>

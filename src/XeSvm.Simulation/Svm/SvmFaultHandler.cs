@@ -19,6 +19,10 @@ internal sealed class SvmFaultHandler(Vm vm, SvmMirror mirror)
     /// this many passes the fault fails.
     /// </summary>
     private const int PassLimit = 1000;
+    private const int ValidInRowLimit = 100;
+
+    private ulong _lastValid = ulong.MaxValue;
+    private int _validInRow;
 
     /// <summary>Resolves one fault.</summary>
     /// <returns>0 when the access may be replayed, or a negative errno.</returns>
@@ -81,7 +85,15 @@ internal sealed class SvmFaultHandler(Vm vm, SvmMirror mirror)
         if (state.Bound && (!fault.DevmemOnly || state.Pagemap == target))
         {
             statistics.AddSized(GtCounter.Svm4KValidPagefaultCount, range.Size, 1);
-            return 0;
+            if (!IsStuckAt(fault.Address))
+            {
+                return 0;
+            }
+
+            // The mapping is there, and the access fails all the same: the memory behind it has changed without a message, as when a
+            // mapped file was cut. Look at the pages anew.
+            mirror.Invalidate(range.Start, range.End, MmuEvent.Migrate);
+            return -Errno.EAGAIN;
         }
 
         if (--fault.Budget >= 0 && vm.Device.NeedsMigration(range, state, target))
@@ -100,6 +112,18 @@ internal sealed class SvmFaultHandler(Vm vm, SvmMirror mirror)
         }
 
         return GetPagesAndBind(ref fault, range, target);
+    }
+
+    /// <summary>Whether one page has been found valid too many times in a row for that to be queues that fault on it together.</summary>
+    private bool IsStuckAt(ulong address)
+    {
+        if (address != _lastValid)
+        {
+            _lastValid = address;
+            _validInRow = 0;
+        }
+
+        return ++_validInRow % ValidInRowLimit == 0;
     }
 
     private int GetPagesAndBind(ref Fault fault, SvmRange range, DevicePagemap? target)

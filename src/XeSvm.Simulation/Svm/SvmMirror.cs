@@ -8,7 +8,7 @@ namespace XeSvm.Simulation.Svm;
 
 /// <summary>
 /// The mirror of a client's address space in one VM (drm_gpusvm, xe_svm.c): its ranges, their invalidation and their removal. Lock
-/// order: VM lock, then the notifier lock, then the page-table lock. The notifier lock alone guards ranges and their pages.
+/// order: VM lock, settlement, notifier lock, page-table lock. The notifier lock alone guards ranges and their pages.
 /// </summary>
 internal sealed class SvmMirror : IMmuNotifier, IDisposable
 {
@@ -126,7 +126,7 @@ internal sealed class SvmMirror : IMmuNotifier, IDisposable
             {
                 if (range.Pages.IsValid)
                 {
-                    return 0;
+                    return devmemOnly && range.Pages.Device is null ? -Errno.EFAULT : 0;
                 }
 
                 sequence = range.Sequence;
@@ -199,7 +199,7 @@ internal sealed class SvmMirror : IMmuNotifier, IDisposable
             }
 
             long begin = Stopwatch.GetTimestamp();
-            bool zapped = Zap();
+            bool zapped = Zap(isNotifierEvent: true);
             if (zapped)
             {
                 Vm.InvalidateTlb();
@@ -229,7 +229,7 @@ internal sealed class SvmMirror : IMmuNotifier, IDisposable
         {
             _affected.Clear();
             _ranges.Collect(start, end, _affected);
-            if (Zap())
+            if (Zap(isNotifierEvent: false))
             {
                 Vm.InvalidateTlb();
             }
@@ -257,7 +257,7 @@ internal sealed class SvmMirror : IMmuNotifier, IDisposable
         {
             _affected.Clear();
             _ranges.Collect(start, end, _affected);
-            if (Zap())
+            if (Zap(isNotifierEvent: false))
             {
                 Vm.InvalidateTlb();
             }
@@ -282,7 +282,11 @@ internal sealed class SvmMirror : IMmuNotifier, IDisposable
             }
         }
 
-        Pagemap.DevicePagemap.EvictRange(Vm.Client, range.Start, range.PageCount);
+        if (Vm.Client.Residency.Examine(range.Start, range.End, out _) != Residency.System)
+        {
+            Pagemap.DevicePagemap.EvictRange(Vm.Client, range.Start, range.PageCount);
+        }
+
         RemoveRanges(range.Start, range.End);
     }
 
@@ -294,7 +298,7 @@ internal sealed class SvmMirror : IMmuNotifier, IDisposable
     }
 
     /// <summary>Zaps the bound ranges of the affected list; whether there was anything to zap.</summary>
-    private bool Zap()
+    private bool Zap(bool isNotifierEvent)
     {
         bool zapped = false;
         foreach (SvmRange range in _affected)
@@ -308,7 +312,11 @@ internal sealed class SvmMirror : IMmuNotifier, IDisposable
 
             Vm.ZapPageTable(range.Start, range.End);
             range.TileInvalidated |= bound;
-            Vm.Device.PrimaryGt.Statistics.Add(GtCounter.SvmTlbInvalCount, System.Numerics.BitOperations.PopCount(bound));
+            if (isNotifierEvent)
+            {
+                Vm.Device.PrimaryGt.Statistics.Add(GtCounter.SvmTlbInvalCount, System.Numerics.BitOperations.PopCount(bound));
+            }
+
             zapped = true;
         }
 

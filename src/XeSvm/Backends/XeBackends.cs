@@ -156,7 +156,9 @@ public static class XeBackends
                 findings.AddRange(report);
             }
 
-            return (null, findings.Count == 0 ? "no xe render node was found" : string.Join("; ", findings.Select(text => text.TrimEnd('.'))));
+            return (null, findings.Count == 0
+                ? "no xe render node was found"
+                : string.Join("; ", findings.Select(text => text.TrimEnd('.'))));
         }
         finally
         {

@@ -180,7 +180,8 @@ public sealed unsafe class GpuBatch : IDisposable
         if (words > _capacity - ReservedWords - _count)
         {
             throw new InvalidOperationException(
-                $"The batch is full: it has room for {ByteCapacity} bytes of commands, {ByteCount} are used, {(long)words * sizeof(uint)} more were wanted.");
+                $"The batch is full: it has room for {ByteCapacity} bytes of commands, {ByteCount} are used, " +
+                $"{(long)words * sizeof(uint)} more were wanted.");
         }
     }
 

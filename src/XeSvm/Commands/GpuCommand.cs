@@ -1,8 +1,8 @@
 namespace XeSvm;
 
 /// <summary>
-/// The first words of the GPU commands that batches are made of, and their limits (xe driver: intel_gpu_commands.h, xe_mi_commands.h). Bits 31:29
-/// name the client, 28:23 (or 28:22 for the copy engine) the command, the low bits the length in words less 2.
+/// The first words of the GPU commands that batches are made of, and their limits (xe driver: xe_mi_commands.h, xe_gpu_commands.h). Bits
+/// 31:29 name the client, 28:23 (or 28:22 for the copy engine) the command, the low bits the length in words less 2.
 /// </summary>
 internal static class GpuCommand
 {
@@ -34,8 +34,8 @@ internal static class GpuCommand
     internal const int MemCopyWords = 10;
 
     /// <summary>
-    /// The largest linear copy of one MEM_COPY, in bytes. The driver keeps the width below 64 KiB (emit_mem_copy in xe_migrate.c); this is the
-    /// largest such width that leaves the next command on a cache line.
+    /// The largest linear copy of one MEM_COPY, in bytes. The driver keeps the width below 64 KiB (emit_mem_copy in xe_migrate.c); this is
+    /// the largest such width that leaves the next command on a cache line.
     /// </summary>
     internal const uint MemCopyMaximumWidth = 0x10000 - 64;
 

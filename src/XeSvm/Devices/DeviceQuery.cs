@@ -16,9 +16,10 @@ internal static unsafe class DeviceQuery
         byte[] answer = Ask(file, DrmXe.DRM_XE_DEVICE_QUERY_CONFIG, "CONFIG");
         ReadOnlySpan<ulong> values = Items<drm_xe_query_config, ulong>(answer, "CONFIG", out drm_xe_query_config head);
         values = values[..Count(head.num_params, values.Length, "CONFIG")];
-        if (values.Length <= DrmXe.DRM_XE_QUERY_CONFIG_MAX_EXEC_QUEUE_PRIORITY)
+        const int Fewest = DrmXe.DRM_XE_QUERY_CONFIG_MAX_EXEC_QUEUE_PRIORITY + 1;
+        if (values.Length < Fewest)
         {
-            throw Malformed("CONFIG", $"it has {values.Length} values instead of at least {DrmXe.DRM_XE_QUERY_CONFIG_MAX_EXEC_QUEUE_PRIORITY + 1}");
+            throw Malformed("CONFIG", $"it has {values.Length} values instead of at least {Fewest}");
         }
 
         ulong bits = values[DrmXe.DRM_XE_QUERY_CONFIG_VA_BITS];

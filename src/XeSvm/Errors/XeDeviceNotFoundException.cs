@@ -27,7 +27,12 @@ public sealed class XeDeviceNotFoundException : XeException
     /// <param name="searched">What was searched and what was found there.</param>
     /// <param name="nextStep">What the reader can do.</param>
     public XeDeviceNotFoundException(string searched, string nextStep)
-        : base($"No device of the kernel can be used: {searched}. {nextStep}", Interop.Errno.ENODEV, "search for a device", searched, nextStep)
+        : base(
+            $"No device of the kernel can be used: {searched}. {nextStep}",
+            Interop.Errno.ENODEV,
+            "search for a device",
+            searched,
+            nextStep)
     {
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using XeSvm.Interop;
 
 namespace XeSvm.Measurement;
@@ -10,6 +11,9 @@ public sealed class BackendReport
 {
     /// <summary>The answer to a question that the backend does not answer.</summary>
     public const string NotReported = "not reported";
+
+    /// <summary>The CPU-fault mode in which residency is bookkeeping only.</summary>
+    public const string Coherent = "coherent";
 
     /// <summary>The kernel's names for domain types (<c>iommu_group/type</c>, iommu.c) in the words of the IOMMU modes.</summary>
     private static readonly Dictionary<string, string> s_domainTypes = new(StringComparer.Ordinal)
@@ -37,15 +41,30 @@ public sealed class BackendReport
     /// <summary>How CPU touches of migrated memory are noticed.</summary>
     public string CpuFaults => Find("cpu_faults") ?? NotReported;
 
-    /// <summary>The IOMMU's mode: <c>strict</c>, <c>lazy</c>, <c>passthrough</c>, <c>off</c>, or what the backend says instead.</summary>
-    public string Iommu => Find("iommu")
-        ?? (Find("iommu_group_type") is { } type ? s_domainTypes.GetValueOrDefault(type, type) : NotReported);
+    /// <summary>Whether a CPU touch of migrated memory moves it back to system memory; not so in coherent mode.</summary>
+    public bool CpuTouchesBringPagesHome => CpuFaults != Coherent;
+
+    /// <summary>The IOMMU's mode: <c>strict</c>, <c>lazy</c>, <c>passthrough</c>, <c>off</c>, or <see cref="NotReported"/>.</summary>
+    public string Iommu => Find("iommu") ?? s_domainTypes.GetValueOrDefault(Find("iommu_group_type") ?? "", NotReported);
 
     /// <summary>How system pages are mapped; <see cref="MappingStrategy.Kernel"/> when the backend offers no choice.</summary>
     public string Strategy => Find("strategy") ?? MappingStrategy.Kernel;
 
     /// <summary>How the pages of this process lie in physical memory.</summary>
     public string Layout => Find("layout") ?? NotReported;
+
+    /// <summary>The IOMMU as the backend describes it.</summary>
+    public IommuSettings IommuSettings => new(Iommu)
+    {
+        Walker = Find("iommu_walker"),
+        Levels = int.TryParse(Find("iommu_levels"), NumberStyles.None, CultureInfo.InvariantCulture, out int levels) ? levels : null,
+        CachingMode = Switch("iommu_caching_mode"),
+        WriteBufferFlush = Switch("iommu_write_buffer_flush"),
+        FlushRegression = Switch("iommu_flush_regression"),
+    };
+
+    /// <summary>Everything that a migration's work depends on, as the backend describes it.</summary>
+    public MeasurementSetup Setup => new(Strategy, IommuSettings, Layout);
 
     /// <summary>Reads a device's report. One that cannot be read answers no question.</summary>
     /// <param name="device">The device.</param>
@@ -77,4 +96,11 @@ public sealed class BackendReport
     /// <summary>The value of a line, or <see langword="null"/>.</summary>
     /// <param name="name">The line's name.</param>
     public string? Find(string name) => _values.GetValueOrDefault(name);
+
+    private bool? Switch(string name) => Find(name) switch
+    {
+        "on" => true,
+        "off" => false,
+        _ => null,
+    };
 }

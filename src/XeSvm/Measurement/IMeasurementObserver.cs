@@ -11,10 +11,10 @@ public interface IMeasurementObserver
     void BackendSelected(BackendSelection selection, int cases);
 
     /// <summary>A case begins.</summary>
-    /// <param name="strategy">How system pages are mapped in it.</param>
+    /// <param name="setup">What its work depends on, as the backend describes it.</param>
     /// <param name="size">The ranges' size.</param>
     /// <param name="migrations">How many migrations it has.</param>
-    void CaseStarted(string strategy, SvmSizeClass size, int migrations);
+    void CaseStarted(MeasurementSetup setup, SvmSizeClass size, int migrations);
 
     /// <summary>Some migrations of the case were measured.</summary>
     /// <param name="count">How many since the last call.</param>

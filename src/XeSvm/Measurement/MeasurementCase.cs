@@ -3,13 +3,10 @@ using XeSvm.Statistics;
 namespace XeSvm.Measurement;
 
 /// <summary>What one case of the measurement found, exactly.</summary>
-/// <param name="Strategy">How system pages were mapped.</param>
-/// <param name="Iommu">The IOMMU's mode.</param>
-/// <param name="Layout">How the pages lay in physical memory.</param>
+/// <param name="Setup">What the work depends on, as the backend describes it.</param>
 /// <param name="Times">Count and times of the migrations; the size class is in it.</param>
 /// <param name="Counters">Operations of all migrations to the device together; empty when the backend does not count them.</param>
-public sealed record MeasurementCase(
-    string Strategy, string Iommu, string Layout, MigrationTimes Times, IReadOnlyList<Counter> Counters)
+public sealed record MeasurementCase(MeasurementSetup Setup, MigrationTimes Times, IReadOnlyList<Counter> Counters)
 {
     /// <summary>Digits behind the point of a count per migration that is not whole.</summary>
     private const int CounterDigits = 6;
@@ -33,9 +30,14 @@ public sealed record MeasurementCase(
         return new RunCase
         {
             Size = Times.SizeClass.Name,
-            Strategy = Strategy,
-            Iommu = Iommu,
-            Layout = Layout,
+            Strategy = Setup.Strategy,
+            Iommu = Setup.Iommu.Mode,
+            Layout = Setup.Layout,
+            Walker = Setup.Iommu.Walker,
+            Levels = Setup.Iommu.Levels,
+            CachingMode = Setup.Iommu.CachingMode,
+            WriteBufferFlush = Setup.Iommu.WriteBufferFlush,
+            FlushRegression = Setup.Iommu.FlushRegression,
             Migrations = checked((long)Times.Count),
             Counters = perMigration,
             CounterTotals = totals,
@@ -46,5 +48,6 @@ public sealed record MeasurementCase(
         };
     }
 
-    private static decimal? Digits(ExactRatio? ratio, DecimalRounding rounding) => ratio?.ToDecimal(MigrationTimes.PublishedDigits, rounding);
+    private static decimal? Digits(ExactRatio? ratio, DecimalRounding rounding) =>
+        ratio?.ToDecimal(MigrationTimes.PublishedDigits, rounding);
 }

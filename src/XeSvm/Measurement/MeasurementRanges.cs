@@ -37,7 +37,7 @@ internal sealed unsafe class MeasurementRanges : IDisposable
     /// <exception cref="XeException">There is not enough memory or address space.</exception>
     internal static MeasurementRanges Create(SvmSizeClass size, int count)
     {
-        nuint length = 2 * size.Bytes * (nuint)count;
+        nuint length = size.Bytes * (2 * (nuint)count + 1);
         Require(SystemCalls.ReserveAddressSpace(length, size.Bytes, out nint reservation), $"{length} bytes of address space");
         MeasurementRanges ranges = new(reservation, length, size);
         bool complete = false;
@@ -64,6 +64,9 @@ internal sealed unsafe class MeasurementRanges : IDisposable
             }
         }
     }
+
+    /// <summary>A range's addresses.</summary>
+    internal GpuRange RangeOf(int range) => new((ulong)AddressOf(range), SizeClass.Bytes);
 
     /// <summary>The GPU's word in a range: in another page each time.</summary>
     internal ulong GpuWordAddress(int range, uint round) => (ulong)(PageAddress(range, StorePage(range, round)) + GpuWordOffset);
@@ -111,7 +114,8 @@ internal sealed unsafe class MeasurementRanges : IDisposable
         }
     }
 
-    private static ulong CpuValue(int range, int page, uint round) => ((ulong)round << 32) ^ ((ulong)(uint)range << 12) ^ (uint)page ^ 0xa5a5_0000_0000_0000;
+    private static ulong CpuValue(int range, int page, uint round) =>
+        ((ulong)round << 32) ^ ((ulong)(uint)range << 12) ^ (uint)page ^ 0xa5a5_0000_0000_0000;
 
     private static void Require(int result, string what)
     {
@@ -126,13 +130,16 @@ internal sealed unsafe class MeasurementRanges : IDisposable
         if (found != expected)
         {
             throw new MeasurementException(
-                $"After the migration page {page} of {SizeClass} range {range} holds 0x{found:x} where the {writer} wrote 0x{expected:x}: data was lost, the figures are void.");
+                $"After the migration page {page} of {SizeClass} range {range} holds 0x{found:x} where the {writer} wrote 0x{expected:x}: " +
+                "data was lost, the figures are void.");
         }
     }
 
     private int StorePage(int range, uint round) => (int)((round * 7 + (uint)range) % (uint)Pages);
 
-    private nint AddressOf(int range) => _reservation + (nint)(2 * SizeClass.Bytes * (nuint)range);
+    // The block before the first range stays reserved too: the kernel joins neighbouring VMAs of equal flags, and what lies in front of
+    // the reservation, a thread's stack for one, may have the flags of a range.
+    private nint AddressOf(int range) => _reservation + (nint)(SizeClass.Bytes * (2 * (nuint)range + 1));
 
     private nint PageAddress(int range, int page) => AddressOf(range) + (nint)page * PageSize;
 }

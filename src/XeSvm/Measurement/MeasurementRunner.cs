@@ -1,10 +1,9 @@
 using XeSvm.Simulation;
-using XeSvm.Simulation.Iommu;
 using XeSvm.Statistics;
 
 namespace XeSvm.Measurement;
 
-/// <summary>Runs a plan: one device per strategy, all sizes on it, one record.</summary>
+/// <summary>Runs a plan: one device per combination of strategy, IOMMU and layout, all sizes on it, one record.</summary>
 public sealed class MeasurementRunner
 {
     private readonly Func<BackendChoice?, SoftwareBackendOptions, BackendSelection> _select;
@@ -34,10 +33,10 @@ public sealed class MeasurementRunner
         Check(plan);
         List<RunCase> cases = [];
         RunRecord? record = null;
-        IReadOnlyList<string> strategies = plan.Strategies ?? MappingStrategy.All;
-        for (int index = 0; index < strategies.Count; index++)
+        IReadOnlyList<SoftwareBackendOptions> combinations = MeasurementCombinations.Of(plan);
+        foreach (SoftwareBackendOptions options in combinations)
         {
-            BackendSelection selection = _select(plan.Backend, OptionsFor(plan, strategies[index]));
+            BackendSelection selection = _select(plan.Backend, options);
             using XeDevice device = XeDevice.Open(selection);
             BackendReport report = BackendReport.Read(device);
             bool fixedStrategy = report.Strategy == MappingStrategy.Kernel;
@@ -48,7 +47,7 @@ public sealed class MeasurementRunner
 
             if (record is null)
             {
-                observer.BackendSelected(selection, (fixedStrategy ? 1 : strategies.Count) * plan.Sizes.Count);
+                observer.BackendSelected(selection, (fixedStrategy ? 1 : combinations.Count) * plan.Sizes.Count);
                 record = new RunRecord
                 {
                     Backend = device.BackendName,
@@ -60,20 +59,32 @@ public sealed class MeasurementRunner
                 };
             }
 
-            MigrationMeasurement measurement = new(device);
-            foreach (SvmSizeClass size in plan.Sizes)
-            {
-                observer.CaseStarted(report.Strategy, size, plan.Migrations);
-                cases.Add(measurement.Run(size, plan.Migrations, observer.Migrated, cancellation).ToRunCase());
-            }
-
+            MeasureSizes(plan, device, report.Setup, observer, cases, cancellation);
             if (fixedStrategy)
             {
                 break;
             }
         }
 
-        return record ?? throw new MeasurementPlanException("The plan has no strategy.");
+        // There is at least one combination, and the first makes the record.
+        return record!;
+    }
+
+    private static void MeasureSizes(
+        MeasurementPlan plan,
+        XeDevice device,
+        MeasurementSetup setup,
+        IMeasurementObserver observer,
+        List<RunCase> cases,
+        CancellationToken cancellation)
+    {
+        MigrationMeasurement measurement = new(device);
+        foreach (SvmSizeClass size in plan.Sizes)
+        {
+            observer.CaseStarted(setup, size, plan.Migrations);
+            MeasurementCase measured = measurement.Run(size, plan.Migrations, observer.Migrated, cancellation);
+            cases.Add(measured.ToRunCase() with { Modelled = plan.Profile is null ? null : CaseModel.Estimate(plan.Profile, measured) });
+        }
     }
 
     private static void Check(MeasurementPlan plan)
@@ -89,24 +100,15 @@ public sealed class MeasurementRunner
         }
     }
 
-    private static SoftwareBackendOptions OptionsFor(MeasurementPlan plan, string strategy)
-    {
-        SoftwareBackendOptions options = XeBackends.SoftwareOptionsFromEnvironment() with
-        {
-            Strategy = strategy,
-            Iommu = plan.Iommu ?? IommuMode.Strict,
-        };
-        return plan.Layout is null ? options : options with { Layout = plan.Layout };
-    }
-
     /// <summary>A backend whose strategy is fixed maps as the kernel does, in the mode and on the pages that the kernel has.</summary>
     private static void RequireNoChoices(MeasurementPlan plan, BackendSelection selection)
     {
-        string? asked = plan.Strategies is not null ? "a strategy" : plan.Iommu is not null ? "an IOMMU mode" : plan.Layout is not null ? "a page layout" : null;
+        string? asked = MeasurementCombinations.ChoiceOf(plan);
         if (asked is not null)
         {
             throw new MeasurementPlanException(
-                $"The {selection.Backend.Name} backend does not let {asked} be chosen: the running kernel decides. Leave it out, or use the software backend.");
+                $"The {selection.Backend.Name} backend does not let {asked} be chosen: the running kernel decides. " +
+                "Leave it out, or use the software backend.");
         }
     }
 }

@@ -43,47 +43,59 @@ public sealed class MigrationMeasurement
         ArgumentOutOfRangeException.ThrowIfLessThan(migrations, 1);
         int perRound = Math.Min(migrations, (int)nuint.Min(MostRangesPerRound, RoundBytes / size.Bytes));
         XeEngine engine = StoreEngine();
-
-        // The ranges are unmapped last: until its queue is gone, the GPU may still reach them.
         using MeasurementRanges ranges = MeasurementRanges.Create(size, perRound);
-        using XeVm vm = _device.CreateMirrorVm();
-        using XeQueue queue = vm.CreateQueue(engine);
-        using GpuBatch batch = vm.CreateBatch(BatchBytes);
-
         MigrationTally tally = new(size);
         uint round = 0;
-        RunRound(ranges, perRound, round++, queue, batch);
+        RunRound(ranges, perRound, round++, engine);
         for (int done = 0; done < migrations; round++)
         {
             cancellation.ThrowIfCancellationRequested();
             int count = Math.Min(perRound, migrations - done);
-            (MigrationTimes times, IReadOnlyList<Counter> counters) = RunRound(ranges, count, round, queue, batch);
+            (MigrationTimes times, IReadOnlyList<Counter> counters) = RunRound(ranges, count, round, engine);
             tally.Add(times, counters);
             done += count;
             migrated?.Invoke(count);
         }
 
-        return new MeasurementCase(_report.Strategy, _report.Iommu, _report.Layout, tally.Times, tally.Counters);
+        return new MeasurementCase(_report.Setup, tally.Times, tally.Counters);
     }
 
-    /// <summary>Touches ranges with the CPU, stores into each with the GPU, and checks every page after the counters were read.</summary>
+    /// <summary>
+    /// Touches ranges with the CPU, stores into each with the GPU, and checks every page after the counters were read. Each round has a VM
+    /// of its own: a range that an earlier round left valid would not fault again.
+    /// </summary>
     private (MigrationTimes Times, IReadOnlyList<Counter> Counters) RunRound(
-        MeasurementRanges ranges, int count, uint round, XeQueue queue, GpuBatch batch)
+        MeasurementRanges ranges, int count, uint round, XeEngine engine)
     {
+        using XeVm vm = _device.CreateMirrorVm();
+        using XeQueue queue = vm.CreateQueue(engine);
+        using GpuBatch batch = vm.CreateBatch(BatchBytes);
         ranges.Touch(count, round);
-        batch.Reset();
         for (int range = 0; range < count; range++)
         {
             batch.StoreDword(ranges.GpuWordAddress(range, round), MeasurementRanges.GpuValue(range, round));
         }
 
         batch.End();
-        int gt = queue.Engine.GtId;
-        MigrationSnapshot before = MigrationSnapshot.Take(_device, gt);
+        MigrationSnapshot before = MigrationSnapshot.Take(_device, engine.GtId);
         queue.Submit(batch).Wait(s_roundTimeout);
-        MigrationSnapshot after = MigrationSnapshot.Take(_device, gt);
+        MigrationSnapshot after = MigrationSnapshot.Take(_device, engine.GtId);
         ranges.Verify(count, round);
+        if (!_report.CpuTouchesBringPagesHome)
+        {
+            SendHome(vm, ranges, count);
+        }
+
         return after.Since(before, ranges.SizeClass, count);
+    }
+
+    /// <summary>Does what the CPU's touches do elsewhere, so that the next round finds the pages in system memory.</summary>
+    private static void SendHome(XeVm vm, MeasurementRanges ranges, int count)
+    {
+        for (int range = 0; range < count; range++)
+        {
+            vm.Prefetch(ranges.RangeOf(range), MemoryLocation.System);
+        }
     }
 
     /// <summary>Any engine can store; the copy engine is the one that other work leaves idle most often.</summary>

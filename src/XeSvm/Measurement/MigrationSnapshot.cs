@@ -41,18 +41,33 @@ internal sealed class MigrationSnapshot
         if (times.Count != (ulong)stores)
         {
             throw new MeasurementException(
-                $"{stores} GPU stores into {size} ranges caused {times.Count} {size} migrations (svm_{size}_migrate_count). Something else uses the " +
-                "device, or the driver moved other sizes: measure on an idle device.");
+                $"{stores} GPU stores into {size} ranges caused {times.Count} {size} migrations (svm_{size}_migrate_count). Something else " +
+                $"uses the device, or the driver moved other sizes: measure on an idle device. Counted: {DescribeFaults(delta)}.");
         }
 
         ulong expected = (ulong)size.Bytes / 1024 * (ulong)stores;
         if (delta.Counters.TryGet(CopiedKilobytes, out ulong copied) && copied != expected)
         {
             throw new MeasurementException(
-                $"{stores} migrations of {size} copied {copied} KiB instead of {expected} ({CopiedKilobytes}): some ranges did not move as a whole.");
+                $"{stores} migrations of {size} copied {copied} KiB instead of {expected} ({CopiedKilobytes}): " +
+                "some ranges did not move as a whole.");
         }
 
         return (times, CountersSince(earlier));
+    }
+
+    /// <summary>The counts of faults and migrations that moved, for messages.</summary>
+    private static string DescribeFaults(GtStatisticsDelta delta)
+    {
+        string[] moved =
+        [
+            .. delta.Counters.Counters
+                .Where(counter => counter.Value != 0 && counter.Name.StartsWith("svm_", StringComparison.Ordinal))
+                .Where(counter => counter.Name.EndsWith("fault_count", StringComparison.Ordinal)
+                    || counter.Name.EndsWith("migrate_count", StringComparison.Ordinal))
+                .Select(counter => $"{counter.Name} {counter.Value}"),
+        ];
+        return moved.Length == 0 ? "no fault" : string.Join(", ", moved);
     }
 
     private List<Counter> CountersSince(MigrationSnapshot earlier) => _dma is null || earlier._dma is null

@@ -30,7 +30,7 @@ public sealed record RunRecord
     /// <summary>What kinds of numbers the record holds.</summary>
     public RunTimeFaces TimeFaces { get; init; } = new();
 
-    /// <summary>One entry per size and strategy, in the order in which they ran.</summary>
+    /// <summary>One entry per size and setup, in the order in which they ran.</summary>
     public required IReadOnlyList<RunCase> Cases { get; init; }
 
     /// <summary>Reads a record.</summary>
@@ -86,7 +86,9 @@ public sealed record RunHost(string Kernel, string Cpu, int Processors, string R
 /// <summary>What kinds of numbers a record holds; the labels are those of <see cref="TimeFace"/>.</summary>
 /// <param name="Counters">The kind of <c>counters</c> and <c>counterTotals</c>.</param>
 /// <param name="Measured">The kind of <c>measured</c>.</param>
-public sealed record RunTimeFaces(string Counters = TimeFace.Counted, string Measured = TimeFace.Measured);
+/// <param name="Modelled">The kind of <c>modelled</c>, where a case has it.</param>
+public sealed record RunTimeFaces(
+    string Counters = TimeFace.Counted, string Measured = TimeFace.Measured, string Modelled = TimeFace.Modelled);
 
 /// <summary>One measured case.</summary>
 public sealed record RunCase
@@ -103,6 +105,26 @@ public sealed record RunCase
     /// <summary>How the pages lay in physical memory, as the backend says it.</summary>
     public required string Layout { get; init; }
 
+    /// <summary>Whether the IOMMU's page walker is <c>coherent</c> or <c>non-coherent</c>; absent where the backend does not say.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Walker { get; init; }
+
+    /// <summary>Levels of the I/O page table; absent where the backend does not say.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Levels { get; init; }
+
+    /// <summary>Whether the IOMMU may cache entries that are not present; absent where the backend does not say.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public bool? CachingMode { get; init; }
+
+    /// <summary>Whether new mappings need a write-buffer flush; absent where the backend does not say.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public bool? WriteBufferFlush { get; init; }
+
+    /// <summary>Whether an unmap flushes what it visited instead of what it changed; absent where the backend does not say.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public bool? FlushRegression { get; init; }
+
     /// <summary>Migrations that the figures are taken over.</summary>
     public required long Migrations { get; init; }
 
@@ -114,6 +136,10 @@ public sealed record RunCase
 
     /// <summary>The times.</summary>
     public required RunMeasured Measured { get; init; }
+
+    /// <summary>What a cost profile makes of <see cref="CounterTotals"/>; absent when none was asked for.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public RunModelled? Modelled { get; init; }
 }
 
 /// <summary>The times of a case, from the GT statistics.</summary>
@@ -121,6 +147,35 @@ public sealed record RunCase
 /// <param name="CopyUs">Time of one migration's copy, in us.</param>
 /// <param name="Share">CPU time as a share of the whole, 0 to 1; null when the statistics counted no whole microsecond.</param>
 public sealed record RunMeasured(decimal CpuUs, decimal CopyUs, decimal? Share);
+
+/// <summary>A modelled cost of one migration; it is no measurement.</summary>
+/// <param name="Profile">The cost profile's name.</param>
+/// <param name="Unit"><c>us</c>, or <c>units</c> for a profile that is no time.</param>
+/// <param name="CpuUs">Modelled CPU time in us; null when there is a reason, or when the unit is another.</param>
+/// <param name="Units">Modelled cost in units; null when there is a reason, or when the unit is us.</param>
+/// <param name="Noise">The noise floor of the figure in its unit; null without a figure.</param>
+/// <param name="Reason">Why there is no figure; null when there is one.</param>
+/// <param name="Terms">What the figure is made of, the largest first.</param>
+public sealed record RunModelled(
+    string Profile,
+    string Unit,
+    decimal? CpuUs = null,
+    decimal? Units = null,
+    decimal? Noise = null,
+    string? Reason = null,
+    IReadOnlyList<RunModelledTerm>? Terms = null)
+{
+    /// <summary>The figure in its unit, or <see langword="null"/>.</summary>
+    [JsonIgnore]
+    public decimal? Cost => CpuUs ?? Units;
+}
+
+/// <summary>One term of a modelled cost.</summary>
+/// <param name="Name">A counter's name, <c>fixed</c> or <c>folio</c>.</param>
+/// <param name="Count">How often in one migration.</param>
+/// <param name="UnitCost">Cost of one.</param>
+/// <param name="Cost">Count times unit cost.</param>
+public sealed record RunModelledTerm(string Name, decimal Count, decimal UnitCost, decimal Cost);
 
 /// <summary>Reading and writing of records without reflection.</summary>
 [JsonSourceGenerationOptions(

@@ -1,3 +1,4 @@
+using XeSvm.Costs;
 using XeSvm.Statistics;
 
 namespace XeSvm.Measurement;
@@ -47,6 +48,27 @@ internal static class RunRecordRules
             return $"share is {@case.Measured.Share}; it must lie between 0 and 1";
         }
 
-        return @case.Counters.Values.Any(value => value < 0) ? "counters has a negative value" : null;
+        if (@case.Walker is not (null or CostSetup.CoherentName or CostSetup.NonCoherentName))
+        {
+            return $"walker {TextExcerpt.Quote(@case.Walker)} is not one of {CostSetup.CoherentName}, {CostSetup.NonCoherentName}";
+        }
+
+        if (@case.Counters.Values.Any(value => value < 0))
+        {
+            return "counters has a negative value";
+        }
+
+        return @case.Modelled is null ? null : ProblemOf(@case.Modelled);
+    }
+
+    private static string? ProblemOf(RunModelled modelled)
+    {
+        if (modelled.CpuUs < 0 || modelled.Units < 0 || modelled.Noise < 0)
+        {
+            return "modelled has a negative value";
+        }
+
+        int stated = (modelled.CpuUs is null ? 0 : 1) + (modelled.Units is null ? 0 : 1) + (modelled.Reason is null ? 0 : 1);
+        return stated == 1 ? null : "modelled must have one of cpuUs, units and reason";
     }
 }

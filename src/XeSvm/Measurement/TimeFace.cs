@@ -9,6 +9,9 @@ public static class TimeFace
     /// <summary>This host's clock around the work of the run's own backend.</summary>
     public const string Measured = "measured on this host";
 
+    /// <summary>Counters of the run times the unit costs of a named profile; no clock was involved.</summary>
+    public const string Modelled = "modelled from counters";
+
     /// <summary>Taken from the patch series' cover letters; measured by their author on real hardware.</summary>
     public const string Published = "published hardware figures";
 }

@@ -28,7 +28,8 @@ public sealed unsafe class SvmBuffer<T> : IDisposable
         ArgumentOutOfRangeException.ThrowIfZero(length);
         if (length > nuint.MaxValue / (nuint)sizeof(T))
         {
-            throw new ArgumentOutOfRangeException(nameof(length), length, $"{length} elements of {sizeof(T)} bytes exceed the address space.");
+            throw new ArgumentOutOfRangeException(
+                nameof(length), length, $"{length} elements of {sizeof(T)} bytes exceed the address space.");
         }
 
         _memory = AnonymousMemory.Map(length * (nuint)sizeof(T));
@@ -55,7 +56,8 @@ public sealed unsafe class SvmBuffer<T> : IDisposable
     /// <exception cref="ObjectDisposedException">The buffer was disposed.</exception>
     public Span<T> Span => Length <= int.MaxValue
         ? new Span<T>((void*)Pointer, (int)Length)
-        : throw new InvalidOperationException($"The buffer has {Length} elements, more than a span can hold: take parts with AsSpan(start, length).");
+        : throw new InvalidOperationException(
+            $"The buffer has {Length} elements, more than a span can hold: take parts with AsSpan(start, length).");
 
     /// <summary>One element.</summary>
     /// <param name="index">Its index.</param>

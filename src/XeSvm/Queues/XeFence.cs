@@ -43,7 +43,8 @@ public sealed unsafe class XeFence
     /// <param name="value">The value.</param>
     /// <param name="timeout">How long at most; <see cref="Timeout.InfiniteTimeSpan"/> for ever.</param>
     /// <exception cref="XeException">
-    /// EIO: the queue was banned, by an access outside any mapping or a hang, and the word will never be reached. ETIME: the timeout is over.
+    /// EIO: the queue was banned, by an access outside any mapping or a hang, and the word will never be reached. ETIME: the timeout is
+    /// over.
     /// </exception>
     /// <exception cref="ObjectDisposedException">The queue was disposed.</exception>
     public void Wait(ulong value, TimeSpan timeout)
@@ -90,7 +91,9 @@ public sealed unsafe class XeFence
         }
     }
 
-    private string DescribeWait(ulong value, TimeSpan timeout) => string.Create(
-        CultureInfo.InvariantCulture,
-        $"queue {_queueId}, fence at 0x{GpuAddress:x} to reach {value} within {(timeout == Timeout.InfiniteTimeSpan ? "any time" : timeout.ToString())}");
+    private string DescribeWait(ulong value, TimeSpan timeout)
+    {
+        string limit = timeout == Timeout.InfiniteTimeSpan ? "any time" : timeout.ToString();
+        return string.Create(CultureInfo.InvariantCulture, $"queue {_queueId}, fence at 0x{GpuAddress:x} to reach {value} within {limit}");
+    }
 }

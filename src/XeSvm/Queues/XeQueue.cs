@@ -7,7 +7,7 @@ namespace XeSvm;
 /// A queue of batches on one engine, in one VM. Batches run in order, asynchronously. An access outside any mapping bans the queue:
 /// waits then answer EIO and submissions ECANCELED.
 /// </summary>
-[SuppressMessage("Naming", "CA1711:Identifiers should not have incorrect suffix", Justification = "Queue is the kernel's word: EXEC_QUEUE_CREATE.")]
+[SuppressMessage("Naming", "CA1711", Justification = "Queue is the kernel's word: EXEC_QUEUE_CREATE.")]
 public sealed unsafe class XeQueue : IDisposable
 {
     private readonly DeviceFile _file;
@@ -45,7 +45,8 @@ public sealed unsafe class XeQueue : IDisposable
         XeResult result = TrySubmit(batch, out XeFencePoint point);
         if (!result.IsSuccess)
         {
-            ThrowHelper.Throw(result, XeOperation.Exec, $"queue {Id} on {Engine}, batch of {batch.ByteCount} bytes at 0x{batch.GpuAddress:x}");
+            ThrowHelper.Throw(
+                result, XeOperation.Exec, $"queue {Id} on {Engine}, batch of {batch.ByteCount} bytes at 0x{batch.GpuAddress:x}");
         }
 
         return point;

@@ -52,7 +52,8 @@ public sealed class CounterSnapshot
 
             if (end < 0)
             {
-                throw Error(source, number, line, "is the last line and has no newline at its end: the text was cut, and the number perhaps with it");
+                throw Error(
+                    source, number, line, "is the last line and has no newline at its end: the text was cut, and the number perhaps with it");
             }
 
             Counter counter = ParseLine(line, source, number);

@@ -45,7 +45,8 @@ public sealed class GtStatisticsDelta
         if (missing.Count > 0)
         {
             throw new CounterTextException(
-                $"{Counters.Source}: {string.Join(" and ", missing)} missing; the CPU time of {sizeClass} migrations needs {string.Join(", ", names)}.");
+                $"{Counters.Source}: {string.Join(" and ", missing)} missing; the CPU time of {sizeClass} migrations needs " +
+                $"{string.Join(", ", names)}.");
         }
 
         return new MigrationTimes(sizeClass, values[0], values[1], values[2]);

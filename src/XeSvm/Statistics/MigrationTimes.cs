@@ -28,7 +28,8 @@ public sealed record MigrationTimes
         {
             throw new CounterTextException(
                 $"svm_{sizeClass}_device_copy_us moved by {deviceCopyMicroseconds}, more than svm_{sizeClass}_migrate_us, which moved by " +
-                $"{migrateMicroseconds}: copies that no GPU fault caused (prefetch, another VM) are among the figures, so there is no CPU time to tell.");
+                $"{migrateMicroseconds}: copies that no GPU fault caused (prefetch, another VM) are among the figures, so there is no CPU " +
+                "time to tell.");
         }
 
         if (count == 0 && migrateMicroseconds != 0)

@@ -16,7 +16,10 @@ public sealed unsafe partial class XeVm
         XeResult result = TryBind(buffer, bufferOffset, range);
         if (!result.IsSuccess)
         {
-            ThrowHelper.Throw(result, XeOperation.VmBind, $"map of buffer {buffer.Handle} ({buffer.Size} bytes) from {bufferOffset} at {range} in VM {Id}");
+            ThrowHelper.Throw(
+                result,
+                XeOperation.VmBind,
+                $"map of buffer {buffer.Handle} ({buffer.Size} bytes) from {bufferOffset} at {range} in VM {Id}");
         }
     }
 

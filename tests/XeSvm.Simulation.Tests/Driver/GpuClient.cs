@@ -1,39 +1,41 @@
-using System.Runtime.InteropServices;
-
-using XeSvm.Interop;
-using XeSvm.Interop.LibC;
 using XeSvm.Interop.Uapi;
 
 namespace XeSvm.Simulation.Tests.Driver;
 
 /// <summary>
-/// A client as a C program would be: ioctls by struct, memory by mmap. Opens a software device, makes a mirror VM over the whole address
-/// space and a copy queue, and runs small batches from its own memory.
+/// A client with a VM, which in fault mode mirrors the whole address space, and a copy queue, that runs small batches from its own memory.
 /// </summary>
-internal sealed unsafe class GpuClient : IDisposable
+internal sealed unsafe class GpuClient : DrmClient
 {
     private const ulong BatchBytes = 64 << 10;
-    private readonly SoftwareBackend _backend;
+    /// <summary>Where the jump of <see cref="Spin"/> is, which goes to itself.</summary>
+    private const ulong SpinOffset = 16;
+
+    private readonly bool _controlIsBo;
     private ulong _fenceValue;
 
-    public GpuClient(SoftwareBackendOptions? options = null, uint vmFlags = DrmXe.DRM_XE_VM_CREATE_FLAG_LR_MODE | DrmXe.DRM_XE_VM_CREATE_FLAG_FAULT_MODE)
+    public GpuClient(SoftwareBackendOptions? options = null, uint vmFlags = FaultMode)
+        : base(options ?? new SoftwareBackendOptions { VramBytes = 256 << 20 })
     {
-        _backend = new SoftwareBackend(options ?? new SoftwareBackendOptions { VramBytes = 256 << 20 });
-        Assert.Equal(0, _backend.Open(_backend.Enumerate()[0], out DrmFile? file));
-        File = file!;
         Vm = CreateVm(vmFlags);
-        Control = Map(BatchBytes);
         if ((vmFlags & DrmXe.DRM_XE_VM_CREATE_FLAG_FAULT_MODE) != 0)
         {
             // Batches and fences stay in system memory: what tests count are the migrations of their own memory.
+            Control = Map(BatchBytes);
             Assert.Equal(0, BindMirror());
             Assert.Equal(0, Advise(Control, BatchBytes, preferredLocation: -1));
+        }
+        else
+        {
+            // No mirror without faults: a buffer object that both sides have at the same address.
+            uint handle = CreateBo(BatchBytes);
+            Control = (ulong)MapBo(handle, BatchBytes);
+            Assert.Equal(0, BindBo(Vm, handle, Control, BatchBytes));
+            _controlIsBo = true;
         }
 
         Queue = CreateQueue(Vm);
     }
-
-    public DrmFile File { get; }
 
     public uint Vm { get; }
 
@@ -42,82 +44,16 @@ internal sealed unsafe class GpuClient : IDisposable
     /// <summary>Memory for batches and fences; never a target of tests.</summary>
     public ulong Control { get; }
 
-    public string Backend => File.ReadDebugFile("backend").Text!;
+    public int BindMirror(uint flags = 0) => BindMirror(Vm, 0, 1UL << 47, flags);
 
-    public bool IsCoherent => Backend.Contains("cpu_faults: coherent", StringComparison.Ordinal);
+    public int Bind(in drm_xe_vm_bind_op op, uint vm = 0) => Bind(vm == 0 ? Vm : vm, op);
 
-    public static ulong Map(ulong bytes, ulong alignment = 4096)
-    {
-        Assert.Equal(0, SystemCalls.MapAnonymous((nuint)bytes, MemoryProtection.ReadWrite, (nuint)alignment, out nint address));
-        Assert.Equal(0, SystemCalls.Advise(address, (nuint)bytes, MemoryAdvice.NoHugePage));
-        return (ulong)address;
-    }
+    public int Prefetch(ulong address, ulong bytes, uint region) => Bind(Vm, Ops.Prefetch(address, bytes, region));
 
-    public static void Unmap(ulong address, ulong bytes) => Assert.Equal(0, SystemCalls.Unmap((nint)address, (nuint)bytes));
-
-    /// <summary>Touches every page by the CPU: page i holds its index in its first word.</summary>
-    public static void Touch(ulong address, ulong bytes)
-    {
-        for (ulong at = 0; at < bytes; at += 4096)
-        {
-            *(ulong*)(address + at) = at >> 12;
-        }
-    }
-
-    public int Ioctl<T>(uint request, ref T argument)
-        where T : unmanaged
-    {
-        fixed (T* pointer = &argument)
-        {
-            return File.Ioctl(request, pointer);
-        }
-    }
-
-    public uint CreateVm(uint flags)
-    {
-        var create = new drm_xe_vm_create { flags = flags };
-        Assert.Equal(0, Ioctl(DrmXe.DRM_IOCTL_XE_VM_CREATE, ref create));
-        return create.vm_id;
-    }
-
-    public int BindMirror(uint flags = 0) => Bind(new drm_xe_vm_bind_op
-    {
-        op = DrmXe.DRM_XE_VM_BIND_OP_MAP,
-        flags = DrmXe.DRM_XE_VM_BIND_FLAG_CPU_ADDR_MIRROR | flags,
-        range = 1UL << 47,
-    });
-
-    public int Bind(in drm_xe_vm_bind_op op, uint vm = 0)
-    {
-        var bind = new drm_xe_vm_bind { vm_id = vm == 0 ? Vm : vm, num_binds = 1, bind = op };
-        return Ioctl(DrmXe.DRM_IOCTL_XE_VM_BIND, ref bind);
-    }
-
-    public int Prefetch(ulong address, ulong bytes, uint region) => Bind(new drm_xe_vm_bind_op
-    {
-        op = DrmXe.DRM_XE_VM_BIND_OP_PREFETCH,
-        addr = address,
-        range = bytes,
-        prefetch_mem_region_instance = region,
-    });
-
-    public int Advise(ulong address, ulong bytes, int preferredLocation)
-    {
-        var advice = new drm_xe_madvise { vm_id = Vm, start = address, range = bytes, type = DrmXe.DRM_XE_MEM_RANGE_ATTR_PREFERRED_LOC };
-        advice.preferred_mem_loc.devmem_fd = (uint)preferredLocation;
-        return Ioctl(DrmXe.DRM_IOCTL_XE_MADVISE, ref advice);
-    }
-
-    public uint CreateQueue(uint vm, ushort engineClass = (ushort)DrmXe.DRM_XE_ENGINE_CLASS_COPY)
-    {
-        var instance = new drm_xe_engine_class_instance { engine_class = engineClass };
-        var create = new drm_xe_exec_queue_create { vm_id = vm, width = 1, num_placements = 1, instances = (ulong)&instance };
-        Assert.Equal(0, Ioctl(DrmXe.DRM_IOCTL_XE_EXEC_QUEUE_CREATE, ref create));
-        return create.exec_queue_id;
-    }
+    public int Advise(ulong address, ulong bytes, int preferredLocation) => AdviseLocation(Vm, address, bytes, preferredLocation);
 
     /// <summary>Runs a batch that stores one 32-bit value, and waits for its fence.</summary>
-    public int Store(ulong address, uint value) => Run(0x10000002, (uint)address, (uint)(address >> 32), value);
+    public int Store(ulong address, uint value) => Run(Commands.Store(address, value));
 
     /// <summary>Runs a batch on the client's queue and waits: the result of WAIT_USER_FENCE, or of EXEC when that failed.</summary>
     public int Run(params ReadOnlySpan<uint> commands) => Run(Queue, Control, commands);
@@ -134,7 +70,7 @@ internal sealed unsafe class GpuClient : IDisposable
     {
         var batch = new Span<uint>((void*)control, (int)BatchBytes / 4);
         commands.CopyTo(batch);
-        batch[commands.Length] = 0x05000000;
+        batch[commands.Length] = Commands.End;
         var sync = new drm_xe_sync
         {
             type = DrmXe.DRM_XE_SYNC_TYPE_USER_FENCE,
@@ -160,24 +96,38 @@ internal sealed unsafe class GpuClient : IDisposable
         return Ioctl(DrmXe.DRM_IOCTL_XE_WAIT_USER_FENCE, ref wait);
     }
 
-    /// <summary>A counter of gt0/stats or dma.</summary>
-    public long Counter(string name, string file = "gt0/stats")
+    /// <summary>Waits until a word of memory has a value.</summary>
+    public int WaitForWord(ulong address, ulong value, long timeout = 20_000_000_000)
     {
-        foreach (string line in File.ReadDebugFile(file).Text!.Split('\n'))
-        {
-            if (line.StartsWith(name + ": ", StringComparison.Ordinal))
-            {
-                return long.Parse(line.AsSpan(name.Length + 2), System.Globalization.CultureInfo.InvariantCulture);
-            }
-        }
-
-        throw new KeyNotFoundException($"{file} has no counter '{name}'.");
+        var wait = new drm_xe_wait_user_fence { addr = address, value = value, mask = ulong.MaxValue, timeout = timeout };
+        return Ioctl(DrmXe.DRM_IOCTL_XE_WAIT_USER_FENCE, ref wait);
     }
 
-    public void Dispose()
+    /// <summary>Starts a batch that runs until <see cref="EndSpin"/>, and returns once it runs. It takes the first 256 bytes of its memory.</summary>
+    public void Spin(uint queue, ulong control)
     {
-        File.Dispose();
-        _backend.Dispose();
-        Unmap(Control, BatchBytes);
+        uint* started = (uint*)(control + 128);
+        *started = 0;
+        uint[] commands = [.. Commands.Store((ulong)started, 1), .. Commands.Jump(control + SpinOffset)];
+        commands.CopyTo(new Span<uint>((void*)control, commands.Length));
+        var exec = new drm_xe_exec { exec_queue_id = queue, num_batch_buffer = 1, address = control };
+        Assert.Equal(0, Ioctl(DrmXe.DRM_IOCTL_XE_EXEC, ref exec));
+        Assert.True(SpinWait.SpinUntil(() => Volatile.Read(ref *started) == 1, TimeSpan.FromSeconds(20)), "The batch does not start.");
+    }
+
+    /// <summary>Lets the batch of <see cref="Spin"/> come to its end.</summary>
+    public static void EndSpin(ulong control) => Volatile.Write(ref *(uint*)(control + SpinOffset), Commands.End);
+
+    protected override void Dispose(bool disposing)
+    {
+        base.Dispose(disposing);
+        if (_controlIsBo)
+        {
+            UnmapBo((void*)Control, BatchBytes);
+        }
+        else
+        {
+            Unmap(Control, BatchBytes);
+        }
     }
 }

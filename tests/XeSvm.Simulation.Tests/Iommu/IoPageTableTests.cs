@@ -115,6 +115,31 @@ public class IoPageTableTests
     }
 
     [Fact]
+    public void A_flush_never_takes_the_walker_back_behind_the_flush_of_a_neighbour_in_the_line()
+    {
+        using IoTableMemory memory = new(shadowed: true, limit: 1);
+        string?[] errors = new string?[4];
+        unsafe
+        {
+            ulong* line = memory.Rent();
+            Thread[] threads = [.. Enumerable.Range(0, errors.Length).Select(t => new Thread(() =>
+            {
+                for (ulong value = 1; value <= 100_000 && errors[t] is null; value++)
+                {
+                    Volatile.Write(ref line[t], value);
+                    memory.Flush(line + t, 1);
+                    ulong seen = Volatile.Read(ref *memory.WalkerView(line + t));
+                    errors[t] = seen == value ? null : $"The walker sees {seen} after the flush of {value}.";
+                }
+            }))];
+            Array.ForEach(threads, thread => thread.Start());
+            Array.ForEach(threads, thread => thread.Join());
+        }
+
+        Assert.All(errors, Assert.Null);
+    }
+
+    [Fact]
     public void Tables_come_zeroed_and_only_as_many_as_the_limit_allows()
     {
         using IoTableMemory memory = new(shadowed: false, limit: 200);

@@ -65,6 +65,7 @@ public unsafe class CpuAndGpuStressTests(ITestOutputHelper output)
         output.WriteLine($"{total} CPU increments, {stored.Max()} GPU stores, {moved} blocks to VRAM, {gpu.Counter("svm_cpu_copy_kb") / 2048} home, {collections} collections");
         output.WriteLine(gpu.Backend);
         Assert.Empty(failures);
+        Assert.Equal("clean\n", gpu.File.ReadDebugFile("dma_audit").Text);
         Assert.True(moved > 1, "Nothing migrated, so nothing was tested.");
         GpuClient.Unmap(memory, Bytes);
 

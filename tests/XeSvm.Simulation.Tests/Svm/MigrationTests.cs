@@ -155,6 +155,7 @@ public abstract unsafe class MigrationBehaviour
             Assert.Equal((uint)(at >> 20) + 1, *(uint*)(memory + at + 0x1010));
         }
 
+        Assert.Equal("clean\n", gpu.File.ReadDebugFile("dma_audit").Text);
         GpuClient.Unmap(memory, bytes);
     }
 

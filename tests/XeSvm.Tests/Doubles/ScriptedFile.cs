@@ -198,7 +198,9 @@ internal sealed unsafe class ScriptedFile : DrmFile
                     word += GpuCommand.StoreQwordWords;
                     break;
                 case GpuCommand.MemCopy:
-                    Buffer.MemoryCopy((void*)(word[5] | ((ulong)word[6] << 32)), (void*)(word[7] | ((ulong)word[8] << 32)), word[1] + 1, word[1] + 1);
+                    void* source = (void*)(word[5] | ((ulong)word[6] << 32));
+                    void* destination = (void*)(word[7] | ((ulong)word[8] << 32));
+                    Buffer.MemoryCopy(source, destination, word[1] + 1, word[1] + 1);
                     word += GpuCommand.MemCopyWords;
                     break;
                 default:

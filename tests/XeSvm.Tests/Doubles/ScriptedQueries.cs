@@ -24,7 +24,8 @@ internal sealed unsafe class ScriptedQueries
     {
         byte[] answer = request->query switch
         {
-            DrmXe.DRM_XE_DEVICE_QUERY_CONFIG => Bytes(new drm_xe_query_config { num_params = ClaimedParameters ?? (uint)Config.Length }, Config),
+            DrmXe.DRM_XE_DEVICE_QUERY_CONFIG =>
+                Bytes(new drm_xe_query_config { num_params = ClaimedParameters ?? (uint)Config.Length }, Config),
             DrmXe.DRM_XE_DEVICE_QUERY_ENGINES => Bytes(new drm_xe_query_engines { num_engines = (uint)Engines.Count }, EngineRecords()),
             DrmXe.DRM_XE_DEVICE_QUERY_MEM_REGIONS =>
                 Bytes(new drm_xe_query_mem_regions { num_mem_regions = (uint)VramRegions + 1 }, RegionRecords()),
@@ -72,7 +73,12 @@ internal sealed unsafe class ScriptedQueries
         new() { min_page_size = 4096, total_size = 1UL << 34 },
         .. Enumerable.Range(1, VramRegions).Select(instance => new drm_xe_mem_region
         {
-            mem_class = 1, instance = (ushort)instance, min_page_size = 4096, total_size = 8UL << 30, cpu_visible_size = 8UL << 30, used = 4096,
+            mem_class = 1,
+            instance = (ushort)instance,
+            min_page_size = 4096,
+            total_size = 8UL << 30,
+            cpu_visible_size = 8UL << 30,
+            used = 4096,
         }),
     ];
 }

@@ -14,7 +14,7 @@ public sealed class MeasurementRunnerTests : IMeasurementObserver
     [Fact]
     public void Every_strategy_gets_a_device_of_its_own_and_every_size_a_case()
     {
-        MeasurementPlan plan = new() { Sizes = [SvmSizeClass.Size64K], Migrations = 3, Layout = "contiguous", Iommu = IommuMode.Lazy };
+        MeasurementPlan plan = new() { Sizes = [SvmSizeClass.Size64K], Migrations = 3, Layouts = ["contiguous"], IommuModes = [IommuMode.Lazy] };
 
         RunRecord record = Run(plan);
 
@@ -42,14 +42,22 @@ public sealed class MeasurementRunnerTests : IMeasurementObserver
     [InlineData("strategy", "a strategy")]
     [InlineData("iommu", "an IOMMU mode")]
     [InlineData("layout", "a page layout")]
+    [InlineData("walker", "walker")]
+    [InlineData("caching", "caching mode")]
+    [InlineData("levels", "levels")]
+    [InlineData("regression", "flush regression")]
     public void A_choice_that_the_backend_does_not_offer_is_refused_before_anything_runs(string choice, string expected)
     {
         _fixedStrategy = true;
         MeasurementPlan plan = choice switch
         {
             "strategy" => new() { Strategies = ["iova"] },
-            "iommu" => new() { Iommu = IommuMode.Strict },
-            _ => new() { Layout = "scattered" },
+            "iommu" => new() { IommuModes = [IommuMode.Strict] },
+            "walker" => new() { CoherentWalkers = [true] },
+            "caching" => new() { CachingMode = false },
+            "levels" => new() { Levels = 4 },
+            "regression" => new() { FlushRegression = true },
+            _ => new() { Layouts = ["scattered"] },
         };
 
         MeasurementPlanException exception = Assert.Throws<MeasurementPlanException>(() => Run(plan));
@@ -64,11 +72,13 @@ public sealed class MeasurementRunnerTests : IMeasurementObserver
         Assert.Throws<MeasurementPlanException>(() => Run(new MeasurementPlan { Sizes = [] }));
         Assert.Throws<MeasurementPlanException>(() => Run(new MeasurementPlan { Strategies = [] }));
         Assert.Throws<MeasurementPlanException>(() => Run(new MeasurementPlan { Migrations = 0 }));
+        Assert.Throws<MeasurementPlanException>(() => Run(new MeasurementPlan { Layouts = [] }));
     }
 
     void IMeasurementObserver.BackendSelected(BackendSelection selection, int cases) => _events.Add($"{cases} cases");
 
-    void IMeasurementObserver.CaseStarted(string strategy, SvmSizeClass size, int migrations) => _events.Add($"start {strategy} {size} {migrations}");
+    void IMeasurementObserver.CaseStarted(MeasurementSetup setup, SvmSizeClass size, int migrations) =>
+        _events.Add($"start {setup.Strategy} {size} {migrations}");
 
     void IMeasurementObserver.Migrated(int count) => _events.Add($"migrated {count}");
 
@@ -79,7 +89,9 @@ public sealed class MeasurementRunnerTests : IMeasurementObserver
             _options.Add(options);
             ScriptedDevice device = new("64K", 64)
             {
-                BackendText = _fixedStrategy ? "backend: kernel\n" : $"cpu_faults: full\nstrategy: {options.Strategy}\niommu: lazy\nlayout: contiguous\n",
+                BackendText = _fixedStrategy
+                    ? "backend: kernel\n"
+                    : $"cpu_faults: full\nstrategy: {options.Strategy}\niommu: lazy\nlayout: contiguous\n",
             };
             return new BackendSelection(device.Backend, device.Backend.Nodes[0], choice ?? BackendChoice.Auto, "a test");
         });

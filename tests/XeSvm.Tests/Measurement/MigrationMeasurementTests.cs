@@ -25,7 +25,7 @@ public sealed class MigrationMeasurementTests
         Assert.Equal("6.00", result.Times.CpuAverage?.ToString(2, DecimalRounding.Nearest));
         Assert.Equal("0.60", result.Times.Share?.ToString(2, DecimalRounding.Nearest));
         Assert.Equal(migrations, progress.Sum());
-        Assert.Equal(("iova", "strict", "scattered"), (result.Strategy, result.Iommu, result.Layout));
+        Assert.Equal(("iova", "strict", "scattered"), (result.Setup.Strategy, result.Setup.Iommu.Mode, result.Setup.Layout));
     }
 
     [Fact]
@@ -54,13 +54,9 @@ public sealed class MigrationMeasurementTests
             Func<ulong, ulong, bool> store = file.OnStore;
             file.OnStore = (address, value) =>
             {
-                if (stores.Count == 0)
-                {
-                    (ulong start, ulong end) = MemoryMap.Find(address);
-                    Assert.Equal(0UL, start % 65536);
-                    Assert.Equal(65536UL, end - start);
-                }
-
+                (ulong start, ulong end) = MemoryMap.Find(address);
+                Assert.Equal(0UL, start % 65536);
+                Assert.Equal(65536UL, end - start);
                 stores.Add(address);
                 return store(address, value);
             };
@@ -154,7 +150,7 @@ public sealed class MigrationMeasurementTests
         MeasurementCase result = new MigrationMeasurement(device).Run(SvmSizeClass.Size64K, 4);
 
         Assert.Empty(result.Counters);
-        Assert.Equal(("kernel", "lazy", "not reported"), (result.Strategy, result.Iommu, result.Layout));
+        Assert.Equal(("kernel", "lazy", "not reported"), (result.Setup.Strategy, result.Setup.Iommu.Mode, result.Setup.Layout));
     }
 
     [Fact]

@@ -73,6 +73,48 @@ public sealed class RunRecordTests
     }
 
     [Fact]
+    public void What_newer_records_have_besides_comes_back_too()
+    {
+        RunRecord record = Modelled(new RunModelled("xe-2026-01", "us", CpuUs: 334m, Noise: 6.68m, Terms: [new("fixed", 1, 7.9653m, 7.9653m)]));
+
+        RunRecord read = RunRecord.Parse(record.ToJson(), "run.json");
+
+        Assert.Equal(record.ToJson(), read.ToJson());
+        Assert.Equal(("non-coherent", 4, false), (read.Cases[0].Walker, read.Cases[0].Levels, read.Cases[0].CachingMode));
+        Assert.Equal(("xe-2026-01", "us", 334m), (read.Cases[0].Modelled!.Profile, read.Cases[0].Modelled!.Unit, read.Cases[0].Modelled!.Cost));
+        Assert.Equal(TimeFace.Modelled, read.TimeFaces.Modelled);
+        Assert.Contains("\"cpuUs\": 334", record.ToJson(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_record_of_before_modelled_time_is_still_read()
+    {
+        string json = Record().ToJson().Replace(",\n    \"modelled\": \"modelled from counters\"", "", StringComparison.Ordinal);
+        Assert.DoesNotContain("modelled", json, StringComparison.Ordinal);
+
+        RunRecord read = RunRecord.Parse(json, "old.json");
+
+        Assert.Null(read.Cases[0].Modelled);
+        Assert.Null(read.Cases[0].Walker);
+    }
+
+    [Theory]
+    [InlineData("\"non-coherent\"", "\"warm\"", "walker 'warm' is not one of coherent, non-coherent")]
+    [InlineData("\"cpuUs\": 334", "\"cpuUs\": -334", "modelled has a negative value")]
+    [InlineData("\"cpuUs\": 334", "\"cpuUs\": null", "modelled must have one of cpuUs, units and reason")]
+    [InlineData("\"units\": null", "\"units\": 5", "modelled must have one of cpuUs, units and reason")]
+    public void A_modelled_part_that_breaks_a_rule_is_refused_with_the_place(string good, string bad, string expected)
+    {
+        string json = Modelled(new RunModelled("xe-2026-01", "us", CpuUs: 334m)).ToJson();
+        Assert.Contains(good, json, StringComparison.Ordinal);
+
+        RunRecordException exception = Assert.Throws<RunRecordException>(
+            () => RunRecord.Parse(json.Replace(good, bad, StringComparison.Ordinal), "run.json"));
+
+        Assert.StartsWith("run.json: cases[0]: " + expected, exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_host_has_a_kernel_and_a_runtime()
     {
         RunHost host = HostInformation.Read();
@@ -81,6 +123,15 @@ public sealed class RunRecordTests
         Assert.StartsWith(".NET", host.Runtime, StringComparison.Ordinal);
         Assert.True(host.Processors > 0);
         Assert.NotEmpty(host.Cpu);
+    }
+
+    private static RunRecord Modelled(RunModelled modelled)
+    {
+        RunRecord record = Record();
+        return record with
+        {
+            Cases = [record.Cases[0] with { Walker = "non-coherent", Levels = 4, CachingMode = false, FlushRegression = false, Modelled = modelled }],
+        };
     }
 
     private static RunRecord Record() => new()

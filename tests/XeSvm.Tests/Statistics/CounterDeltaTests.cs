@@ -63,7 +63,8 @@ public sealed class CounterDeltaTests
 
         CounterTextException exception = Assert.Throws<CounterTextException>(() => delta.TimesOf(SvmSizeClass.Size2M));
 
-        Assert.Contains("svm_2M_device_copy_us moved by 11, more than svm_2M_migrate_us, which moved by 10", exception.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "svm_2M_device_copy_us moved by 11, more than svm_2M_migrate_us, which moved by 10", exception.Message, StringComparison.Ordinal);
     }
 
     [Fact]

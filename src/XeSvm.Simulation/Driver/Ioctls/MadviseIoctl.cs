@@ -122,7 +122,7 @@ internal static unsafe class MadviseIoctl
             case DrmXe.DRM_XE_MEM_RANGE_ATTR_ATOMIC:
                 return args->atomic.val <= DrmXe.DRM_XE_ATOMIC_CPU && args->atomic.pad == 0 && args->atomic.reserved == 0;
             default:
-                // PAT needs an integrated GPU, and no buffer object of this backend is purgeable.
+                // PAT advice and purgeable buffer objects are not there yet: as on a kernel that does not know the type.
                 return false;
         }
     }

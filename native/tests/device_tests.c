@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * GPU access to device pages.
+ */
+#include "fixture.h"
+
+static void what_the_device_writes_the_cpu_reads(void)
+{
+    struct fixture f = fixture_open();
+    uint8_t *memory = client_memory(16);
+    uint64_t va = address_of(memory) + 5 * PAGE + 24;
+    uint64_t vram = address_of(f.vram) + 5 * PAGE + 24;
+    uint64_t value = 0x1122334455667788;
+    uint64_t back = 0;
+
+    fill_pages(memory, 16, 1);
+    CHECK_EQ(migrate(&f, memory, 16, 0, 1), 0);
+    CHECK_EQ(xesvm_pump_device_write(f.pump, va, vram, &value, 8), 0);
+    CHECK_EQ(xesvm_pump_device_write(f.pump, va + 8, vram + 8, &value, 4), 0);
+    CHECK_EQ(xesvm_pump_device_read(f.pump, va, vram, &back, 8), 0);
+    CHECK_EQ(back, value);
+    CHECK_EQ(state_of(&f, memory, 16), XESVM_PAGE_DEVICE);
+    CHECK_EQ(*(uint64_t *)(void *)(memory + 5 * PAGE + 24), value);
+    CHECK_EQ(*(uint32_t *)(void *)(memory + 5 * PAGE + 32), (uint32_t)value);
+    CHECK_EQ(state_of(&f, memory, 16), XESVM_PAGE_SYSTEM);
+    client_release(memory, 16);
+    fixture_close(&f);
+}
+
+static void bytes_of_any_length_are_copied(void)
+{
+    static const struct {
+        uint32_t offset;
+        uint32_t length;
+    } pieces[] = {{0, PAGE}, {1, 7}, {PAGE - 1, 1}, {3, 8}, {2, 4}, {100, 1000}, {8, 16}};
+    struct fixture f = fixture_open();
+    uint8_t *memory = client_memory(1);
+    uint8_t expected[PAGE];
+    uint8_t data[PAGE];
+
+    fill_pages(memory, 1, 2);
+    memcpy(expected, memory, PAGE);
+    CHECK_EQ(migrate(&f, memory, 1, 3, 1), 0);
+    for (uint32_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+        uint64_t va = address_of(memory) + pieces[i].offset;
+        uint64_t vram = address_of(f.vram) + 3 * PAGE + pieces[i].offset;
+
+        CHECK_EQ(xesvm_pump_device_read(f.pump, va, vram, data, pieces[i].length), 0);
+        CHECK_EQ(memcmp(data, expected + pieces[i].offset, pieces[i].length), 0);
+        for (uint32_t byte = 0; byte < pieces[i].length; byte++)
+            expected[pieces[i].offset + byte] = data[byte] = (uint8_t)(byte * 7 + i);
+        CHECK_EQ(xesvm_pump_device_write(f.pump, va, vram, data, pieces[i].length), 0);
+    }
+    CHECK_EQ(memcmp(memory, expected, PAGE), 0);
+    client_release(memory, 1);
+    fixture_close(&f);
+}
+
+static void adds_return_the_old_value(void)
+{
+    struct fixture f = fixture_open();
+    uint8_t *memory = client_memory(1);
+    uint64_t va = address_of(memory);
+    uint64_t vram = address_of(f.vram);
+    uint64_t old = 0;
+
+    *(uint64_t *)(void *)memory = 0xfffffffe;
+    CHECK_EQ(migrate(&f, memory, 1, 0, 1), 0);
+    CHECK_EQ(xesvm_pump_device_add(f.pump, va, vram, 3, 4, &old), 0);
+    CHECK_EQ(old, 0xfffffffe);
+    CHECK_EQ(xesvm_pump_device_add(f.pump, va, vram, 1ull << 40, 8, &old), 0);
+    CHECK_EQ(old, 1);
+    CHECK_EQ(*(uint64_t *)(void *)memory, (1ull << 40) + 1);
+    client_release(memory, 1);
+    fixture_close(&f);
+}
+
+static void access_to_pages_elsewhere_is_EAGAIN_and_changes_nothing(void)
+{
+    struct fixture f = fixture_open();
+    uint8_t *memory = client_memory(16);
+    uint64_t va = address_of(memory);
+    uint64_t vram = address_of(f.vram);
+    struct xesvm_isolation isolation;
+    uint64_t value = 42;
+    uint8_t page[PAGE];
+
+    fill_pages(memory, 16, 3);
+    /* At home. */
+    CHECK_EQ(xesvm_pump_device_write(f.pump, va, vram, &value, 8), -EAGAIN);
+    CHECK_EQ(xesvm_pump_isolate(f.pump, va, 16, &isolation), 0);
+    /* Under way. */
+    CHECK_EQ(xesvm_pump_device_write(f.pump, va, isolation.staging, &value, 8), -EAGAIN);
+    copy_isolation(&isolation, 16, f.vram);
+    CHECK_EQ(xesvm_pump_commit(f.pump, isolation.id, vram, 1), 0);
+    /* On the device, but not there. */
+    CHECK_EQ(xesvm_pump_device_write(f.pump, va, vram + PAGE, &value, 8), -EAGAIN);
+    CHECK_EQ(xesvm_pump_device_write(f.pump, va, vram + 8, &value, 8), -EAGAIN);
+    CHECK_EQ(xesvm_pump_device_read(f.pump, va + PAGE, vram, &value, 8), -EAGAIN);
+    CHECK_EQ(xesvm_pump_device_read(f.pump, va + PAGE, vram, page, PAGE), -EAGAIN);
+    CHECK_EQ(xesvm_pump_device_add(f.pump, va, vram + 64, 1, 8, &value), -EAGAIN);
+    CHECK_EQ(value, 42);
+    CHECK(pages_hold(f.vram, 16, 3));
+    CHECK(pages_hold(memory, 16, 3));
+    /* At home again. */
+    CHECK_EQ(xesvm_pump_device_write(f.pump, va, vram, &value, 8), -EAGAIN);
+    CHECK(pages_hold(memory, 16, 3));
+    client_release(memory, 16);
+    fixture_close(&f);
+}
+
+static void bad_accesses_are_EINVAL(void)
+{
+    struct fixture f = fixture_open();
+    uint8_t *memory = client_memory(2);
+    uint64_t va = address_of(memory);
+    uint64_t vram = address_of(f.vram);
+    uint8_t data[2 * PAGE] = {0};
+    uint64_t old;
+
+    fill_pages(memory, 2, 4);
+    CHECK_EQ(migrate(&f, memory, 2, 0, 1), 0);
+    CHECK_EQ(xesvm_pump_device_read(f.pump, va + PAGE - 4, vram + PAGE - 4, data, 8), -EINVAL);
+    CHECK_EQ(xesvm_pump_device_read(f.pump, va, vram, data, PAGE + 1), -EINVAL);
+    CHECK_EQ(xesvm_pump_device_read(f.pump, va, vram, data, UINT32_MAX), -EINVAL);
+    CHECK_EQ(xesvm_pump_device_read(f.pump, va, vram, data, 0), -EINVAL);
+    CHECK_EQ(xesvm_pump_device_read(f.pump, va, vram, NULL, 4), -EINVAL);
+    CHECK_EQ(xesvm_pump_device_write(f.pump, va + 1, vram + 1, data, PAGE), -EINVAL);
+    CHECK_EQ(xesvm_pump_device_write(f.pump, va, vram, NULL, 4), -EINVAL);
+    CHECK_EQ(xesvm_pump_device_add(f.pump, va + 2, vram + 2, 1, 4, &old), -EINVAL);
+    CHECK_EQ(xesvm_pump_device_add(f.pump, va, vram, 1, 2, &old), -EINVAL);
+    CHECK_EQ(xesvm_pump_device_add(f.pump, va, vram, 1, 8, NULL), -EINVAL);
+    CHECK(pages_hold(memory, 2, 4));
+    client_release(memory, 2);
+    fixture_close(&f);
+}
+
+static void source_and_destination_may_be_device_pages_themselves(void)
+{
+    struct fixture f = fixture_open();
+    uint8_t *memory = client_memory(32);
+
+    fill_pages(memory, 32, 5);
+    CHECK_EQ(migrate(&f, memory, 16, 0, 1), 0);
+    CHECK_EQ(migrate(&f, memory + 16 * PAGE, 16, 16, 2), 0);
+    /* From page 16, which comes home by being read, to page 1, which stays. */
+    CHECK_EQ(xesvm_pump_device_write(f.pump, address_of(memory) + PAGE, address_of(f.vram) + PAGE, memory + 16 * PAGE, PAGE),
+             0);
+    CHECK_EQ(state_of(&f, memory + 16 * PAGE, 16), XESVM_PAGE_SYSTEM);
+    CHECK_EQ(state_of(&f, memory, 16), XESVM_PAGE_DEVICE);
+    /* From page 0 to page 2, which is of the same allocation: it comes home first, then the copy lands there. */
+    CHECK_EQ(xesvm_pump_device_read(f.pump, address_of(memory), address_of(f.vram), memory + 2 * PAGE, PAGE), 0);
+    CHECK_EQ(state_of(&f, memory, 16), XESVM_PAGE_SYSTEM);
+    CHECK_EQ(memcmp(memory + PAGE, memory + 16 * PAGE, PAGE), 0);
+    CHECK_EQ(memcmp(memory + 2 * PAGE, memory, PAGE), 0);
+    client_release(memory, 32);
+    fixture_close(&f);
+}
+
+static const struct test tests[] = {
+    {"what_the_device_writes_the_cpu_reads", what_the_device_writes_the_cpu_reads, TEST_BOTH},
+    {"bytes_of_any_length_are_copied", bytes_of_any_length_are_copied, TEST_BOTH},
+    {"adds_return_the_old_value", adds_return_the_old_value, TEST_BOTH},
+    {"access_to_pages_elsewhere_is_EAGAIN_and_changes_nothing", access_to_pages_elsewhere_is_EAGAIN_and_changes_nothing,
+     TEST_BOTH},
+    {"bad_accesses_are_EINVAL", bad_accesses_are_EINVAL, TEST_ONCE},
+    {"source_and_destination_may_be_device_pages_themselves", source_and_destination_may_be_device_pages_themselves,
+     TEST_BOTH},
+};
+
+SUITE(device_suite, tests);

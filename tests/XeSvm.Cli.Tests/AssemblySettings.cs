@@ -1,0 +1,2 @@
+// The runs share the process's environment and the software backend's CPU-fault pump.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
