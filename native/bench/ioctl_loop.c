@@ -5,8 +5,7 @@
  */
 #include <stdint.h>
 
-#include "ioctl_loop.h"
-#include "xesvm_native.h"
+#include "xesvm_bench.h"
 
 int64_t xesvm_bench_ioctl_loop(int32_t fd, uint32_t request, void *argument, int64_t count)
 {

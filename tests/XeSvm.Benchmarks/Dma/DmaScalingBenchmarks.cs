@@ -11,7 +11,7 @@ namespace XeSvm.Benchmarks.Dma;
 /// <summary>The same work by one thread, and by two threads on two domains.</summary>
 [Config(typeof(Configuration))]
 [TableDescription(
-    "Each thread maps and unmaps some segments of 512 pages of 4 KiB on a domain of its own; arithmetic is work without any memory, which shows what this "
+    "Each thread, on a processor of its own, maps and unmaps some segments of 512 pages of 4 KiB on a domain of its own; arithmetic is work without any memory, which shows what this "
     + "host gives two threads at the moment. scaling: work per time in the best round as a multiple of that of one thread. Backend: software, its DMA rooms "
     + "alone. IOMMU: strict, coherent walker, 4 levels. Layout: scattered.")]
 public class DmaScalingBenchmarks
@@ -31,13 +31,16 @@ public class DmaScalingBenchmarks
     private WorkerThreads? _workers;
     private ulong _sum;
 
+    /// <summary>One thread and, where there are two processors, two.</summary>
+    public static IEnumerable<int> ThreadCounts => Environment.ProcessorCount > 1 ? [1, 2] : [1];
+
     /// <summary>What threads do.</summary>
     [Params(Arithmetic, "per-page", "iova")]
     public string Work { get; set; } = Arithmetic;
 
     /// <summary>Threads, and domains.</summary>
-    [Params(1, 2)]
-    public int Threads { get; set; }
+    [ParamsSource(nameof(ThreadCounts))]
+    public int Threads { get; set; } = 1;
 
     /// <summary>Makes the domains and starts the threads.</summary>
     [GlobalSetup]

@@ -1,6 +1,6 @@
 namespace XeSvm.Benchmarks.Dma;
 
-/// <summary>Threads that stand ready to do the same work at the same time.</summary>
+/// <summary>Threads that stand ready to do the same work at the same time, each on a processor of its own.</summary>
 internal sealed class WorkerThreads : IDisposable
 {
     private readonly Barrier _start;
@@ -52,6 +52,15 @@ internal sealed class WorkerThreads : IDisposable
 
     private void Run(int number)
     {
+        try
+        {
+            BenchLibrary.PinThread(number);
+        }
+        catch (InvalidOperationException failure)
+        {
+            _failure = failure;
+        }
+
         while (true)
         {
             _start.SignalAndWait();

@@ -7,8 +7,8 @@ namespace XeSvm.Benchmarks.Faults;
 /// <summary>Faults of 64K ranges.</summary>
 [TableDescription(
     "GpuFault: EXEC of one store into a 64K range of CPU-touched 4 KiB pages, and the wait for its user fence: one fault with migration to VRAM. "
-    + "CpuFault: a CPU read of a 64K range in VRAM, which brings it home. Backend: software, CPU faults as this process may have them "
-    + "(userfaultfd where allowed). IOMMU: strict, coherent walker. Layout: scattered. memcpy: of 64K between 4 KiB pages, streaming over 64 MiB "
+    + "CpuFault: a CPU read of a 64K range in VRAM, which brings it home. Backend: software; CpuFaults: full or user-mode-only "
+    + "(userfaultfd), or coherent, where no CPU read faults. IOMMU: strict, coherent walker. Layout: scattered. memcpy: of 64K between 4 KiB pages, streaming over 64 MiB "
     + "(cold) or the same piece again and again (hot).")]
 public class Fault64KBenchmarks : FaultBenchmarks
 {

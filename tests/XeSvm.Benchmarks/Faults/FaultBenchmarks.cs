@@ -29,6 +29,13 @@ public abstract class FaultBenchmarks
     [Params("iova", "per-page")]
     public string Strategy { get; set; } = "iova";
 
+    /// <summary>The ways to notice CPU faults that this process has.</summary>
+    public static IEnumerable<string> Modes => [FaultMachine.ReadCpuFaults()];
+
+    /// <summary>How CPU faults are noticed; in coherent mode no CPU touch faults.</summary>
+    [ParamsSource(nameof(Modes))]
+    public string CpuFaults { get; set; } = "";
+
     /// <summary>Makes the buffers of the copies.</summary>
     [GlobalSetup(Targets = [nameof(MemcpyCold), nameof(MemcpyHot)])]
     public void SetUpCopies() => _copy = new StreamingCopy(_size.Bytes);
@@ -70,7 +77,7 @@ public abstract class FaultBenchmarks
     public void CleanUpGpuFault()
     {
         _faultAlone.Sort();
-        RecordedFigures.Record(GetType().BaseType!, nameof(GpuFault), [Strategy], FaultAlone, _faultAlone[_faultAlone.Count / 2]);
+        RecordedFigures.Record(GetType().BaseType!, nameof(GpuFault), [CpuFaults, Strategy], FaultAlone, _faultAlone[_faultAlone.Count / 2]);
         Record(nameof(GpuFault));
     }
 
@@ -100,8 +107,8 @@ public abstract class FaultBenchmarks
     // The object is of a class that BenchmarkDotNet derives from the one that the table is named after.
     private void Record(string method)
     {
-        RecordedFigures.Record(GetType().BaseType!, method, [Strategy], MedianTime, _samples.MedianTime());
-        RecordedFigures.Record(GetType().BaseType!, method, [Strategy], AllocationProbe.Figure, _samples.MedianAllocated());
+        RecordedFigures.Record(GetType().BaseType!, method, [CpuFaults, Strategy], MedianTime, _samples.MedianTime());
+        RecordedFigures.Record(GetType().BaseType!, method, [CpuFaults, Strategy], AllocationProbe.Figure, _samples.LeastAllocated);
         _machine?.Dispose();
         _copy?.Dispose();
     }

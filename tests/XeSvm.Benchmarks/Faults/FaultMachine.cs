@@ -13,6 +13,7 @@ namespace XeSvm.Benchmarks.Faults;
 internal sealed unsafe class FaultMachine : IDisposable
 {
     private const ulong VramBytes = 512UL << 20;
+    private const string Coherent = "coherent";
     private const nuint BatchBytes = 4096;
     private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(20);
 
@@ -22,6 +23,7 @@ internal sealed unsafe class FaultMachine : IDisposable
     private readonly XeQueue _queue;
     private readonly GpuBatch _batch;
     private readonly int _count;
+    private readonly bool _isCoherent;
     private uint _round;
     private GtStatistics _before;
 
@@ -30,13 +32,8 @@ internal sealed unsafe class FaultMachine : IDisposable
     {
         Size = size;
         _count = count;
-        _device = SoftwareMachine.Open(new SoftwareBackendOptions
-        {
-            Strategy = strategy,
-            Iommu = IommuMode.Strict,
-            Layout = "scattered",
-            VramBytes = VramBytes,
-        });
+        _device = Open(strategy);
+        _isCoherent = BackendReport.Read(_device).CpuFaults == Coherent;
         _ranges = MeasurementRanges.Create(size, count);
         _vm = _device.CreateMirrorVm();
         _queue = _vm.CreateQueue(_device.FindEngine(XeEngineClass.Copy));
@@ -47,13 +44,23 @@ internal sealed unsafe class FaultMachine : IDisposable
     /// <summary>The ranges' size.</summary>
     public SvmSizeClass Size { get; }
 
-    /// <summary>How CPU touches are noticed: in coherent mode no touch faults.</summary>
-    public string CpuFaults => BackendReport.Read(_device).CpuFaults;
+    /// <summary>How CPU touches are noticed here.</summary>
+    public static string ReadCpuFaults()
+    {
+        using XeDevice device = Open("iova");
+        return BackendReport.Read(device).CpuFaults;
+    }
 
     /// <summary>Writes every page by the CPU, which brings everything home, and takes the statistics.</summary>
     public void BeginRound()
     {
         _round++;
+        if (_isCoherent)
+        {
+            // A touch brings nothing home in this mode.
+            BringHome();
+        }
+
         _ranges.Touch(_count, _round);
         _before = _device.ReadGtStatistics();
     }
@@ -106,6 +113,27 @@ internal sealed unsafe class FaultMachine : IDisposable
         _vm.Dispose();
         _ranges.Dispose();
         _device.Dispose();
+    }
+
+    private static XeDevice Open(string strategy) => SoftwareMachine.Open(SoftwareBackendOptions.FromEnvironment() with
+    {
+        Strategy = strategy,
+        Iommu = IommuMode.Strict,
+        Layout = "scattered",
+        VramBytes = VramBytes,
+    });
+
+    /// <summary>Sends all ranges to system memory, and drops their GPU mappings by advice that changes: a range that is mapped does not fault.</summary>
+    private void BringHome()
+    {
+        for (int range = 0; range < _count; range++)
+        {
+            ulong start = _ranges.GpuWordAddress(range, _round) & ~((ulong)Size.Bytes - 1);
+            GpuRange whole = new(start, Size.Bytes);
+            _vm.Prefetch(whole, MemoryLocation.System);
+            _vm.Advise(whole, MemoryLocation.System);
+            _vm.Advise(whole, MemoryLocation.Default);
+        }
     }
 
     private void Expect(CounterDelta delta, string counter)

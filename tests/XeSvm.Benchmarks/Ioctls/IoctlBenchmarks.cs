@@ -23,8 +23,6 @@ public unsafe class IoctlBenchmarks
     private KernelFile? _file;
     private FileDescriptorHandle? _descriptor;
     private int _descriptorNumber;
-    private nint _library;
-    private delegate* unmanaged<int, uint, void*, long, long> _loop;
     private drm_xe_device_query* _query;
 
     /// <summary>The files that can be asked here.</summary>
@@ -42,15 +40,13 @@ public unsafe class IoctlBenchmarks
     [ParamsSource(nameof(Files))]
     public string File { get; set; } = NoDevice;
 
-    /// <summary>Opens the file twice, once for each side, and loads the loop of C.</summary>
+    /// <summary>Opens the file twice, once for each side.</summary>
     [GlobalSetup]
     public void Setup()
     {
         Require(KernelFile.Open(new KernelPaths(), new DrmNode(File, "", "", -1), out _file), $"Opening {File}");
         Require(SystemCalls.OpenForReadingAndWriting(File, out _descriptor), $"Opening {File}");
         Require(_descriptor!.Acquire(out _descriptorNumber), "Using the descriptor");
-        _library = NativeLibrary.Load(Path.Combine(AppContext.BaseDirectory, "libxesvm_bench.so"));
-        _loop = (delegate* unmanaged<int, uint, void*, long, long>)NativeLibrary.GetExport(_library, "xesvm_bench_ioctl_loop");
         _query = (drm_xe_device_query*)NativeMemory.AllocZeroed((nuint)sizeof(drm_xe_device_query));
         _query->query = DrmXe.DRM_XE_DEVICE_QUERY_MEM_REGIONS;
         int expected = NativeMethods.xesvm_ioctl(_descriptorNumber, DrmXe.DRM_IOCTL_XE_DEVICE_QUERY, _query);
@@ -71,7 +67,6 @@ public unsafe class IoctlBenchmarks
         RecordAllocation(nameof(ShimFromCSharp), () => ShimFromCSharp());
         RecordAllocation(nameof(KernelBackendFile), () => KernelBackendFile());
         NativeMemory.Free(_query);
-        NativeLibrary.Free(_library);
         _descriptor!.Release();
         _descriptor.Dispose();
         _file!.Dispose();
@@ -79,7 +74,7 @@ public unsafe class IoctlBenchmarks
 
     /// <summary>The shim called from C.</summary>
     [Benchmark(OperationsPerInvoke = Calls)]
-    public long LoopOfC() => _loop(_descriptorNumber, DrmXe.DRM_IOCTL_XE_DEVICE_QUERY, _query, Calls);
+    public long LoopOfC() => BenchLibrary.IoctlLoop(_descriptorNumber, DrmXe.DRM_IOCTL_XE_DEVICE_QUERY, _query, Calls);
 
     /// <summary>The shim called from C#, without the object that owns the descriptor.</summary>
     [Benchmark(OperationsPerInvoke = Calls)]

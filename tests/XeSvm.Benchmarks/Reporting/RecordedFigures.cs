@@ -11,7 +11,7 @@ internal static class RecordedFigures
     /// <summary>Keeps a figure of a case.</summary>
     /// <param name="type">The benchmark's class; its objects are of classes derived from it.</param>
     /// <param name="method">The benchmark's method.</param>
-    /// <param name="parameters">The values of all parameters, in the order of the table.</param>
+    /// <param name="parameters">The values of all parameters, in any order.</param>
     /// <param name="name">The figure's name.</param>
     /// <param name="value">The figure.</param>
     public static void Record(Type type, string method, object[] parameters, string name, double value) =>
@@ -24,5 +24,5 @@ internal static class RecordedFigures
     private static string Key(BenchmarkCase benchmarkCase) =>
         Key(benchmarkCase.Descriptor.WorkloadMethod.Name, [.. benchmarkCase.Parameters.Items.Select(item => item.Value)]);
 
-    private static string Key(string method, object[] parameters) => string.Join('|', parameters.Prepend(method));
+    private static string Key(string method, object[] parameters) => string.Join('|', parameters.Select(value => $"{value}").Order(StringComparer.Ordinal).Prepend(method));
 }
