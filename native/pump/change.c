@@ -141,6 +141,7 @@ static int32_t carry_content(xesvm_pump *pump, const struct message *change, str
         if (home.end > end_page(block, end))
             home.end = end_page(block, end);
         home.to = change->to + (block->va + page * PAGE_BYTES - change->start);
+        home.insist = message_insists(change);
         result = home_bring(pump, &home);
         if (on_device)
             home_report(pump, &home, change->begin_ns, false);

@@ -62,19 +62,13 @@ static int64_t register_piece(const xesvm_pump *pump, uint64_t start, uint64_t e
     return (int64_t)end;
 }
 
-static void mark_registered(struct block *block, uint64_t start, uint64_t end, uint64_t *fresh)
+static void mark_registered(struct block *block, uint64_t start, uint64_t end)
 {
-    for (; start < end; start += PAGE_BYTES) {
-        uint32_t page = block_page(start);
-
-        if (bit_get(block->registered, page))
-            continue;
-        bit_set(block->registered, page);
-        bit_set(fresh, page);
-    }
+    for (; start < end; start += PAGE_BYTES)
+        bit_set(block->registered, block_page(start));
 }
 
-int32_t client_register(xesvm_pump *pump, struct block *block, uint32_t first, uint32_t pages, uint64_t *fresh)
+int32_t client_register(xesvm_pump *pump, struct block *block, uint32_t first, uint32_t pages)
 {
     uint64_t start = block->va + first * PAGE_BYTES;
     uint64_t end = start + pages * PAGE_BYTES;
@@ -90,23 +84,10 @@ int32_t client_register(xesvm_pump *pump, struct block *block, uint32_t first, u
 
         if (piece_end < 0)
             return (int32_t)piece_end;
-        mark_registered(block, start, (uint64_t)piece_end, fresh);
+        mark_registered(block, start, (uint64_t)piece_end);
         start = (uint64_t)piece_end;
     }
     return 0;
-}
-
-void client_unregister(xesvm_pump *pump, struct block *block, const uint64_t *fresh)
-{
-    for (uint32_t page = 0; page < BLOCK_PAGES;) {
-        uint32_t end = page;
-
-        while (end < BLOCK_PAGES && bit_get(fresh, end) && bit_get(block->registered, end) && !block->page[end])
-            bit_clear(block->registered, end++);
-        if (end > page)
-            uffd_unregister(pump->client_fd, block->va + page * PAGE_BYTES, (end - page) * PAGE_BYTES);
-        page = end + 1;
-    }
 }
 
 /* After EINVAL for length bytes at start: how many there are up to the end of the mapping, when that is what was wrong; else -EBUSY

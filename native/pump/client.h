@@ -11,11 +11,10 @@
 
 typedef struct xesvm_pump xesvm_pump;
 
-/* Registers those of the pages that are not yet, and notes in fresh (bits of the block) which those were. -EFAULT not mapped;
- * -EBUSY not private anonymous memory that can be read and written; -EAGAIN the mappings changed meanwhile; -ENOMEM. */
-int32_t client_register(xesvm_pump *pump, struct block *block, uint32_t first, uint32_t pages, uint64_t *fresh);
-/* Undoes it for pages that are SYSTEM. */
-void client_unregister(xesvm_pump *pump, struct block *block, const uint64_t *fresh);
+/* Registers those of the pages that are not yet. They stay registered, also when the isolation fails: taking it back could split a
+ * mapping that was registered as a whole by the kernel, when it grew or was moved. -EFAULT not mapped; -EBUSY not private anonymous
+ * memory that can be read and written; -EAGAIN the mappings changed meanwhile; -ENOMEM. */
+int32_t client_register(xesvm_pump *pump, struct block *block, uint32_t first, uint32_t pages);
 /* Moves the migration's pages into its slot, and says in its present bits which had content. *moved: how many pages, from the first
  * on, were dealt with, also on errors: -EBUSY, -EFAULT, -ENOMEM. */
 int32_t client_move_to_staging(xesvm_pump *pump, struct migration *migration, uint32_t *moved);

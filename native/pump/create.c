@@ -127,7 +127,8 @@ static int32_t shut_down(xesvm_pump *pump)
         return result;
     }
     unregister_everything(pump);
-    settle_drain(pump); /* clients that wait for their message to be read go on */
+    while (!settle_drain(pump, UINT32_MAX)) /* clients that wait for their message to be read go on */
+        continue;
     return 0;
 }
 

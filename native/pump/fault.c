@@ -4,12 +4,19 @@
  */
 #include "home.h"
 #include "pump.h"
+#include "system.h"
+
+bool message_insists(const struct message *message)
+{
+    return system_monotonic_ns() - message->begin_ns > INSIST_NS;
+}
 
 /* A page without content: the CPU gets the zero page, as it would without userfaultfd. */
-static int32_t fill(xesvm_pump *pump, uint64_t page)
+static int32_t fill(xesvm_pump *pump, uint64_t page, bool insist)
 {
     uint64_t done = 0;
-    int32_t result = uffd_zero(pump->client_fd, page, PAGE_BYTES, &done);
+    int32_t result = insist ? uffd_zero_regardless(pump->staging_fd, pump->client_fd, page, PAGE_BYTES, &done)
+                            : uffd_zero(pump->client_fd, page, PAGE_BYTES, &done);
 
     if (result == 0) {
         count(&pump->counters.zero_pages, 1);
@@ -24,7 +31,8 @@ static int32_t fill(xesvm_pump *pump, uint64_t page)
     return 0;
 }
 
-static int32_t bring_home(xesvm_pump *pump, struct block *block, struct migration *migration, uint64_t begin_ns)
+static int32_t bring_home(xesvm_pump *pump, struct block *block, struct migration *migration,
+                          const struct message *fault)
 {
     struct homecoming home = home_of(block, migration);
     bool on_device = migration->phase == MIGRATION_DEVICE;
@@ -35,11 +43,13 @@ static int32_t bring_home(xesvm_pump *pump, struct block *block, struct migratio
         migration->phase = MIGRATION_TAKEN_BACK;
         count(&pump->counters.cpu_faults_isolated, 1);
     }
+    home.insist = message_insists(fault);
+
     /* The thread that faulted shall find the event when it goes on: it may look at statistics next. */
     home.wake_later = on_device;
     result = home_bring(pump, &home);
     if (on_device) {
-        home_report(pump, &home, begin_ns, false);
+        home_report(pump, &home, fault->begin_ns, false);
         uffd_wake(pump->client_fd, home.to, pages * PAGE_BYTES);
     }
     return result;
@@ -60,10 +70,10 @@ int32_t fault_resolve(xesvm_pump *pump, const struct message *fault)
     migration = block ? block->page[page] : NULL;
     if (migration) {
         filled = bit_get(migration->present, page - migration->first);
-        result = bring_home(pump, block, migration, fault->begin_ns);
+        result = bring_home(pump, block, migration, fault);
     }
     if (result == 0 && !filled)
-        result = fill(pump, fault->start);
+        result = fill(pump, fault->start, message_insists(fault));
     lock_release(&bucket->lock);
     return result;
 }

@@ -96,6 +96,16 @@ static uint32_t at_most(const struct homecoming *home, uint32_t pages)
     return home->inside && pages > PAGES_AT_ONCE ? PAGES_AT_ONCE : pages;
 }
 
+static int32_t bring_pages(xesvm_pump *pump, const struct homecoming *home, uint64_t to, uint64_t from, uint64_t length,
+                           uint64_t *done)
+{
+    if (home->insist)
+        return uffd_copy_regardless(pump->staging_fd, pump->client_fd, to, from, length, done);
+    if (home->by_move)
+        return uffd_move(pump->client_fd, to, from, length, done);
+    return uffd_copy(pump->client_fd, to, from, length, !home->wake_later, done);
+}
+
 static int32_t bring_run(xesvm_pump *pump, struct homecoming *home, uint32_t page, uint32_t end)
 {
     uint32_t chunk = at_most(home, end - page);
@@ -110,8 +120,7 @@ static int32_t bring_run(xesvm_pump *pump, struct homecoming *home, uint32_t pag
 
         if (home->inside && settle_is_asked(&pump->settle))
             return -EAGAIN;
-        result = home->by_move ? uffd_move(pump->client_fd, to, from, chunk * PAGE_BYTES, &done)
-                               : uffd_copy(pump->client_fd, to, from, chunk * PAGE_BYTES, !home->wake_later, &done);
+        result = bring_pages(pump, home, to, from, chunk * PAGE_BYTES, &done);
 
         mark_copied(home, page, (uint32_t)(done / PAGE_BYTES));
         page += (uint32_t)(done / PAGE_BYTES);
@@ -121,7 +130,7 @@ static int32_t bring_run(xesvm_pump *pump, struct homecoming *home, uint32_t pag
             count(&pump->counters.restarts, 1);
         if (result == 0 || (result == -EAGAIN && done > 0))
             continue;
-        if (home->by_move && result != -EAGAIN) { /* shared with a child, protected by now, ...: a copy may still do */
+        if (home->by_move && !home->insist && result != -EAGAIN) { /* shared with a child, protected by now, ...: a copy may still do */
             home->by_move = false;
             continue;
         }

@@ -22,6 +22,7 @@ struct homecoming {
     bool by_move; /* take staged pages instead of copying them: staging loses them */
     bool wake_later; /* the caller wakes the range itself, when the event is in the ring */
     bool inside;  /* settle_enter was called: break off with -EAGAIN when asked to leave */
+    bool insist;  /* do not wait for clients that keep changing mappings */
     /* What happened so far. */
     uint32_t copied;
     uint32_t dropped;      /* there was no place for them any more */
@@ -29,6 +30,12 @@ struct homecoming {
     uint32_t first_dropped;
     uint64_t copy_ns;
 };
+
+/* How long -EAGAIN is taken for an answer. Clients that change registered mappings in a loop, from more threads than there are
+ * processors, can keep the kernel from ever accepting a copy. All messages that were there when the page was asked for have been
+ * read and processed long before this is over. */
+#define INSIST_NS 2000000u
+#define INSIST_ATTEMPTS 256u
 
 /* The whole of a migration to where it came from. */
 struct homecoming home_of(struct block *block, struct migration *migration);

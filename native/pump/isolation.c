@@ -46,6 +46,7 @@ static void give_back(xesvm_pump *pump, struct migration *migration)
 {
     uint64_t va = atomic_load_explicit(&migration->va, memory_order_relaxed);
     struct bucket *bucket = table_bucket(&pump->table, va);
+    uint32_t attempts = 0;
     int32_t result = 0;
 
     do {
@@ -62,6 +63,7 @@ static void give_back(xesvm_pump *pump, struct migration *migration)
 
             home.by_move = true;
             home.inside = true;
+            home.insist = attempts++ > INSIST_ATTEMPTS;
             result = home_bring(pump, &home);
         }
         release_bucket(pump, bucket);
@@ -81,7 +83,7 @@ static int32_t check_pages(xesvm_pump *pump, const struct block *block, uint64_t
 }
 
 /* Registers, moves, publishes. On an error, -EAGAIN too, the migration may have pages, to be given back. */
-static int32_t isolate_locked(xesvm_pump *pump, struct bucket *bucket, struct migration *migration, uint64_t *fresh)
+static int32_t isolate_locked(xesvm_pump *pump, struct bucket *bucket, struct migration *migration)
 {
     uint64_t va = atomic_load_explicit(&migration->va, memory_order_relaxed);
     struct block *block = table_find_or_add(&pump->table, bucket, va);
@@ -92,7 +94,7 @@ static int32_t isolate_locked(xesvm_pump *pump, struct bucket *bucket, struct mi
         return -ENOMEM;
     result = check_pages(pump, block, va, migration->pages);
     if (result == 0)
-        result = client_register(pump, block, migration->first, migration->pages, fresh);
+        result = client_register(pump, block, migration->first, migration->pages);
     if (result == 0)
         result = client_move_to_staging(pump, migration, &moved);
     migration_attach(block, migration, migration->first, moved);
@@ -105,7 +107,7 @@ static int32_t isolate_locked(xesvm_pump *pump, struct bucket *bucket, struct mi
 }
 
 /* One attempt; -EAGAIN: the client changed its mappings meanwhile, and the migration is to be given back. */
-static int32_t isolate_once(xesvm_pump *pump, struct migration *migration, uint64_t *fresh)
+static int32_t isolate_once(xesvm_pump *pump, struct migration *migration)
 {
     struct bucket *bucket = table_bucket(&pump->table, atomic_load_explicit(&migration->va, memory_order_relaxed));
     bool pending;
@@ -115,7 +117,7 @@ static int32_t isolate_once(xesvm_pump *pump, struct migration *migration, uint6
     lock_acquire(&bucket->lock);
     pending = settle_is_pending(pump);
     if (!pending) {
-        result = isolate_locked(pump, bucket, migration, fresh);
+        result = isolate_locked(pump, bucket, migration);
         pending = settle_is_pending(pump);
     }
     release_bucket(pump, bucket);
@@ -123,38 +125,25 @@ static int32_t isolate_once(xesvm_pump *pump, struct migration *migration, uint6
     if (result != 0 || !pending)
         return result;
     /* Published under a mapping that may be gone. If so, the fault thread takes it back while it processes the change. */
-    settle_drain(pump);
+    pending = !settle_drain(pump, ATTEMPTS);
     lock_acquire(&bucket->lock);
+    if (pending)
+        migration->phase = MIGRATION_TAKEN_BACK;
     if (migration->phase == MIGRATION_TAKEN_BACK)
         result = -EAGAIN;
     release_bucket(pump, bucket);
     return result;
 }
 
-static void unregister_fresh(xesvm_pump *pump, uint64_t va, const uint64_t *fresh)
-{
-    struct bucket *bucket = table_bucket(&pump->table, va);
-    struct block *block;
-
-    lock_acquire(&bucket->lock);
-    block = table_find(bucket, va);
-    if (block) {
-        client_unregister(pump, block, fresh);
-        table_trim(&pump->table, bucket, block);
-    }
-    release_bucket(pump, bucket);
-}
-
 static int32_t isolate(xesvm_pump *pump, uint64_t va, uint32_t pages, struct xesvm_isolation *isolation)
 {
-    uint64_t fresh[BITMAP_WORDS] = {0};
     int32_t result;
     struct migration *migration = prepare(pump, va, pages, &result);
 
     if (!migration)
         return result;
     for (uint32_t attempt = 0; attempt < ATTEMPTS; attempt++) {
-        result = isolate_once(pump, migration, fresh);
+        result = isolate_once(pump, migration);
         if (result != -EAGAIN)
             break;
         give_back(pump, migration);
@@ -165,7 +154,6 @@ static int32_t isolate(xesvm_pump *pump, uint64_t va, uint32_t pages, struct xes
     }
     if (result < 0) {
         give_back(pump, migration);
-        unregister_fresh(pump, va, fresh);
         discard_isolation(pump, migration);
         count(&pump->counters.busy, result == -EBUSY);
         return result;

@@ -29,12 +29,12 @@ static int32_t check_access(const xesvm_pump *pump, uint64_t va, uint64_t end, b
     return 0;
 }
 
-static int32_t bring(xesvm_pump *pump, uint64_t va, uint32_t pages, struct request *request)
+static int32_t bring(xesvm_pump *pump, uint64_t va, uint32_t pages, struct request *request, const void *export_frame)
 {
     struct frame frame;
     int32_t result;
 
-    frame_enter(&pump->frames, &frame, __builtin_frame_address(0));
+    frame_enter(&pump->frames, &frame, export_frame);
     result = restore_range(pump, va, pages, request);
     frame_leave(&frame);
     return result;
@@ -55,7 +55,7 @@ int32_t xesvm_pump_populate(xesvm_pump *pump, uint64_t va, uint32_t pages, uint3
         int32_t result = check_access(pump, va, va + pages * PAGE_BYTES, write != 0);
 
         if (result == 0)
-            result = bring(pump, va, pages, &request);
+            result = bring(pump, va, pages, &request, __builtin_frame_address(0));
         if (result < 0)
             return result;
         result = system_madvise(va, pages * PAGE_BYTES, advice);

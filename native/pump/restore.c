@@ -14,6 +14,7 @@ static int32_t bring_page(xesvm_pump *pump, struct block *block, struct migratio
     int32_t result;
 
     home.inside = true;
+    home.insist = request->attempts > INSIST_ATTEMPTS;
     if (migration->phase != MIGRATION_DEVICE) {
         migration->phase = MIGRATION_TAKEN_BACK;
         return home_bring(pump, &home);
@@ -42,6 +43,13 @@ static bool may_be_hole(const struct block *block, uint32_t page)
     return bit_get(block->registered, page) && !block->page[page];
 }
 
+static int32_t fill_run(xesvm_pump *pump, uint64_t address, uint64_t length, const struct request *request, uint64_t *done)
+{
+    if (request->attempts > INSIST_ATTEMPTS)
+        return uffd_zero_regardless(pump->staging_fd, pump->client_fd, address, length, done);
+    return uffd_zero(pump->client_fd, address, length, done);
+}
+
 static int32_t fill_holes(xesvm_pump *pump, struct block *block, struct request *request)
 {
     for (uint32_t page = request->first; page < request->end;) {
@@ -52,7 +60,7 @@ static int32_t fill_holes(xesvm_pump *pump, struct block *block, struct request 
         while (end < request->end && may_be_hole(block, end))
             end++;
         if (end > page)
-            result = uffd_zero(pump->client_fd, block->va + page * PAGE_BYTES, (end - page) * PAGE_BYTES, &done);
+            result = fill_run(pump, block->va + page * PAGE_BYTES, (end - page) * PAGE_BYTES, request, &done);
         request->filled += done / PAGE_BYTES;
         if (done == 0 && (result == -EAGAIN || result == -ENOMEM))
             return result;
@@ -77,8 +85,10 @@ static int32_t serve_block(xesvm_pump *pump, uint64_t va, struct request *reques
             result = fill_holes(pump, block, request);
         release_bucket(pump, bucket);
         settle_leave(pump);
-        if (result == -EAGAIN)
+        if (result == -EAGAIN) {
+            request->attempts++;
             system_yield();
+        }
     } while (result == -EAGAIN);
     return result;
 }

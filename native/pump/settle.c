@@ -56,17 +56,18 @@ bool settle_is_pending(const xesvm_pump *pump)
     return uffd_mappings_change(pump->client_fd);
 }
 
-void settle_drain(xesvm_pump *pump)
+bool settle_drain(xesvm_pump *pump, uint32_t attempts)
 {
-    for (;;) {
+    while (attempts-- > 0) {
         /* In this order: what is read between the two is processed when the second returns. */
         bool pending = settle_is_pending(pump);
 
         settle_wait(pump);
         if (!pending)
-            return;
+            return true;
         system_yield();
     }
+    return false;
 }
 
 /* True when the count is 0; else the fault thread will be poked when it becomes 0. */

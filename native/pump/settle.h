@@ -19,7 +19,8 @@ struct settle {
     _Atomic uint32_t wanted;   /* the fault thread waits for waiters or inside to become 0 */
 };
 
-/* Waits until no change is being processed. Call it without locks. */
+/* Waits until no change is being processed. Call it without locks, but inside a frame (frame.h): the fault thread waits for those who
+ * wait here. */
 void settle_wait(xesvm_pump *pump);
 /* The same, and until settle_leave no message is read. Enter before the bucket is locked, leave after it was released. */
 void settle_enter(xesvm_pump *pump);
@@ -28,8 +29,9 @@ void settle_leave(xesvm_pump *pump);
 bool settle_is_asked(const struct settle *settle);
 /* True while a change has been made of which the message is unread. */
 bool settle_is_pending(const xesvm_pump *pump);
-/* Waits until every change that the client has made so far is processed. Call it without locks, outside. */
-void settle_drain(xesvm_pump *pump);
+/* Waits until every change that the client has made so far is processed. Call it without locks, outside. False when there is no
+ * moment without a new one in so many attempts. */
+bool settle_drain(xesvm_pump *pump, uint32_t attempts);
 
 /* For the fault thread: closes the gate. False when somebody is inside, or has waited to come in; thread_poke will tell when to try
  * again. */

@@ -14,7 +14,9 @@
 #define STACK_BYTES (512u << 10) /* with the static thread-local storage of the whole process */
 #define READ_AT_ONCE 16u
 #define FIRST_CAPACITY 1024u
-#define EAGER_RETRIES 64u
+/* Retries without a pause after each read: clients whose message was read go on within microseconds, and a client that changes
+ * mappings in a loop sends the next one soon after. */
+#define EAGER_RETRIES 256u
 #define RETRY_NS 50000
 
 enum { POLL_CLIENT, POLL_STAGING, POLL_POKE, POLL_COUNT };
@@ -82,6 +84,7 @@ static int32_t read_messages(xesvm_pump *pump)
         return -EBUSY;
     bytes = system_read(pump->client_fd, messages, sizeof(messages));
     begin_ns = system_monotonic_ns();
+    pump->thread.retries = 0;
     for (int64_t i = 0; i < bytes / (int64_t)sizeof(messages[0]); i++)
         enqueue(pump, &messages[i], begin_ns);
     return 0;
@@ -169,10 +172,9 @@ static void wait_for_work(xesvm_pump *pump, struct pollfd *polled, struct left l
     uint64_t pokes;
 
     pump->thread.unread = left.unread;
-    pump->thread.retries = left.retry ? pump->thread.retries + 1 : 0;
     if (left.retry) {
         system_yield();
-        if (pump->thread.retries > EAGER_RETRIES)
+        if (++pump->thread.retries > EAGER_RETRIES)
             pause.tv_nsec = RETRY_NS;
     }
     polled[POLL_CLIENT].fd = left.unread ? -1 : pump->client_fd;

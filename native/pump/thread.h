@@ -39,7 +39,7 @@ struct fault_thread {
     struct backlog changes; /* in order; faults wait until there is none */
     struct backlog faults;
     bool unread;      /* the last round was not allowed to read */
-    uint32_t retries; /* rounds in a row in which the kernel asked to come again */
+    uint32_t retries; /* rounds since the last read in which the kernel asked to come again */
 };
 
 /* 0 or -errno. */
@@ -53,5 +53,7 @@ void thread_poke(xesvm_pump *pump);
  * client has gone on after a message; -ENOMEM some time. */
 int32_t fault_resolve(xesvm_pump *pump, const struct message *fault);
 int32_t change_apply(xesvm_pump *pump, struct message *change);
+/* The message is so old that its work shall be done whatever clients do to their mappings. */
+bool message_insists(const struct message *message);
 
 #endif

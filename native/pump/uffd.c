@@ -112,6 +112,28 @@ int32_t uffd_zero(int32_t fd, uint64_t address, uint64_t length, uint64_t *done)
     return result;
 }
 
+/* The other one wakes only those who wait for its own pages. */
+static int32_t wake_done(int32_t result, int32_t client_fd, uint64_t address, uint64_t done)
+{
+    if (done > 0)
+        uffd_wake(client_fd, address, done);
+    return result;
+}
+
+int32_t uffd_copy_regardless(int32_t fd, int32_t client_fd, uint64_t to, uint64_t from, uint64_t length, uint64_t *done)
+{
+    int32_t result = uffd_copy(fd, to, from, length, true, done);
+
+    return wake_done(result, client_fd, to, *done);
+}
+
+int32_t uffd_zero_regardless(int32_t fd, int32_t client_fd, uint64_t address, uint64_t length, uint64_t *done)
+{
+    int32_t result = uffd_zero(fd, address, length, done);
+
+    return wake_done(result, client_fd, address, *done);
+}
+
 int32_t uffd_poison(int32_t fd, uint64_t address, uint64_t length)
 {
     struct uffdio_poison argument = {.range = {.start = address, .len = length}};

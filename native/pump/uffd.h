@@ -47,6 +47,10 @@ int32_t uffd_move(int32_t fd, uint64_t to, uint64_t from, uint64_t length, uint6
 /* wake: whether threads that wait for the range go on at once, or at a later uffd_wake. */
 int32_t uffd_copy(int32_t fd, uint64_t to, uint64_t from, uint64_t length, bool wake, uint64_t *done);
 int32_t uffd_zero(int32_t fd, uint64_t address, uint64_t length, uint64_t *done);
+/* Copy and zero for pages that client_fd watches, by way of another userfaultfd, which does not know that mappings change: the kernel
+ * asks only that the destination be registered with some userfaultfd. */
+int32_t uffd_copy_regardless(int32_t fd, int32_t client_fd, uint64_t to, uint64_t from, uint64_t length, uint64_t *done);
+int32_t uffd_zero_regardless(int32_t fd, int32_t client_fd, uint64_t address, uint64_t length, uint64_t *done);
 int32_t uffd_poison(int32_t fd, uint64_t address, uint64_t length);
 int32_t uffd_register(int32_t fd, uint64_t address, uint64_t length);
 int32_t uffd_unregister(int32_t fd, uint64_t address, uint64_t length);
