@@ -1,4 +1,6 @@
 using XeSvm.Interop.Uapi;
+using XeSvm.Simulation.Driver;
+using XeSvm.Simulation.Gpu;
 using static XeSvm.Interop.Uapi.DrmXe;
 
 namespace XeSvm.Simulation.Tests.Driver;
@@ -231,6 +233,21 @@ public sealed unsafe class VmAccessTests
             Assert.Equal(0, gpu.Run(0));
             Assert.False(gpu.IsBanned(gpu.Queue));
         }
+    }
+
+    [Fact]
+    public void A_fault_on_a_page_that_is_mapped_by_the_time_it_is_served_is_replayed()
+    {
+        using GpuClient gpu = Open(0);
+        uint handle = gpu.CreateBo(Size);
+        Vm vm = gpu.Inspect(gpu.Vm);
+        Gt gt = gpu.Device.PrimaryGt;
+        Assert.Equal(-Errno.EINVAL, vm.HandleFault(Address, GpuAccess.Read, gt));
+        Assert.Equal(0, gpu.BindBo(gpu.Vm, handle, Address, Size));
+        Assert.Equal(0, vm.HandleFault(Address, GpuAccess.Write, gt));
+        Assert.Equal(0, gpu.BindBo(gpu.Vm, handle, Address, Size, flags: DRM_XE_VM_BIND_FLAG_READONLY));
+        Assert.Equal(0, vm.HandleFault(Address, GpuAccess.Read, gt));
+        Assert.Equal(-Errno.EINVAL, vm.HandleFault(Address, GpuAccess.Write, gt));
     }
 
     [Fact]
