@@ -194,7 +194,7 @@ public sealed unsafe class WaitUserFenceTests : IDisposable
     public void A_store_by_the_CPU_is_seen_at_the_latest_when_the_time_is_over()
     {
         drm_xe_wait_user_fence args = NotMet();
-        args.timeout = 100 * Millisecond;
+        args.timeout = 1000 * Millisecond;
         Assert.Equal(0, WhileWaiting(args, () => Volatile.Write(ref _words[0], 1)));
     }
 
