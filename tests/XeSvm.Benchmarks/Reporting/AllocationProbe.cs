@@ -1,9 +1,10 @@
 namespace XeSvm.Benchmarks.Reporting;
 
 /// <summary>
-/// Bytes that all threads of the process together allocate on the GC heap per operation, in the round of several that allocated least: what
-/// the operation itself allocates is in every round, the unused rest of an allocation context, up to 8 KiB, that the runtime now and then
-/// counts as allocated is not. MemoryDiagnoser looks at one round.
+/// Bytes that all threads of the process together take from the GC heap per operation. A collection ahead of each round leaves every thread
+/// without an allocation context, so the first allocation of a round, however small, takes one of some kilobytes: 0 means that nothing was
+/// allocated, and more is an upper bound. The least of some rounds, because the runtime itself allocates now and then. MemoryDiagnoser's
+/// exact count also has the unused rest of contexts in it that were retired.
 /// </summary>
 internal static class AllocationProbe
 {
@@ -13,7 +14,7 @@ internal static class AllocationProbe
     private const int Rounds = 15;
 
     /// <summary>A column of the figure.</summary>
-    public static RecordedColumn Column { get; } = new(Figure, "Bytes that all threads together allocate on the GC heap per operation, in the round that allocated least");
+    public static RecordedColumn Column { get; } = new(Figure, "Bytes that all threads together take from the GC heap per operation, at most; in the round that allocated least");
 
     /// <summary>Runs an operation in rounds and records what it allocates.</summary>
     /// <param name="type">The benchmark's class.</param>
@@ -27,13 +28,17 @@ internal static class AllocationProbe
         long least = long.MaxValue;
         for (int round = 0; round < Rounds; round++)
         {
-            long before = GC.GetTotalAllocatedBytes(precise: true);
+            GC.Collect();
+
+            // What the runtime does after a collection, on the finalizer's thread, allocates.
+            GC.WaitForPendingFinalizers();
+            long before = GC.GetTotalAllocatedBytes();
             for (int i = 0; i < repetitions; i++)
             {
                 operation();
             }
 
-            least = Math.Min(least, GC.GetTotalAllocatedBytes(precise: true) - before);
+            least = Math.Min(least, GC.GetTotalAllocatedBytes() - before);
         }
 
         RecordedFigures.Record(type, method, parameters, Figure, (double)least / ((long)repetitions * perRun));

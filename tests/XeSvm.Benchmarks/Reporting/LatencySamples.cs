@@ -16,16 +16,17 @@ internal sealed class LatencySamples
     private long _allocatedBefore;
 
     /// <summary>
-    /// Bytes on the GC heap per operation in the round that allocated least, as <see cref="AllocationProbe"/> has it; NaN without any round.
+    /// Bytes on the GC heap per operation in the round that allocated least, as <see cref="AllocationProbe"/> has it; NaN without any round. A
+    /// collection must go ahead of each round, as BenchmarkDotNet has it.
     /// </summary>
     public double LeastAllocated { get; private set; } = double.NaN;
 
     /// <summary>A round of operations begins.</summary>
-    public void BeginRound() => _allocatedBefore = GC.GetTotalAllocatedBytes(precise: true);
+    public void BeginRound() => _allocatedBefore = GC.GetTotalAllocatedBytes();
 
     /// <summary>It has ended, after so many operations.</summary>
     public void EndRound(int operations) =>
-        LeastAllocated = double.MinNumber(LeastAllocated, (double)(GC.GetTotalAllocatedBytes(precise: true) - _allocatedBefore) / operations);
+        LeastAllocated = double.MinNumber(LeastAllocated, (double)(GC.GetTotalAllocatedBytes() - _allocatedBefore) / operations);
 
     /// <summary>An operation begins.</summary>
     public void Begin() => _begin = Stopwatch.GetTimestamp();

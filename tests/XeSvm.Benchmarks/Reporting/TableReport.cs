@@ -12,8 +12,8 @@ namespace XeSvm.Benchmarks.Reporting;
 internal static class TableReport
 {
     private const string Clock =
-        "Times are measured on this host's clock; they are no times of a GPU. Column n: measured operations. Min: the best iteration. B/op: bytes on the GC "
-        + "heap per operation, all threads together, in the round that allocated least; Allocated: the same in one round, in which the runtime may count some unused kilobytes.";
+        "Times are measured on this host's clock; they are no times of a GPU. Column n: measured operations. Min: the best iteration. B/op: bytes taken from "
+        + "the GC heap per operation, all threads together, at most. Allocated: MemoryDiagnoser's count of one round, in which the runtime may count some unused kilobytes.";
 
     /// <summary>Writes the tables.</summary>
     public static string Write(IReadOnlyList<Summary> summaries)
