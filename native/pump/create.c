@@ -139,7 +139,7 @@ int32_t xesvm_pump_destroy(xesvm_pump *pump)
 
     if (!pump)
         return -EINVAL;
-    frame_enter(&pump->frames, &frame, __builtin_frame_address(0));
+    frame_enter(pump, &frame, __builtin_frame_address(0));
     result = shut_down(pump);
     frame_leave(&frame);
     if (result == 0)

@@ -91,19 +91,6 @@ static int32_t access_locked(xesvm_pump *pump, struct bucket *bucket, uint64_t v
     return result;
 }
 
-/* Only this bucket is held, for no longer than the access, and no leaf lock. A fault on the caller's own frame could thus only hurt
- * where the frame's blocks share the bucket. */
-static bool may_fault_on_own_frame(xesvm_pump *pump, const struct bucket *bucket, const void *export_frame)
-{
-    uint64_t top = (uint64_t)(uintptr_t)export_frame;
-    uint64_t thread = (uint64_t)(uintptr_t)__builtin_thread_pointer();
-
-    return table_bucket(&pump->table, top + PAGE_BYTES) == bucket ||
-           table_bucket(&pump->table, top - FRAME_STACK_BYTES) == bucket ||
-           table_bucket(&pump->table, thread - PAGE_BYTES) == bucket ||
-           table_bucket(&pump->table, thread + PAGE_BYTES) == bucket;
-}
-
 static int32_t access_device(xesvm_pump *pump, uint64_t va, uint64_t vram, struct device_access *access,
                              const void *export_frame)
 {
@@ -111,9 +98,7 @@ static int32_t access_device(xesvm_pump *pump, uint64_t va, uint64_t vram, struc
     struct frame frame;
     int32_t result;
 
-    if (!settle_is_asked(&pump->settle) && !may_fault_on_own_frame(pump, bucket, export_frame))
-        return access_locked(pump, bucket, va, vram, access);
-    frame_enter(&pump->frames, &frame, export_frame);
+    frame_enter(pump, &frame, export_frame);
     settle_wait(pump);
     result = access_locked(pump, bucket, va, vram, access);
     frame_leave(&frame);

@@ -152,20 +152,32 @@ static uint32_t take(struct event_ring *ring, struct xesvm_pump_event *events, u
     return taken;
 }
 
+/* What the client was told has happened shall be in the ring. */
+static void wait_for_changes(xesvm_pump *pump, const void *export_frame)
+{
+    struct frame frame;
+
+    if (!settle_is_asked(&pump->settle))
+        return;
+    frame_enter(pump, &frame, export_frame);
+    settle_wait(pump);
+    frame_leave(&frame);
+}
+
 int32_t xesvm_pump_take_events(xesvm_pump *pump, struct xesvm_pump_event *events, uint32_t capacity)
 {
     uint32_t total = 0;
 
     if (!pump || (!events && capacity > 0) || capacity > INT32_MAX)
         return -EINVAL;
-    settle_wait(pump); /* what the client was told has happened shall be in the ring */
+    wait_for_changes(pump, __builtin_frame_address(0));
     while (total < capacity && atomic_load(&pump->events.pending) > 0) {
         struct xesvm_pump_event some[TAKE_AT_ONCE];
         uint32_t wanted = capacity - total < TAKE_AT_ONCE ? capacity - total : TAKE_AT_ONCE;
         struct frame frame;
         uint32_t taken;
 
-        frame_enter(&pump->frames, &frame, __builtin_frame_address(0));
+        frame_enter(pump, &frame, __builtin_frame_address(0));
         taken = take(&pump->events, some, wanted);
         frame_leave(&frame);
         for (uint32_t i = 0; i < taken; i++)

@@ -4,8 +4,8 @@
 #include <signal.h>
 #include <stddef.h>
 
+#include "pump.h"
 #include "system.h"
-#include "xesvm_native.h"
 
 /* Thread-local variables lie below the thread pointer, what the compiler and libc reach through it lies just above. */
 #define CONTROL_BYTES 4096u
@@ -95,17 +95,31 @@ static void touch_control_block(uint64_t thread)
         touch(thread + (uint64_t)(int64_t)__rseq_offset);
 }
 
-void frame_enter(struct frames *frames, struct frame *frame, const void *export_frame)
+/* Until nobody holds a bucket of these pages who took it before they were announced. */
+static void await_holders(xesvm_pump *pump, uint64_t packed)
+{
+    uint64_t first = (packed >> PAGES_BITS) * PAGE_BYTES;
+    uint64_t end = first + (packed & PAGES_MASK) * PAGE_BYTES;
+
+    for (uint64_t block = block_address(first); block < end; block += BLOCK_BYTES)
+        lock_await(&table_bucket(&pump->table, block)->lock);
+}
+
+void frame_enter(xesvm_pump *pump, struct frame *frame, const void *export_frame)
 {
     uint64_t thread = (uint64_t)(uintptr_t)__builtin_thread_pointer();
     uint64_t top = (uint64_t)(uintptr_t)export_frame + 64; /* its return address and saved registers */
     uint64_t all = ~(uint64_t)0;
+    uint64_t stack = pack(top - FRAME_STACK_BYTES - XESVM_PAGE_SIZE, top);
     uint64_t control = pack_control(thread);
 
     system_call(SYS_rt_sigprocmask, SIG_SETMASK, (uint64_t)(uintptr_t)&all, (uint64_t)(uintptr_t)&frame->signals, sizeof(all),
                 0, 0);
-    frame->slot = take_slot(frames, pack(top - FRAME_STACK_BYTES - XESVM_PAGE_SIZE, top), control);
+    frame->slot = take_slot(&pump->frames, stack, control);
     atomic_store(&frame->slot->control, control);
+    atomic_thread_fence(memory_order_seq_cst); /* pairs with the one in frame_covers: locked, or announced, is seen */
+    await_holders(pump, stack);
+    await_holders(pump, control);
     touch_stack(top);
     touch_control_block(thread);
 }
@@ -127,9 +141,11 @@ bool frame_keep(struct frames *frames, uint64_t address, uint64_t length)
 
 bool frame_covers(struct frames *frames, uint64_t va, uint32_t pages)
 {
-    uint32_t in_use = atomic_load(&frames->in_use);
     uint64_t first = va / XESVM_PAGE_SIZE;
+    uint32_t in_use;
 
+    atomic_thread_fence(memory_order_seq_cst);
+    in_use = atomic_load(&frames->in_use);
     for (uint32_t index = 0; index < in_use; index++) {
         struct frame_slot *slot = &frames->slots[index];
 

@@ -2,9 +2,9 @@
  *
  * The caller's own memory while it is inside the pump. A thread that holds a lock must not fault on a page which only the fault
  * thread can bring home: its stack, and its thread control block, which the kernel writes for restartable sequences. So the
- * long exports announce both, then touch them, which brings home what was away; and isolate refuses announced pages, looking
- * before the move and again after it. One of the two sees the other: either the touch comes after the move, and faults without a
- * lock held, or the isolation sees the announcement, and is undone.
+ * exports announce both, and isolate, under the lock of their bucket, refuses announced pages. An isolation that looked before the
+ * announcement may still be moving: so the announcer waits for a moment in which the bucket is not locked, and then touches the
+ * pages, which brings home what was away. It holds no lock and has passed no gate yet, so that the fault can be resolved.
  * The fault thread's own stack is announced once for all.
  */
 #ifndef XESVM_PUMP_FRAME_H
@@ -36,12 +36,13 @@ struct frame {
     uint64_t signals;
 };
 
-/* Announces the caller and blocks its signals. export_frame: __builtin_frame_address(0) of the export. */
-void frame_enter(struct frames *frames, struct frame *frame, const void *export_frame);
+/* Announces the caller and blocks its signals. export_frame: __builtin_frame_address(0) of the export. Call it without locks, outside
+ * of the gate. */
+void frame_enter(xesvm_pump *pump, struct frame *frame, const void *export_frame);
 void frame_leave(struct frame *frame);
 /* Announces memory for good. False when it is too much for one slot. */
 bool frame_keep(struct frames *frames, uint64_t address, uint64_t length);
-/* True when any page is announced. */
+/* True when any page is announced. Call it with the bucket of the pages locked. */
 bool frame_covers(struct frames *frames, uint64_t va, uint32_t pages);
 
 #endif

@@ -98,8 +98,6 @@ static int32_t isolate_locked(xesvm_pump *pump, struct bucket *bucket, struct mi
     if (result == 0)
         result = client_move_to_staging(pump, migration, &moved);
     migration_attach(block, migration, migration->first, moved);
-    if (result == 0 && frame_covers(&pump->frames, va, migration->pages))
-        result = -EBUSY; /* its owner came in during the move */
     if (result < 0)
         migration->phase = MIGRATION_TAKEN_BACK;
     table_trim(&pump->table, bucket, block);
@@ -175,7 +173,7 @@ int32_t xesvm_pump_isolate(xesvm_pump *pump, uint64_t va, uint32_t pages, struct
 
     if (!pump || !isolation || !range_is_in_block(va, pages))
         return -EINVAL;
-    frame_enter(&pump->frames, &frame, __builtin_frame_address(0));
+    frame_enter(pump, &frame, __builtin_frame_address(0));
     atomic_fetch_add(&pump->open_isolations, 1);
     if (!atomic_load(&pump->closing))
         result = isolate(pump, va, pages, &isolated);
@@ -280,7 +278,7 @@ int32_t xesvm_pump_commit(xesvm_pump *pump, uint64_t isolation, uint64_t vram, u
 
     if (!pump || !range_is_valid(vram, BLOCK_PAGES))
         return -EINVAL;
-    frame_enter(&pump->frames, &frame, __builtin_frame_address(0));
+    frame_enter(pump, &frame, __builtin_frame_address(0));
     result = commit(pump, isolation, vram, allocation);
     frame_leave(&frame);
     return result;
@@ -309,7 +307,7 @@ int32_t xesvm_pump_abort(xesvm_pump *pump, uint64_t isolation)
 
     if (!pump)
         return -EINVAL;
-    frame_enter(&pump->frames, &frame, __builtin_frame_address(0));
+    frame_enter(pump, &frame, __builtin_frame_address(0));
     result = abort_isolation(pump, isolation);
     frame_leave(&frame);
     return result;

@@ -31,6 +31,20 @@ static bool try_acquire(struct lock *lock)
                                                  memory_order_relaxed);
 }
 
+/* Sleeps while the word has any of these bits, or not at all; may return early. */
+static void sleep_while(struct lock *lock, uint32_t bits)
+{
+    uint32_t word = atomic_load_explicit(&lock->word, memory_order_relaxed);
+
+    if (!(word & bits))
+        return;
+    if (!(word & LOCK_WAITERS) &&
+        !atomic_compare_exchange_strong_explicit(&lock->word, &word, word | LOCK_WAITERS, memory_order_relaxed,
+                                                 memory_order_relaxed))
+        return;
+    futex_wait(&lock->word, word | LOCK_WAITERS, -1);
+}
+
 void lock_acquire(struct lock *lock)
 {
     for (int spin = 0; spin < SPINS; spin++) {
@@ -38,17 +52,19 @@ void lock_acquire(struct lock *lock)
             return;
         system_pause();
     }
-    while (!try_acquire(lock)) {
-        uint32_t word = atomic_load_explicit(&lock->word, memory_order_relaxed);
+    while (!try_acquire(lock))
+        sleep_while(lock, LOCK_HELD | LOCK_PUMP);
+}
 
-        if (!(word & (LOCK_HELD | LOCK_PUMP)))
-            continue;
-        if (!(word & LOCK_WAITERS) &&
-            !atomic_compare_exchange_strong_explicit(&lock->word, &word, word | LOCK_WAITERS, memory_order_relaxed,
-                                                     memory_order_relaxed))
-            continue;
-        futex_wait(&lock->word, word | LOCK_WAITERS, -1);
+void lock_await(struct lock *lock)
+{
+    for (int spin = 0; spin < SPINS; spin++) {
+        if (!(atomic_load(&lock->word) & LOCK_HELD))
+            return;
+        system_pause();
     }
+    while (atomic_load(&lock->word) & LOCK_HELD)
+        sleep_while(lock, LOCK_HELD);
 }
 
 bool lock_release(struct lock *lock)

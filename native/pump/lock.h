@@ -20,6 +20,8 @@ struct lock {
 void lock_acquire(struct lock *lock);
 /* True: the fault thread was refused while the lock was held, and must be told. */
 bool lock_release(struct lock *lock);
+/* Waits for a moment in which nobody holds the lock. */
+void lock_await(struct lock *lock);
 /* For the fault thread only; never blocks. False: the holder's release will return true. */
 bool lock_try_as_pump(struct lock *lock);
 

@@ -34,7 +34,7 @@ static int32_t bring(xesvm_pump *pump, uint64_t va, uint32_t pages, struct reque
     struct frame frame;
     int32_t result;
 
-    frame_enter(&pump->frames, &frame, export_frame);
+    frame_enter(pump, &frame, export_frame);
     result = restore_range(pump, va, pages, request);
     frame_leave(&frame);
     return result;

@@ -36,7 +36,7 @@ int32_t xesvm_pump_query(xesvm_pump *pump, uint64_t va, uint32_t pages, uint8_t 
 
         if (here > pages)
             here = pages;
-        frame_enter(&pump->frames, &frame, __builtin_frame_address(0));
+        frame_enter(pump, &frame, __builtin_frame_address(0));
         query_block(pump, va, here, some);
         frame_leave(&frame);
         for (uint32_t page = 0; page < here; page++)

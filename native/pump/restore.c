@@ -148,7 +148,7 @@ int32_t xesvm_pump_restore(xesvm_pump *pump, uint64_t va, uint32_t pages)
     if (!pump || !range_is_valid(va, pages))
         return -EINVAL;
     request.begin_ns = system_monotonic_ns();
-    frame_enter(&pump->frames, &frame, __builtin_frame_address(0));
+    frame_enter(pump, &frame, __builtin_frame_address(0));
     result = restore_range(pump, va, pages, &request);
     frame_leave(&frame);
     if (result < 0)
