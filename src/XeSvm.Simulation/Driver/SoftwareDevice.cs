@@ -84,6 +84,9 @@ internal sealed unsafe class SoftwareDevice : IDisposable
     /// <summary>The device is lost for good: every ioctl answers ECANCELED (xe_device_wedged).</summary>
     public bool IsWedged => _wedged;
 
+    /// <summary>How long a job of a VM that is not long-running may run (xe's job_timeout_ms); counts for queues that are created later.</summary>
+    public TimeSpan JobTimeout { get; set; } = TimeSpan.FromSeconds(5);
+
     /// <summary>How long SYNCOBJ_TRANSFER waits for a fence to be submitted (DRM_SYNCOBJ_WAIT_FOR_SUBMIT_TIMEOUT).</summary>
     public TimeSpan SyncobjSubmitTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
