@@ -155,6 +155,14 @@ XESVM_EXPORT int32_t xesvm_pump_device_write(xesvm_pump *pump, uint64_t va, uint
 /* Atomic add on an aligned word of 4 or 8 bytes; the old value comes back. */
 XESVM_EXPORT int32_t xesvm_pump_device_add(xesvm_pump *pump, uint64_t va, uint64_t vram, uint64_t addend, uint32_t size, uint64_t *old);
 
+/* Writes desired to an aligned word of 4 or 8 bytes when it is expected; what it was comes back either way. */
+XESVM_EXPORT int32_t xesvm_pump_device_compare_exchange(xesvm_pump *pump, uint64_t va, uint64_t vram, uint64_t expected, uint64_t desired,
+                                                        uint32_t size, uint64_t *old);
+/* The same on an aligned word of client memory, which leaves the CPU's page table for it and comes back: atomic against every access of
+ * the CPU. Refuses what xesvm_pump_isolate refuses, with its errors and without effect; -ENODATA: a page without content, populate it. */
+XESVM_EXPORT int32_t xesvm_pump_client_compare_exchange(xesvm_pump *pump, uint64_t va, uint64_t expected, uint64_t desired, uint32_t size,
+                                                        uint64_t *old);
+
 /* Takes up to capacity events; returns how many. */
 XESVM_EXPORT int32_t xesvm_pump_take_events(xesvm_pump *pump, struct xesvm_pump_event *events, uint32_t capacity);
 /* Blocks until there are events or xesvm_pump_wake was called: 1 events, 0 woken or timed out. timeout_ns < 0: no limit. */

@@ -7,6 +7,7 @@
 #include "pump.h"
 #include "system.h"
 #include "vma.h"
+#include "word.h"
 
 /* How often isolate tries again when the client changes its mappings meanwhile. */
 #define ATTEMPTS 64u
@@ -310,5 +311,46 @@ int32_t xesvm_pump_abort(xesvm_pump *pump, uint64_t isolation)
     frame_enter(pump, &frame, __builtin_frame_address(0));
     result = abort_isolation(pump, isolation);
     frame_leave(&frame);
+    return result;
+}
+
+/* The word is away from the CPU while its page is isolated: whoever touches it waits for the fault thread, and that for the bucket. */
+static int32_t exchange_isolated(xesvm_pump *pump, uint64_t id, uint64_t offset, uint32_t size, uint64_t expected,
+                                 uint64_t desired, uint64_t *old)
+{
+    struct bucket *bucket;
+    struct migration *migration = lock_isolation(pump, id, &bucket);
+    int32_t result = -EBUSY;
+
+    if (!migration)
+        return -ENOENT;
+    if (migration->phase == MIGRATION_ISOLATED) {
+        result = bit_get(migration->present, 0) ? 0 : -ENODATA;
+        if (result == 0)
+            *old = word_compare_exchange(migration->source + offset, size, expected, desired);
+    }
+    release_bucket(pump, bucket);
+    return result;
+}
+
+int32_t xesvm_pump_client_compare_exchange(xesvm_pump *pump, uint64_t va, uint64_t expected, uint64_t desired, uint32_t size,
+                                           uint64_t *old)
+{
+    struct xesvm_isolation isolation;
+    struct frame frame;
+    uint64_t seen = 0;
+    int32_t result;
+
+    if (!pump || !old || !word_is(va, size))
+        return -EINVAL;
+    result = xesvm_pump_isolate(pump, va & ~(PAGE_BYTES - 1), 1, &isolation);
+    if (result < 0)
+        return result;
+    frame_enter(pump, &frame, __builtin_frame_address(0));
+    result = exchange_isolated(pump, isolation.id, va % PAGE_BYTES, size, expected, desired, &seen);
+    abort_isolation(pump, isolation.id);
+    frame_leave(&frame);
+    if (result == 0)
+        *old = seen;
     return result;
 }

@@ -112,7 +112,7 @@ public sealed unsafe class TlbGateTests(ITestOutputHelper output)
                 errors[index] |= random.Next(3) switch
                 {
                     0 => view.Write(va + offset, &value, 8),
-                    1 => view.Add(va + offset, 1, 8, out _),
+                    1 => view.Atomic(va + offset, AtomicOperation.Add(1, 8)),
                     _ => view.Fill(va, 0x55, Page),
                 };
             }
