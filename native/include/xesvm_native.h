@@ -97,6 +97,11 @@ struct xesvm_isolation {
 #define XESVM_EVENT_INVALIDATE 3u /* the client unmapped, dropped or moved registered memory (device pages or not) */
 #define XESVM_EVENT_OVERFLOW 4u   /* INVALIDATE events were lost: treat every mirrored range as invalidated */
 
+/* What the client did, in INVALIDATE events. In the kernel's terms UNMAP and REMAP are MMU_NOTIFY_UNMAP, REMOVE is MMU_NOTIFY_CLEAR. */
+#define XESVM_INVALIDATE_UNMAP 1u  /* the mapping is gone: munmap, mmap over it, the tail of a shrinking mremap */
+#define XESVM_INVALIDATE_REMOVE 2u /* the mapping stays, its content was dropped: MADV_DONTNEED, MADV_FREE, MADV_REMOVE */
+#define XESVM_INVALIDATE_REMAP 3u  /* the pages went to another address; with MREMAP_DONTUNMAP an empty mapping stays */
+
 struct xesvm_pump_event {
     uint64_t sequence;
     uint32_t type;
@@ -108,6 +113,8 @@ struct xesvm_pump_event {
     uint64_t begin_ns;       /* monotonic: the fault message was read */
     uint64_t copy_ns;        /* duration of the copy out of VRAM */
     uint64_t end_ns;         /* monotonic: the pages were in place */
+    uint32_t invalidation;   /* INVALIDATE: one XESVM_INVALIDATE_*, else 0 */
+    uint32_t reserved;
 };
 
 struct xesvm_pump_counters {

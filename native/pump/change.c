@@ -223,6 +223,13 @@ static int32_t stage_wake(xesvm_pump *pump, struct message *change)
     return 0;
 }
 
+static uint32_t invalidation_of(uint32_t event)
+{
+    if (event == UFFD_EVENT_UNMAP)
+        return XESVM_INVALIDATE_UNMAP;
+    return event == UFFD_EVENT_REMOVE ? XESVM_INVALIDATE_REMOVE : XESVM_INVALIDATE_REMAP;
+}
+
 static int32_t stage_report(xesvm_pump *pump, struct message *change)
 {
     uint64_t pages = (change->end - change->start) / PAGE_BYTES;
@@ -232,6 +239,7 @@ static int32_t stage_report(xesvm_pump *pump, struct message *change)
         .address = change->start,
         .begin_ns = change->begin_ns,
         .end_ns = system_monotonic_ns(),
+        .invalidation = invalidation_of(change->event),
     };
 
     if (pages <= UINT32_MAX)

@@ -24,6 +24,7 @@ static void munmap_discards_device_pages(void)
     event = next_event(&f, XESVM_EVENT_INVALIDATE);
     CHECK_EQ(event.address, address_of(memory) + 16 * PAGE);
     CHECK_EQ(event.pages, 32);
+    CHECK_EQ(event.invalidation, XESVM_INVALIDATE_UNMAP);
     CHECK(mmap(memory + 16 * PAGE, 32 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
                -1, 0) != MAP_FAILED);
     CHECK(pages_are_zero(memory + 16 * PAGE, 32));
@@ -74,7 +75,9 @@ static void madvise_dontneed_discards_device_pages(void)
     event = next_event(&f, XESVM_EVENT_DISCARD);
     CHECK_EQ(event.allocation, 6);
     CHECK_EQ(event.pages, 8);
-    CHECK_EQ(next_event(&f, XESVM_EVENT_INVALIDATE).pages, 32);
+    event = next_event(&f, XESVM_EVENT_INVALIDATE);
+    CHECK_EQ(event.pages, 32);
+    CHECK_EQ(event.invalidation, XESVM_INVALIDATE_REMOVE);
     CHECK(pages_are_zero(memory + 8 * PAGE, 32));
     CHECK(pages_hold(memory, 8, 4));
     client_release(memory, 64);
@@ -146,7 +149,9 @@ static void check_mremap(uint32_t skew, int flags)
     CHECK_EQ(event.address, address_of(memory));
     CHECK_EQ(event.pages, 16);
     CHECK_EQ(event.remaining, 0);
-    CHECK_EQ(next_event(&f, XESVM_EVENT_INVALIDATE).address, address_of(memory));
+    event = next_event(&f, XESVM_EVENT_INVALIDATE);
+    CHECK_EQ(event.address, address_of(memory));
+    CHECK_EQ(event.invalidation, XESVM_INVALIDATE_REMAP);
     CHECK_EQ(state_of(&f, memory, 64), XESVM_PAGE_SYSTEM);
     CHECK_EQ(xesvm_pump_commit(f.pump, isolation.id, address_of(f.vram), 1), -EBUSY);
     CHECK(pages_hold(target, 48, 7));

@@ -69,4 +69,15 @@ internal static class Xesvm
 
     /// <summary>INVALIDATE events were lost: every mirrored range counts as invalidated.</summary>
     internal const uint XESVM_EVENT_OVERFLOW = 4;
+
+    // xesvm_pump_event.invalidation
+
+    /// <summary>The mapping is gone.</summary>
+    internal const uint XESVM_INVALIDATE_UNMAP = 1;
+
+    /// <summary>The mapping stays, its content was dropped.</summary>
+    internal const uint XESVM_INVALIDATE_REMOVE = 2;
+
+    /// <summary>The pages went to another address.</summary>
+    internal const uint XESVM_INVALIDATE_REMAP = 3;
 }
