@@ -10,6 +10,7 @@ static void query_block(xesvm_pump *pump, uint64_t va, uint32_t pages, uint8_t *
         [MIGRATION_ISOLATED] = XESVM_PAGE_ISOLATED,
         [MIGRATION_TAKEN_BACK] = XESVM_PAGE_ISOLATED,
         [MIGRATION_DEVICE] = XESVM_PAGE_DEVICE,
+        [MIGRATION_HOMEBOUND] = XESVM_PAGE_ISOLATED,
     };
     struct bucket *bucket = table_bucket(&pump->table, va);
     struct block *block;

@@ -14,7 +14,13 @@ static int32_t bring_page(xesvm_pump *pump, struct block *block, struct migratio
     int32_t result;
 
     home.inside = true;
-    home.insist = request->attempts > INSIST_ATTEMPTS;
+    home.insist = settle_may_insist(pump, request->begin_ns);
+    if (migration->phase == MIGRATION_HOMEBOUND) {
+        home.by_move = true;
+        result = home_bring(pump, &home);
+        home_release(pump, migration);
+        return result;
+    }
     if (migration->phase != MIGRATION_DEVICE) {
         migration->phase = MIGRATION_TAKEN_BACK;
         return home_bring(pump, &home);
@@ -25,6 +31,11 @@ static int32_t bring_page(xesvm_pump *pump, struct block *block, struct migratio
     return result;
 }
 
+static bool is_wanted(const struct migration *migration, const struct request *request)
+{
+    return migration->phase == MIGRATION_DEVICE || migration->phase == MIGRATION_HOMEBOUND || request->take_back;
+}
+
 static int32_t bring_pages(xesvm_pump *pump, struct block *block, struct request *request)
 {
     int32_t result = 0;
@@ -32,7 +43,7 @@ static int32_t bring_pages(xesvm_pump *pump, struct block *block, struct request
     for (uint32_t page = request->first; page < request->end && result == 0; page++) {
         struct migration *migration = block->page[page];
 
-        if (migration && (migration->phase == MIGRATION_DEVICE || request->take_back))
+        if (migration && is_wanted(migration, request))
             result = bring_page(pump, block, migration, request);
     }
     return result;
@@ -45,7 +56,7 @@ static bool may_be_hole(const struct block *block, uint32_t page)
 
 static int32_t fill_run(xesvm_pump *pump, uint64_t address, uint64_t length, const struct request *request, uint64_t *done)
 {
-    if (request->attempts > INSIST_ATTEMPTS)
+    if (settle_may_insist(pump, request->begin_ns))
         return uffd_zero_regardless(pump->staging_fd, pump->client_fd, address, length, done);
     return uffd_zero(pump->client_fd, address, length, done);
 }
@@ -62,6 +73,8 @@ static int32_t fill_holes(xesvm_pump *pump, struct block *block, struct request 
         if (end > page)
             result = fill_run(pump, block->va + page * PAGE_BYTES, (end - page) * PAGE_BYTES, request, &done);
         request->filled += done / PAGE_BYTES;
+        for (uint32_t filled = page; filled < page + done / PAGE_BYTES; filled++)
+            bit_clear(block->doubtful, filled);
         if (done == 0 && (result == -EAGAIN || result == -ENOMEM))
             return result;
         page += done > 0 ? (uint32_t)(done / PAGE_BYTES) : 1; /* nothing done: it has content, or the run ends */
@@ -85,10 +98,8 @@ static int32_t serve_block(xesvm_pump *pump, uint64_t va, struct request *reques
             result = fill_holes(pump, block, request);
         release_bucket(pump, bucket);
         settle_leave(pump);
-        if (result == -EAGAIN) {
-            request->attempts++;
+        if (result == -EAGAIN)
             system_yield();
-        }
     } while (result == -EAGAIN);
     return result;
 }

@@ -14,7 +14,6 @@ struct request {
     bool by_restore;
     bool take_back; /* end isolations too, as a CPU fault would */
     bool fill;      /* give registered pages without content the zero page */
-    uint32_t attempts;
     uint64_t begin_ns;
     uint64_t moved;  /* device pages that came home */
     uint64_t filled;
