@@ -49,7 +49,9 @@ XESVM_EXPORT int64_t xesvm_clock_thread_cpu_ns(void);
 #define XESVM_VMA_WRITE 0x02u
 #define XESVM_VMA_EXEC 0x04u
 #define XESVM_VMA_SHARED 0x08u
-#define XESVM_VMA_ANONYMOUS 0x10u /* no file behind it */
+#define XESVM_VMA_ANONYMOUS 0x10u /* no file behind it, and none of the kernel's special mappings */
+#define XESVM_VMA_HUGETLB 0x20u   /* pages of hugetlbfs */
+#define XESVM_VMA_SPECIAL 0x40u   /* VM_IO or VM_PFNMAP: a device's memory, or [vvar]. No struct pages that could be shared */
 
 struct xesvm_vma {
     uint64_t start;
