@@ -135,6 +135,9 @@ struct xesvm_pump_counters {
     uint64_t events_pending;
 };
 
+/* In a forked child all of these answer -ESRCH. fork() brings everything home first, ends open isolations (commit answers -EBUSY), and makes
+ * isolate answer -EBUSY meanwhile. */
+
 /* 0 and *pump; or -EPERM, -ENOSYS, -EOPNOTSUPP (no UFFDIO_MOVE): the caller then runs without CPU faults (coherent mode). */
 XESVM_EXPORT int32_t xesvm_pump_create(uint32_t flags, xesvm_pump **pump, struct xesvm_pump_info *info);
 /* Brings every device page home first; -EBUSY while isolations are open. */

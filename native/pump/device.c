@@ -140,6 +140,8 @@ int32_t xesvm_pump_device_read(xesvm_pump *pump, uint64_t va, uint64_t vram, voi
 
     if (!pump || !destination || !is_in_page(va, length))
         return -EINVAL;
+    if (fork_is_child(&pump->fork))
+        return -ESRCH;
     if (!is_word(va, length) || !is_word(vram, length))
         return read_bytes(pump, va, vram, destination, length);
     result = access_device(pump, va, vram, &access, __builtin_frame_address(0));
@@ -154,6 +156,8 @@ int32_t xesvm_pump_device_write(xesvm_pump *pump, uint64_t va, uint64_t vram, co
 
     if (!pump || !source || !is_in_page(va, length))
         return -EINVAL;
+    if (fork_is_child(&pump->fork))
+        return -ESRCH;
     if (!is_word(va, length) || !is_word(vram, length))
         return write_bytes(pump, va, vram, source, length);
     copy_bytes(&access.value, source, length);
@@ -167,6 +171,8 @@ int32_t xesvm_pump_device_add(xesvm_pump *pump, uint64_t va, uint64_t vram, uint
 
     if (!pump || !old || !is_word(va, size) || !is_word(vram, size))
         return -EINVAL;
+    if (fork_is_child(&pump->fork))
+        return -ESRCH;
     result = access_device(pump, va, vram, &access, __builtin_frame_address(0));
     if (result == 0)
         *old = access.value;

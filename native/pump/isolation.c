@@ -200,10 +200,17 @@ int32_t xesvm_pump_isolate(xesvm_pump *pump, uint64_t va, uint32_t pages, struct
 
     if (!pump || !isolation || !range_is_in_block(va, pages))
         return -EINVAL;
+    if (fork_is_child(&pump->fork))
+        return -ESRCH;
     frame_enter(pump, &frame, __builtin_frame_address(0));
     atomic_fetch_add(&pump->open_isolations, 1);
-    if (!atomic_load(&pump->closing))
-        result = isolate(pump, va, pages, &isolated);
+    if (!fork_enter(&pump->fork)) {
+        result = -EBUSY;
+    } else {
+        if (!atomic_load(&pump->closing))
+            result = isolate(pump, va, pages, &isolated);
+        fork_leave(&pump->fork);
+    }
     if (result < 0)
         atomic_fetch_sub(&pump->open_isolations, 1);
     frame_leave(&frame);
@@ -305,6 +312,8 @@ int32_t xesvm_pump_commit(xesvm_pump *pump, uint64_t isolation, uint64_t vram, u
 
     if (!pump || !range_is_valid(vram, BLOCK_PAGES))
         return -EINVAL;
+    if (fork_is_child(&pump->fork))
+        return -ESRCH;
     frame_enter(pump, &frame, __builtin_frame_address(0));
     result = commit(pump, isolation, vram, allocation);
     frame_leave(&frame);
@@ -334,6 +343,8 @@ int32_t xesvm_pump_abort(xesvm_pump *pump, uint64_t isolation)
 
     if (!pump)
         return -EINVAL;
+    if (fork_is_child(&pump->fork))
+        return -ESRCH;
     frame_enter(pump, &frame, __builtin_frame_address(0));
     result = abort_isolation(pump, isolation);
     frame_leave(&frame);

@@ -47,7 +47,8 @@
  *       come in another order than the changes. So nothing is dropped for want of a place, or because a place is taken, while a change
  *       is unread; the one exception, for clients that never moved a mapping, is settle_may_insist.
  *
- * 5. fork is out of scope: a child has no userfaultfd, sees device pages as holes, and must not call the pump.
+ * 5. fork() brings everything home first (fork.h). A child has the pump's memory, which is shared, but not the pump: the exports answer
+ *    -ESRCH there and touch nothing.
  */
 #ifndef XESVM_PUMP_PUMP_H
 #define XESVM_PUMP_PUMP_H
@@ -59,6 +60,7 @@
 #include <stdint.h>
 
 #include "events.h"
+#include "fork.h"
 #include "frame.h"
 #include "lock.h"
 #include "pool.h"
@@ -101,6 +103,7 @@ struct xesvm_pump {
     _Atomic uint32_t open_isolations;
     struct counters counters;
     struct settle settle;
+    struct fork_state fork;
     struct frames frames;
     struct event_ring events;
     struct staging staging;

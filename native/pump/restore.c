@@ -134,13 +134,17 @@ static bool find_held(xesvm_pump *pump, struct bucket *bucket, uint64_t *va)
     return block != NULL;
 }
 
-int32_t restore_everything(xesvm_pump *pump)
+int32_t restore_everything(xesvm_pump *pump, bool take_back)
 {
     for (uint32_t index = 0; index < TABLE_BUCKETS; index++) {
         uint64_t va;
 
         while (find_held(pump, &pump->table.buckets[index], &va)) {
-            struct request request = {.by_restore = true, .begin_ns = system_monotonic_ns()};
+            struct request request = {
+                .by_restore = true,
+                .take_back = take_back,
+                .begin_ns = system_monotonic_ns(),
+            };
             int32_t result = restore_range(pump, va, BLOCK_PAGES, &request);
 
             if (result < 0)
@@ -158,6 +162,8 @@ int32_t xesvm_pump_restore(xesvm_pump *pump, uint64_t va, uint32_t pages)
 
     if (!pump || !range_is_valid(va, pages))
         return -EINVAL;
+    if (fork_is_child(&pump->fork))
+        return -ESRCH;
     request.begin_ns = system_monotonic_ns();
     frame_enter(pump, &frame, __builtin_frame_address(0));
     result = restore_range(pump, va, pages, &request);
