@@ -55,7 +55,7 @@ internal sealed class SvmMirror : IMmuNotifier, IDisposable
     /// <param name="checkThreshold">Chunks up to this size are taken only when all their pages exist already; 0: no such check.</param>
     /// <param name="devmemPossible">Whether the device could hold the memory.</param>
     /// <param name="range">The range.</param>
-    /// <returns>0, or a negative errno: -EINVAL outside the VM, -ENOENT no CPU mapping, -EPERM a read-only one.</returns>
+    /// <returns>0, or a negative errno: -EINVAL outside the VM, -ENOENT no CPU mapping, -EPERM a read-only one, -EIO a device's.</returns>
     public int FindOrInsert(ulong address, Vma vma, ulong checkThreshold, bool devmemPossible, out SvmRange range)
     {
         range = null!;
@@ -74,6 +74,11 @@ internal sealed class SvmMirror : IMmuNotifier, IDisposable
         if ((mapping.Flags & ClientVmaFlags.Write) == 0 && !vma.IsReadOnly)
         {
             return -Errno.EPERM;
+        }
+
+        if ((mapping.Flags & ClientVmaFlags.Special) != 0)
+        {
+            return -Errno.EIO;
         }
 
         lock (_notifierLock)
