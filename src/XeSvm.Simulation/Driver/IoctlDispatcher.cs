@@ -21,6 +21,11 @@ internal static unsafe class IoctlDispatcher
     [SkipLocalsInit]
     public static int Dispatch(SoftwareFile file, uint request, ulong argument)
     {
+        if (file.Device.Loss.Strikes())
+        {
+            return -Errno.ECANCELED;
+        }
+
         if (((request >> 8) & 0xff) != Drm.DRM_IOCTL_BASE)
         {
             return -Errno.ENOTTY;

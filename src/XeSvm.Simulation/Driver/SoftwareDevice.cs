@@ -30,13 +30,14 @@ internal sealed unsafe class SoftwareDevice : IDisposable
         VramBase = vramBase;
         _clientLease = lease;
         _domain = new IommuDomain(options.Iommu, Counters);
-        Dma = new DmaDevice(options.Profile.Name, _domain);
+        Dma = new DmaDevice(options.Profile.Name, _domain) { Injection = options.Faults };
         Frames = new PageFrames(options.Layout);
         PrimaryGt = new Gt(0, GtType.Main, 0);
         Engines = [.. options.Profile.Engines.Select(engine => new Engine(engine.Class, engine.Instance, PrimaryGt))];
         Vram = new VramManager(options.VramBytes);
         CopyEngine = new CopyEngine(this, PrimaryGt);
         Pagemap = new DevicePagemap(this, PrimaryGt, Vram);
+        Loss = new DeviceLoss(this);
     }
 
     public SoftwareDeviceOptions Options { get; }
@@ -62,6 +63,9 @@ internal sealed unsafe class SoftwareDevice : IDisposable
     public CopyEngine CopyEngine { get; }
 
     public DevicePagemap Pagemap { get; }
+
+    /// <summary>Whether the device is lost.</summary>
+    public DeviceLoss Loss { get; }
 
     public DmaDevice Dma { get; }
 
@@ -94,7 +98,7 @@ internal sealed unsafe class SoftwareDevice : IDisposable
     public static int Create(SoftwareDeviceOptions options, out SoftwareDevice? device)
     {
         device = null;
-        int result = ClientMemoryLease.Acquire(options.CpuFaults, out ClientMemoryLease? lease);
+        int result = ClientMemoryLease.Acquire(options.CpuFaults, options.Faults, out ClientMemoryLease? lease);
         if (result < 0)
         {
             return result;

@@ -17,6 +17,7 @@ internal sealed class XeExecQueue : IDisposable, IExecQueueOwner
     {
         Vm = vm;
         _queue = engine is null ? null : new ExecQueue($"xe {engine.Class} queue", engine, width, vm.AddressSpace, vm.Device.UserFences, this);
+        vm.Device.Loss.Add(this);
     }
 
     public Vm Vm { get; }
@@ -68,9 +69,13 @@ internal sealed class XeExecQueue : IDisposable, IExecQueueOwner
             return;
         }
 
-        _queue?.Kill();
+        Vm.Device.Loss.Remove(this);
+        Kill();
         Vm.RemoveQueue(runsWork: _queue is not null);
     }
+
+    /// <summary>Stops running work and refuses more. Not with a lock that the fault handler takes.</summary>
+    public void Kill() => _queue?.Kill();
 
     private static bool TryCreate(Vm vm, Engine? engine, int width, [NotNullWhen(true)] out XeExecQueue? queue)
     {
