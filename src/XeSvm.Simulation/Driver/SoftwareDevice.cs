@@ -22,6 +22,7 @@ internal sealed unsafe class SoftwareDevice : IDisposable
     private int _references = 1;
     private long _systemMemoryUse;
     private BatchError? _lastBan;
+    private volatile bool _wedged;
 
     private SoftwareDevice(SoftwareDeviceOptions options, ClientMemoryLease lease, FileDescriptorHandle vramFile, byte* vramBase)
     {
@@ -81,6 +82,15 @@ internal sealed unsafe class SoftwareDevice : IDisposable
 
     public UserFenceWaiters UserFences { get; } = new();
 
+    /// <summary>The open files of the device.</summary>
+    public OpenFiles OpenFiles { get; } = new();
+
+    /// <summary>The device is lost for good: every ioctl answers ECANCELED (xe_device_wedged).</summary>
+    public bool IsWedged => _wedged;
+
+    /// <summary>How long SYNCOBJ_TRANSFER waits for a fence to be submitted (DRM_SYNCOBJ_WAIT_FOR_SUBMIT_TIMEOUT).</summary>
+    public TimeSpan SyncobjSubmitTimeout { get; set; } = TimeSpan.FromSeconds(5);
+
     /// <summary>The memory of the client. Today's only client is this process.</summary>
     public ClientMemory Client => _clientLease.Memory;
 
@@ -136,6 +146,20 @@ internal sealed unsafe class SoftwareDevice : IDisposable
         _domain.Dispose();
         SystemCalls.Unmap((nint)VramBase, (nuint)Options.VramBytes);
         VramFile.Dispose();
+    }
+
+    /// <summary>
+    /// Loses the device (xe_device_declare_wedged): running work is stopped, its fences are signalled with an error, and no ioctl works any more.
+    /// </summary>
+    public void DeclareWedged()
+    {
+        _wedged = true;
+        foreach (SoftwareFile file in OpenFiles.Snapshot())
+        {
+            file.KillQueues();
+        }
+
+        UserFences.Wake();
     }
 
     /// <summary>Keeps why a queue was banned last, for people who wonder.</summary>
