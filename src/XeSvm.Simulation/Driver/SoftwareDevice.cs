@@ -22,7 +22,6 @@ internal sealed unsafe class SoftwareDevice : IDisposable
     private int _references = 1;
     private long _systemMemoryUse;
     private BatchError? _lastBan;
-    private volatile bool _wedged;
 
     private SoftwareDevice(SoftwareDeviceOptions options, ClientMemoryLease lease, FileDescriptorHandle vramFile, byte* vramBase)
     {
@@ -31,13 +30,14 @@ internal sealed unsafe class SoftwareDevice : IDisposable
         VramBase = vramBase;
         _clientLease = lease;
         _domain = new IommuDomain(options.Iommu, Counters);
-        Dma = new DmaDevice(options.Profile.Name, _domain);
+        Dma = new DmaDevice(options.Profile.Name, _domain) { Injection = options.Faults };
         Frames = new PageFrames(options.Layout);
         PrimaryGt = new Gt(0, GtType.Main, 0);
         Engines = [.. options.Profile.Engines.Select(engine => new Engine(engine.Class, engine.Instance, PrimaryGt))];
         Vram = new VramManager(options.VramBytes);
         CopyEngine = new CopyEngine(this, PrimaryGt);
         Pagemap = new DevicePagemap(this, PrimaryGt, Vram);
+        Loss = new DeviceLoss(this);
     }
 
     public SoftwareDeviceOptions Options { get; }
@@ -64,6 +64,9 @@ internal sealed unsafe class SoftwareDevice : IDisposable
 
     public DevicePagemap Pagemap { get; }
 
+    /// <summary>Whether the device is lost.</summary>
+    public DeviceLoss Loss { get; }
+
     public DmaDevice Dma { get; }
 
     public IommuDomain Domain => _domain;
@@ -77,12 +80,6 @@ internal sealed unsafe class SoftwareDevice : IDisposable
     public CpuMappings CpuMappings { get; } = new();
 
     public UserFenceWaiters UserFences { get; } = new();
-
-    /// <summary>The open files of the device.</summary>
-    public OpenFiles OpenFiles { get; } = new();
-
-    /// <summary>The device is lost for good: every ioctl answers ECANCELED (xe_device_wedged).</summary>
-    public bool IsWedged => _wedged;
 
     /// <summary>How long a job of a VM that is not long-running may run (xe's job_timeout_ms); counts for queues that are created later.</summary>
     public TimeSpan JobTimeout { get; set; } = TimeSpan.FromSeconds(5);
@@ -107,7 +104,7 @@ internal sealed unsafe class SoftwareDevice : IDisposable
     public static int Create(SoftwareDeviceOptions options, out SoftwareDevice? device)
     {
         device = null;
-        int result = ClientMemoryLease.Acquire(options.CpuFaults, out ClientMemoryLease? lease);
+        int result = ClientMemoryLease.Acquire(options.CpuFaults, options.Faults, out ClientMemoryLease? lease);
         if (result < 0)
         {
             return result;
@@ -145,20 +142,6 @@ internal sealed unsafe class SoftwareDevice : IDisposable
         _domain.Dispose();
         SystemCalls.Unmap((nint)VramBase, (nuint)Options.VramBytes);
         VramFile.Dispose();
-    }
-
-    /// <summary>
-    /// Loses the device (xe_device_declare_wedged): running work is stopped, its fences are signalled with an error, and no ioctl works any more.
-    /// </summary>
-    public void DeclareWedged()
-    {
-        _wedged = true;
-        foreach (SoftwareFile file in OpenFiles.Snapshot())
-        {
-            file.KillQueues();
-        }
-
-        UserFences.Wake();
     }
 
     /// <summary>Keeps why a queue was banned last, for people who wonder.</summary>

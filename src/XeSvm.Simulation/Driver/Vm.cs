@@ -129,6 +129,11 @@ internal sealed unsafe class Vm : IGpuFaultHandler
     /// <remarks>xe_pagefault_service: one fault of a VM at a time.</remarks>
     public int HandleFault(ulong address, GpuAccess access, Gt gt)
     {
+        if (Device.Loss.Strikes())
+        {
+            return -Errno.ECANCELED;
+        }
+
         lock (Lock)
         {
             if (_closed)

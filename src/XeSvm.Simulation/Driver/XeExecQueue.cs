@@ -23,6 +23,7 @@ internal sealed class XeExecQueue : IDisposable, IExecQueueOwner
         {
             JobTimeout = vm.IsLongRunning ? Timeout.InfiniteTimeSpan : vm.Device.JobTimeout,
         };
+        vm.Device.Loss.Add(this);
     }
 
     public Vm Vm { get; }
@@ -77,7 +78,9 @@ internal sealed class XeExecQueue : IDisposable, IExecQueueOwner
     /// <inheritdoc/>
     public void OnBanned(ExecQueue queue, in BatchError error) => Vm.Device.RecordBan(error);
 
-    /// <summary>Stops running work and drops what waits; the queue is banned from here on. Binds that are queued stay queued.</summary>
+    /// <summary>
+    /// Stops running work, drops what waits and refuses more. Binds that are queued stay queued. Not with a lock that the fault handler takes.
+    /// </summary>
     public void Kill() => _queue?.Kill();
 
     /// <summary>Kills running work and lets go of the VM. From any thread, any number of times.</summary>
@@ -88,6 +91,7 @@ internal sealed class XeExecQueue : IDisposable, IExecQueueOwner
             return;
         }
 
+        Vm.Device.Loss.Remove(this);
         Kill();
         Vm.RemoveQueue(runsWork: _queue is not null);
     }

@@ -190,7 +190,7 @@ internal sealed class ExecQueue
         using JobTimer? timer = JobTimeout == Timeout.InfiniteTimeSpan ? null : new JobTimer(JobTimeout, OnTimeout);
         GpuAccessSlot slot = _space.Gate.Register();
         var memory = new GpuMemoryView(_space, slot, Engine.Gt, _stop);
-        var streamer = new CommandStreamer(memory, Engine.Class, _stop);
+        var streamer = new CommandStreamer(memory, Engine.Class, _stop, _waiters);
         ulong[] batches = new ulong[Width];
         var waits = new List<DmaFence>();
         int result = 0;

@@ -36,7 +36,7 @@ public sealed class SyncobjModelTests
                     machine.Check();
                 }
             },
-            iter: 2000);
+            iter: 400);
     }
 
     /// <summary>The syncobj and its model, fed from one timeline for each fence.</summary>

@@ -21,9 +21,10 @@ public sealed unsafe class WedgedDeviceTests
         using DrmFile first = file!;
         var create = new drm_xe_vm_create();
         Assert.Equal(0, first.Ioctl(DRM_IOCTL_XE_VM_CREATE, &create));
-        backend.DeclareWedged();
         Assert.Equal(0, backend.Open(backend.Enumerate()[0], out file));
         using DrmFile second = file!;
+        backend.DeclareWedged();
+        Assert.Equal(-Errno.ENODEV, backend.Open(backend.Enumerate()[0], out _));
         foreach (DrmFile each in (DrmFile[])[first, second])
         {
             Assert.Equal(-Errno.ECANCELED, each.Ioctl(DRM_IOCTL_XE_VM_CREATE, &create));
@@ -46,11 +47,11 @@ public sealed unsafe class WedgedDeviceTests
         var wait = BlockingCall.Start(() => gpu.WaitFor(pending, SyncobjClient.Later));
         var user = BlockingCall.Start(() => gpu.Wait(queue, gpu.Control, ulong.MaxValue, -1));
         Assert.False(wait.EndsWithin(10));
-        gpu.Device.DeclareWedged();
+        gpu.Device.Loss.Declare();
         Assert.True(wait.EndsWithin(s_patience));
         Assert.True(user.EndsWithin(s_patience));
         Assert.Contains(wait.Result, (int[])[0, -Errno.ECANCELED]); // the thread may have come too late
         Assert.Contains(user.Result, (int[])[-Errno.EIO, -Errno.ECANCELED]);
-        Assert.True(known.IsBanned);
+        Assert.True(SpinWait.SpinUntil(() => known.IsBanned, s_patience));
     }
 }
