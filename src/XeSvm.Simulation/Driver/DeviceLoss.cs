@@ -16,30 +16,22 @@ internal sealed class DeviceLoss(SoftwareDevice device)
     /// <summary>Whether the device is lost, or is chosen to be lost at this operation.</summary>
     public bool Strikes()
     {
-        if (!_isLost && device.Options.Faults.Fails(FaultPoint.DeviceLost))
+        if (!_isLost && device.Options.Faults.Fails(FaultPoint.DeviceLost) && TryBegin())
         {
-            Declare();
+            // Not here: the caller may be a queue's own thread, in the middle of a fault.
+            new Thread(Run) { IsBackground = true, Name = "xe device loss" }.Start();
         }
 
         return _isLost;
     }
 
-    /// <summary>Loses the device. What follows from it happens on a thread of its own.</summary>
+    /// <summary>Loses the device; work has ended and data is at home when this returns. Not from a queue's own thread.</summary>
     public void Declare()
     {
-        lock (_lock)
+        if (TryBegin())
         {
-            if (_isLost)
-            {
-                return;
-            }
-
-            _isLost = true;
+            Run();
         }
-
-        // Not here: the caller may be a queue's own thread, in the middle of a fault.
-        device.AddReference();
-        new Thread(Run) { IsBackground = true, Name = "xe device loss" }.Start();
     }
 
     /// <summary>A queue that has to stop with the device.</summary>
@@ -63,6 +55,22 @@ internal sealed class DeviceLoss(SoftwareDevice device)
         {
             _queues.Remove(queue);
         }
+    }
+
+    private bool TryBegin()
+    {
+        lock (_lock)
+        {
+            if (_isLost)
+            {
+                return false;
+            }
+
+            _isLost = true;
+        }
+
+        device.AddReference();
+        return true;
     }
 
     private void Run()

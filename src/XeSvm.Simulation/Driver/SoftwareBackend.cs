@@ -82,10 +82,15 @@ public sealed class SoftwareBackend : DrmBackend
     /// </summary>
     public void DeclareWedged()
     {
+        SoftwareDevice? device;
         lock (_lock)
         {
-            _device?.Loss.Declare();
+            device = _device;
+            device?.AddReference();
         }
+
+        device?.Loss.Declare();
+        device?.Release();
     }
 
     /// <inheritdoc/>
