@@ -57,6 +57,8 @@ internal sealed class SvmFaultHandler(Vm vm, SvmMirror mirror)
     private int TryOnce(ref Fault fault)
     {
         vm.Client.Settle();
+        ulong block = fault.Address & ~PageConstants.BlockMask;
+        vm.Client.Revalidate(block, block + PageConstants.BlockSize);
         mirror.CollectGarbage();
         if (vm.IsClosed)
         {
