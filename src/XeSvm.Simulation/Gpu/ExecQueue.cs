@@ -173,7 +173,7 @@ internal sealed class ExecQueue
     {
         GpuAccessSlot slot = _space.Gate.Register();
         var memory = new GpuMemoryView(_space, slot, Engine.Gt, _stop);
-        var streamer = new CommandStreamer(memory, Engine.Class, _stop);
+        var streamer = new CommandStreamer(memory, Engine.Class, _stop, _waiters);
         ulong[] batches = new ulong[Width];
         int result = 0;
         while (result == 0)

@@ -78,7 +78,7 @@ internal sealed class SvmMirror : IMmuNotifier, IThreadPoolWorkItem, IDisposable
     /// <param name="checkThreshold">Chunks up to this size are taken only when all their pages exist already; 0: no such check.</param>
     /// <param name="devmemPossible">Whether the device could hold the memory.</param>
     /// <param name="range">The range.</param>
-    /// <returns>0, or a negative errno: -EINVAL outside the VM, -ENOENT no CPU mapping, -EPERM a read-only one.</returns>
+    /// <returns>0, or a negative errno: -EINVAL outside the VM, -ENOENT no CPU mapping, -EPERM a read-only one, -EIO a device's.</returns>
     public int FindOrInsert(ulong address, Vma vma, ulong checkThreshold, bool devmemPossible, out SvmRange range)
     {
         range = null!;
@@ -87,22 +87,23 @@ internal sealed class SvmMirror : IMmuNotifier, IThreadPoolWorkItem, IDisposable
             return -Errno.EINVAL;
         }
 
-        ulong block = address & ~PageConstants.BlockMask;
-        int result = Vm.Client.FindMapping(address, block, block + PageConstants.BlockSize, out ClientVma mapping);
+        int result = CheckMapping(address, vma);
         if (result < 0)
         {
             return result;
-        }
-
-        if ((mapping.Flags & ClientVmaFlags.Write) == 0 && !vma.IsReadOnly)
-        {
-            return -Errno.EPERM;
         }
 
         if (TryFind(address, out SvmRange? existing))
         {
             range = existing;
             return 0;
+        }
+
+        ulong block = address & ~PageConstants.BlockMask;
+        result = Vm.Client.FindMapping(address, block, block + PageConstants.BlockSize, out ClientVma mapping);
+        if (result < 0)
+        {
+            return result;
         }
 
         // Ranges are created under the VM lock only, so nobody adds one between the look above and the addition below.
@@ -435,6 +436,23 @@ internal sealed class SvmMirror : IMmuNotifier, IThreadPoolWorkItem, IDisposable
         _mapper.Unmap(Vm.Client, range);
         _ranges.Remove(range);
         _pool.Push(range);
+    }
+
+    /// <summary>Whether the client's mapping of an address can be mirrored.</summary>
+    private int CheckMapping(ulong address, Vma vma)
+    {
+        int result = Vm.Client.FindVma(address, out ClientVma mapping);
+        if (result < 0 || mapping.Start > address)
+        {
+            return result < 0 ? result : -Errno.ENOENT;
+        }
+
+        if ((mapping.Flags & ClientVmaFlags.Write) == 0 && !vma.IsReadOnly)
+        {
+            return -Errno.EPERM;
+        }
+
+        return (mapping.Flags & ClientVmaFlags.Special) != 0 ? -Errno.EIO : 0;
     }
 
     /// <summary>The largest aligned chunk around an address that the rules allow (drm_gpusvm_range_chunk_size).</summary>
