@@ -4,6 +4,7 @@ using XeSvm.Simulation.Peers;
 using XeSvm.Simulation.Peers.Locks;
 using XeSvm.Simulation.Peers.Machine;
 using XeSvm.Simulation.Peers.Mapping;
+using XeSvm.Simulation.Tests.Dma;
 using Xunit;
 
 namespace XeSvm.Simulation.Tests.Peers;
@@ -64,8 +65,8 @@ public class PagemapIovaTests
 
         static void Refuse(DmaDevice device)
         {
-            device.Injection = new DmaFaultInjection();
-            device.Injection.FailAfter(DmaOperation.TryAllocIova, 0);
+            device.Injection = new FaultInjector(FaultPlan.None);
+            device.Injection.FailAfter(FaultPoint.IovaAllocation, 0);
         }
     }
 

@@ -5,6 +5,7 @@ using XeSvm.Simulation.Peers;
 using XeSvm.Simulation.Peers.Locks;
 using XeSvm.Simulation.Peers.Machine;
 using XeSvm.Simulation.Peers.Mapping;
+using XeSvm.Simulation.Tests.Dma;
 using Xunit;
 
 namespace XeSvm.Simulation.Tests.Peers;
@@ -126,8 +127,8 @@ public class PeerMigrationTests
             PeerWork work = default;
             Assert.Equal(0, mover.ToDevice(allocation, 0, 0, ref work));
             work = default;
-            DmaFaultInjection injection = new();
-            injection.FailAfter(policy == "per-page" ? DmaOperation.MapPage : DmaOperation.Link, policy == "broker" ? 0 : page);
+            FaultInjector injection = new(FaultPlan.None);
+            injection.FailAfter(policy == "per-page" ? FaultPoint.Map : FaultPoint.Link, policy == "broker" ? 0 : page);
             machine.Device(0).Dma.Injection = injection;
             Assert.Equal(-Errno.ENOMEM, mover.ToDevice(allocation, 1, 0, ref work));
             Assert.Equal(0, allocation.Buffer!.Device.Index);
@@ -150,8 +151,8 @@ public class PeerMigrationTests
         PeerAllocation allocation = PeerMachines.Allocate(machine, Size);
         PeerWork work = default;
         mover.ToDevice(allocation, 0, 0, ref work);
-        machine.Device(1).Fabric.Injection = new DmaFaultInjection();
-        machine.Device(1).Fabric.Injection!.FailAfter(DmaOperation.Sync, 0);
+        machine.Device(1).Fabric.Injection = new FaultInjector(FaultPlan.None);
+        machine.Device(1).Fabric.Injection!.FailAfter(FaultPoint.Sync, 0);
         Assert.Equal(-Errno.EIO, mover.ToDevice(allocation, 1, 0, ref work));
         Assert.Equal(work.CookieAlloc, work.CookieFree);
         PeerMachines.AssertClean(machine);
@@ -165,8 +166,8 @@ public class PeerMigrationTests
         PeerAllocation allocation = PeerMachines.Allocate(machine, Size);
         PeerWork work = default;
         mover.ToDevice(allocation, 0, 0, ref work);
-        machine.Device(1).Fabric.Injection = new DmaFaultInjection();
-        machine.Device(1).Fabric.Injection!.FailAfter(DmaOperation.TryAllocIova, 0);
+        machine.Device(1).Fabric.Injection = new FaultInjector(FaultPlan.None);
+        machine.Device(1).Fabric.Injection!.FailAfter(FaultPoint.IovaAllocation, 0);
         Assert.Equal(-Errno.ENOMEM, mover.ToDevice(allocation, 1, 0, ref work));
         Assert.Equal(0UL, work.Target.MapCalls);
         Assert.Equal(0, allocation.Buffer!.Device.Index);

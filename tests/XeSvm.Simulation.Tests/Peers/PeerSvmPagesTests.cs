@@ -2,6 +2,7 @@ using XeSvm.Simulation.Dma;
 using XeSvm.Simulation.Peers;
 using XeSvm.Simulation.Peers.Machine;
 using XeSvm.Simulation.Peers.Mapping;
+using XeSvm.Simulation.Tests.Dma;
 using Xunit;
 
 namespace XeSvm.Simulation.Tests.Peers;
@@ -101,8 +102,8 @@ public sealed class PeerSvmPagesTests : IDisposable
     public void A_link_that_fails_leaves_no_link_and_the_cookie_is_freed_once(int page)
     {
         PeerSvmPages pages = Open();
-        _machine.Device(0).Dma.Injection = new DmaFaultInjection();
-        _machine.Device(0).Dma.Injection!.FailAfter(DmaOperation.Link, page);
+        _machine.Device(0).Dma.Injection = new FaultInjector(FaultPlan.None);
+        _machine.Device(0).Dma.Injection!.FailAfter(FaultPoint.Link, page);
         Assert.Equal(-Errno.ENOMEM, pages.Get(ref _work));
         Assert.False(pages.IsMapped);
         Assert.Equal(_work.Initiator.PteSet, _work.Initiator.PteClear);
