@@ -69,8 +69,23 @@ public sealed class SoftwareBackend : DrmBackend
             }
 
             _device.AddReference();
-            file = new SoftwareFile(_device);
+            var opened = new SoftwareFile(_device);
+            _device.OpenFiles.Add(opened);
+            file = opened;
             return 0;
+        }
+    }
+
+    /// <summary>
+    /// Loses the device for good, as a real one that hangs beyond recovery is lost: running work ends, its fences are signalled with an error,
+    /// and every ioctl on every file answers ECANCELED (xe_device_declare_wedged). For tests of what programs do then. Without effect before
+    /// the first <see cref="Open"/>.
+    /// </summary>
+    public void DeclareWedged()
+    {
+        lock (_lock)
+        {
+            _device?.DeclareWedged();
         }
     }
 
