@@ -13,10 +13,15 @@ internal sealed unsafe class SequenceGenerator
     private const ushort CoherentPat = 2;
     private const int SmallestBinds = 2;
     private const int MostBinds = 5;
+    private const int OpeningSteps = 6;
+    private const ulong FenceBytes = 0x1000;
+    private const ulong MostFences = FenceBytes / sizeof(ulong);
 
     private readonly HostileValues _values;
     private readonly List<FuzzWrite> _writes = [];
     private int _slot;
+    private ulong _fences;
+    private FuzzCall? _next;
 
     private SequenceGenerator(ulong seed, int thread) => _values = new HostileValues(seed, thread);
 
@@ -30,7 +35,9 @@ internal sealed unsafe class SequenceGenerator
         var calls = new List<FuzzCall>(length);
         for (int i = 0; i < length; i++)
         {
-            calls.Add(i < 6 ? generator.Opening(i) : generator.Step());
+            FuzzCall? next = generator._next;
+            generator._next = null;
+            calls.Add(next ?? (i < OpeningSteps ? generator.Opening(i) : generator.Step()));
         }
 
         return new FuzzSequence(calls);
@@ -241,15 +248,46 @@ internal sealed unsafe class SequenceGenerator
         }
 
         uint syncs = _values.Below(3);
+        ulong fences = syncs == 0 ? 0 : Syncs(syncs, true);
+        if (_values.OneIn(3))
+        {
+            syncs = 1;
+            fences = FenceAndWait(queue);
+        }
+
         return Ioctl(DRM_IOCTL_XE_EXEC, new drm_xe_exec
         {
             exec_queue_id = queue,
             num_batch_buffer = (ushort)(_values.OneIn(30) ? _values.Edge() : 1),
             address = _values.OneIn(20) ? _values.GpuAddress() : batch,
             num_syncs = _values.OneIn(60) ? (uint)_values.Edge() : syncs,
-            syncs = syncs == 0 ? 0 : Syncs(syncs, true),
+            syncs = fences,
             extensions = _values.ReservedQword(),
         });
+    }
+
+    /// <summary>A user fence in memory that the GPU can mostly write; the next step waits for it, so that batches get time to run.</summary>
+    private ulong FenceAndWait(uint queue)
+    {
+        ulong address = FuzzArena.Base + FuzzArena.DataBytes - FenceBytes + (_fences++ % MostFences * sizeof(ulong));
+        FuzzWrite[] pending = Take();
+        _next = Ioctl(DRM_IOCTL_XE_WAIT_USER_FENCE, new drm_xe_wait_user_fence
+        {
+            addr = address,
+            op = (ushort)DRM_XE_UFENCE_WAIT_OP_EQ,
+            value = _fences,
+            mask = ulong.MaxValue,
+            timeout = 1_000_000,
+            exec_queue_id = queue,
+        });
+        _writes.AddRange(pending);
+        return Put(Bytes(new drm_xe_sync
+        {
+            type = DRM_XE_SYNC_TYPE_USER_FENCE,
+            flags = DRM_XE_SYNC_FLAG_SIGNAL,
+            addr = address,
+            timeline_value = _fences,
+        }));
     }
 
     private FuzzCall Wait() => Ioctl(DRM_IOCTL_XE_WAIT_USER_FENCE, new drm_xe_wait_user_fence
