@@ -141,6 +141,8 @@ int32_t xesvm_pump_device_read(xesvm_pump *pump, uint64_t va, uint64_t vram, voi
 
     if (!pump || !destination || !is_in_page(va, length))
         return -EINVAL;
+    if (fork_is_child(&pump->fork))
+        return -ESRCH;
     if (!word_is(va, length) || !word_is(vram, length))
         return read_bytes(pump, va, vram, destination, length);
     result = access_device(pump, va, vram, &access, __builtin_frame_address(0));
@@ -155,6 +157,8 @@ int32_t xesvm_pump_device_write(xesvm_pump *pump, uint64_t va, uint64_t vram, co
 
     if (!pump || !source || !is_in_page(va, length))
         return -EINVAL;
+    if (fork_is_child(&pump->fork))
+        return -ESRCH;
     if (!word_is(va, length) || !word_is(vram, length))
         return write_bytes(pump, va, vram, source, length);
     copy_bytes(&access.value, source, length);
@@ -168,6 +172,8 @@ int32_t xesvm_pump_device_add(xesvm_pump *pump, uint64_t va, uint64_t vram, uint
 
     if (!pump || !old || !word_is(va, size) || !word_is(vram, size))
         return -EINVAL;
+    if (fork_is_child(&pump->fork))
+        return -ESRCH;
     result = access_device(pump, va, vram, &access, __builtin_frame_address(0));
     if (result == 0)
         *old = access.value;
@@ -183,6 +189,8 @@ int32_t xesvm_pump_device_compare_exchange(xesvm_pump *pump, uint64_t va, uint64
 
     if (!pump || !old || !word_is(va, size) || !word_is(vram, size))
         return -EINVAL;
+    if (fork_is_child(&pump->fork))
+        return -ESRCH;
     result = access_device(pump, va, vram, &access, __builtin_frame_address(0));
     if (result == 0)
         *old = access.value;

@@ -126,7 +126,7 @@ internal sealed unsafe class BufferObject
     private static bool TryAllocateVram(SoftwareDevice device, ulong size, out ulong offset)
     {
         offset = 0;
-        if (size > device.Vram.Total)
+        if (size > device.Vram.Total || device.Options.Faults.Fails(FaultPoint.Vram))
         {
             return false;
         }

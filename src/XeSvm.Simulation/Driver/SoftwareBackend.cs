@@ -12,7 +12,7 @@ public sealed class SoftwareBackend : DrmBackend
 {
     private static readonly DrmNode s_node = new("software:0", "xe", "0000:03:00.0", -1);
     private readonly Lock _lock = new();
-    private readonly SoftwareBackendOptions _options;
+    private readonly SoftwareDeviceOptions _options;
     private SoftwareDevice? _device;
     private bool _disposed;
 
@@ -24,10 +24,12 @@ public sealed class SoftwareBackend : DrmBackend
     public SoftwareBackend(SoftwareBackendOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        SoftwareDeviceOptions.Parse(options);
+        _options = SoftwareDeviceOptions.Parse(options);
         NativeLibraryCheck.EnsureCompatible();
-        _options = options;
     }
+
+    /// <summary>Makes chosen operations of the machine fail: begun with <see cref="SoftwareBackendOptions.Faults"/>, to be changed at any time.</summary>
+    public FaultInjector Faults => _options.Faults;
 
     /// <inheritdoc/>
     public override string Name => "software";
@@ -54,16 +56,36 @@ public sealed class SoftwareBackend : DrmBackend
 
             if (_device is null)
             {
-                int result = SoftwareDevice.Create(SoftwareDeviceOptions.Parse(_options), out _device);
+                int result = SoftwareDevice.Create(_options, out _device);
                 if (result < 0)
                 {
                     return result;
                 }
             }
 
-            _device!.AddReference();
-            file = new SoftwareFile(_device);
+            if (_device!.Loss.IsLost)
+            {
+                return -Errno.ENODEV;
+            }
+
+            _device.AddReference();
+            var opened = new SoftwareFile(_device);
+            _device.OpenFiles.Add(opened);
+            file = opened;
             return 0;
+        }
+    }
+
+    /// <summary>
+    /// Loses the device for good, as a real one that hangs beyond recovery is lost: running work ends, its fences are signalled with an error,
+    /// and every ioctl on every file answers ECANCELED (xe_device_declare_wedged). For tests of what programs do then. Without effect before
+    /// the first <see cref="Open"/>.
+    /// </summary>
+    public void DeclareWedged()
+    {
+        lock (_lock)
+        {
+            _device?.DeclareWedged();
         }
     }
 

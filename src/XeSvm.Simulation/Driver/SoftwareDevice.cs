@@ -22,6 +22,7 @@ internal sealed unsafe class SoftwareDevice : IDisposable
     private int _references = 1;
     private long _systemMemoryUse;
     private BatchError? _lastBan;
+    private volatile bool _wedged;
 
     private SoftwareDevice(SoftwareDeviceOptions options, ClientMemoryLease lease, FileDescriptorHandle vramFile, byte* vramBase)
     {
@@ -30,13 +31,14 @@ internal sealed unsafe class SoftwareDevice : IDisposable
         VramBase = vramBase;
         _clientLease = lease;
         _domain = new IommuDomain(options.Iommu, Counters);
-        Dma = new DmaDevice(options.Profile.Name, _domain);
+        Dma = new DmaDevice(options.Profile.Name, _domain) { Injection = options.Faults };
         Frames = new PageFrames(options.Layout);
         PrimaryGt = new Gt(0, GtType.Main, 0);
         Engines = [.. options.Profile.Engines.Select(engine => new Engine(engine.Class, engine.Instance, PrimaryGt))];
         Vram = new VramManager(options.VramBytes);
         CopyEngine = new CopyEngine(this, PrimaryGt);
         Pagemap = new DevicePagemap(this, PrimaryGt, Vram);
+        Loss = new DeviceLoss(this);
     }
 
     public SoftwareDeviceOptions Options { get; }
@@ -63,6 +65,9 @@ internal sealed unsafe class SoftwareDevice : IDisposable
 
     public DevicePagemap Pagemap { get; }
 
+    /// <summary>Whether the device is lost.</summary>
+    public DeviceLoss Loss { get; }
+
     public DmaDevice Dma { get; }
 
     public IommuDomain Domain => _domain;
@@ -76,6 +81,15 @@ internal sealed unsafe class SoftwareDevice : IDisposable
     public CpuMappings CpuMappings { get; } = new();
 
     public UserFenceWaiters UserFences { get; } = new();
+
+    /// <summary>The open files of the device.</summary>
+    public OpenFiles OpenFiles { get; } = new();
+
+    /// <summary>The device is lost for good: every ioctl answers ECANCELED (xe_device_wedged).</summary>
+    public bool IsWedged => _wedged;
+
+    /// <summary>How long SYNCOBJ_TRANSFER waits for a fence to be submitted (DRM_SYNCOBJ_WAIT_FOR_SUBMIT_TIMEOUT).</summary>
+    public TimeSpan SyncobjSubmitTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>The memory of the client. Today's only client is this process.</summary>
     public ClientMemory Client => _clientLease.Memory;
@@ -94,7 +108,7 @@ internal sealed unsafe class SoftwareDevice : IDisposable
     public static int Create(SoftwareDeviceOptions options, out SoftwareDevice? device)
     {
         device = null;
-        int result = ClientMemoryLease.Acquire(options.CpuFaults, out ClientMemoryLease? lease);
+        int result = ClientMemoryLease.Acquire(options.CpuFaults, options.Faults, out ClientMemoryLease? lease);
         if (result < 0)
         {
             return result;
@@ -132,6 +146,20 @@ internal sealed unsafe class SoftwareDevice : IDisposable
         _domain.Dispose();
         SystemCalls.Unmap((nint)VramBase, (nuint)Options.VramBytes);
         VramFile.Dispose();
+    }
+
+    /// <summary>
+    /// Loses the device (xe_device_declare_wedged): running work is stopped, its fences are signalled with an error, and no ioctl works any more.
+    /// </summary>
+    public void DeclareWedged()
+    {
+        _wedged = true;
+        foreach (SoftwareFile file in OpenFiles.Snapshot())
+        {
+            file.KillQueues();
+        }
+
+        UserFences.Wake();
     }
 
     /// <summary>Keeps why a queue was banned last, for people who wonder.</summary>

@@ -8,12 +8,17 @@ namespace XeSvm.Simulation.Driver;
 internal sealed record SoftwareDeviceOptions(
     DeviceProfile Profile, MappingStrategy Strategy, PageLayout Layout, IommuOptions Iommu, ulong VramBytes, string CpuFaults)
 {
+    /// <summary>Makes chosen operations fail.</summary>
+    public FaultInjector Faults { get; init; } = new(FaultPlan.None);
+
     private const ulong LargestVram = 64UL << 30;
     private static readonly string[] s_cpuFaults = ["auto", "userfaultfd", "userfaultfd-user-mode", "coherent"];
 
     /// <summary>Checks and converts.</summary>
     /// <exception cref="ArgumentException">A value is not valid; the message says which are.</exception>
-    /// <exception cref="FormatException">A strategy or a layout has no such name; the message lists those that there are.</exception>
+    /// <exception cref="FormatException">
+    /// A strategy or a layout has no such name, and the message lists those that there are; or a fault rule makes no sense.
+    /// </exception>
     public static SoftwareDeviceOptions Parse(SoftwareBackendOptions options)
     {
         if (options.VramBytes < PageConstants.BlockSize || options.VramBytes > LargestVram || options.VramBytes % PageConstants.BlockSize != 0)
@@ -44,6 +49,9 @@ internal sealed record SoftwareDeviceOptions(
             PageLayout.Parse(options.Layout),
             iommu,
             options.VramBytes,
-            options.CpuFaults);
+            options.CpuFaults)
+        {
+            Faults = new FaultInjector(options.Faults),
+        };
     }
 }

@@ -1,4 +1,5 @@
 using XeSvm.Interop.Uapi;
+using XeSvm.Simulation.Driver.Fences;
 using XeSvm.Simulation.Gpu;
 using XeSvm.Simulation.Memory;
 using XeSvm.Simulation.Svm;
@@ -14,6 +15,7 @@ internal sealed unsafe class Vm : IGpuFaultHandler
     private static readonly GpuPte s_scratch = new(GpuPteKind.Null, 0, writable: true, atomic: true, svm: false);
     private readonly Lock _pageTableLock = new();
     private readonly SvmFaultHandler? _svmFaults;
+    private readonly Stack<VmBindTransaction> _freeTransactions = new();
     private volatile bool _closed;
     private bool _emptied;
     private int _references = 1;
@@ -42,7 +44,7 @@ internal sealed unsafe class Vm : IGpuFaultHandler
             Prefetch = new SvmPrefetch(this, Svm);
         }
 
-        BindTransaction = new VmBindTransaction(this);
+        Binds = new BindScheduler(this);
     }
 
     public Lock Lock { get; } = new();
@@ -60,8 +62,11 @@ internal sealed unsafe class Vm : IGpuFaultHandler
 
     public VmaPool FreeVmas { get; } = new();
 
-    /// <summary>The one transaction that VM_BIND calls take turns with. Under <see cref="Lock"/>.</summary>
-    public VmBindTransaction BindTransaction { get; }
+    /// <summary>Binds that wait for something.</summary>
+    public BindScheduler Binds { get; }
+
+    /// <summary>The bind queue of binds that name none.</summary>
+    public BindQueue DefaultBinds { get; } = new();
 
     public TlbGate Gate { get; } = new();
 
@@ -88,6 +93,12 @@ internal sealed unsafe class Vm : IGpuFaultHandler
 
     /// <summary>Whether queues run work in preempt mode: they forbid destroying the VM.</summary>
     public bool HasPreemptQueues => Volatile.Read(ref _preemptQueues) != 0;
+
+    /// <summary>A transaction for one VM_BIND call, which comes back when it ends. Under <see cref="Lock"/>.</summary>
+    public VmBindTransaction RentTransaction() => _freeTransactions.TryPop(out VmBindTransaction? free) ? free : new VmBindTransaction(this);
+
+    /// <summary>Takes an ended transaction back. Under <see cref="Lock"/>.</summary>
+    public void ReturnTransaction(VmBindTransaction transaction) => _freeTransactions.Push(transaction);
 
     /// <summary>Writes page-table entries for <c>[start, start + length)</c>; <paramref name="first"/> is the entry of the first byte.</summary>
     public void MapPageTable(ulong start, ulong length, GpuPte first)
@@ -118,6 +129,11 @@ internal sealed unsafe class Vm : IGpuFaultHandler
     /// <remarks>xe_pagefault_service: one fault of a VM at a time.</remarks>
     public int HandleFault(ulong address, GpuAccess access, Gt gt)
     {
+        if (Device.Loss.Strikes())
+        {
+            return -Errno.ECANCELED;
+        }
+
         lock (Lock)
         {
             if (_closed)
@@ -198,6 +214,7 @@ internal sealed unsafe class Vm : IGpuFaultHandler
             }
 
             _emptied = true;
+            Binds.CancelAll();
             Svm?.Dispose();
             ZapPageTable(0, Size);
             InvalidateTlb();
@@ -262,7 +279,8 @@ internal sealed unsafe class Vm : IGpuFaultHandler
             return 0;
         }
 
-        if (!HasScratchPage || vma is not null)
+        // An area whose bind is queued is still a hole.
+        if (!HasScratchPage || vma is { BindsOnCommit: false })
         {
             return -Errno.EINVAL;
         }

@@ -1,5 +1,6 @@
 using XeSvm.Interop.Uapi;
 using XeSvm.Simulation.Driver.Ioctls;
+using XeSvm.Simulation.Gpu;
 using XeSvm.Simulation.Memory;
 using XeSvm.Simulation.Pagemap;
 
@@ -7,8 +8,8 @@ namespace XeSvm.Simulation.Driver;
 
 /// <summary>
 /// The operations of one VM_BIND call: the areas change at once, operation by operation, so that each sees what the one before it did;
-/// page tables change in <see cref="Commit"/>. <see cref="End"/> without a successful commit leaves everything as it was. One object for
-/// all calls on a VM, one after the other, so that a bind allocates nothing. Under the VM lock.
+/// page tables change in <see cref="Commit"/>, or later in <see cref="WritePageTables"/>. <see cref="End"/> without a successful commit
+/// leaves everything as it was. Ended objects are used again, so that a bind allocates nothing. Under the VM lock.
 /// </summary>
 internal sealed class VmBindTransaction(Vm vm)
 {
@@ -18,7 +19,11 @@ internal sealed class VmBindTransaction(Vm vm)
     private readonly List<(ulong Start, ulong End)> _remaps = [];
     private readonly List<Prefetch> _prefetches = [];
     private int _mirrorPrefetches;
+    private int _pageTableOps;
     private bool _committed;
+
+    /// <summary>Whether there is anything for the page tables; if not, the call only signals (vm_bind_ioctl_signal_fences).</summary>
+    public bool HasPageTableWork => _pageTableOps != 0;
 
     /// <summary>
     /// Looks the buffer object of the next operation up, once for the whole call: a handle that another thread closes meanwhile, or that
@@ -64,9 +69,9 @@ internal sealed class VmBindTransaction(Vm vm)
         }
     }
 
-    /// <summary>Runs prefetches and writes page tables.</summary>
-    /// <returns>0, or a negative errno: the call has failed. That a prefetch moved nothing is no failure.</returns>
-    public int Commit()
+    /// <summary>Checks what can only be checked once all operations have been applied.</summary>
+    /// <returns>0, -EINVAL or -EBUSY: the call has failed.</returns>
+    public int Check()
     {
         foreach (Prefetch prefetch in _prefetches)
         {
@@ -76,15 +81,26 @@ internal sealed class VmBindTransaction(Vm vm)
             }
         }
 
-        bool zapped = false;
-        foreach ((ulong start, ulong end) in _zaps)
+        foreach ((Vma vma, bool added) in _changes)
         {
-            zapped |= vm.ZapPageTable(start, end);
+            // check_ufence: user space has to have seen the bind before it is undone.
+            if (!added && !vma.UserFence.IsSignaled)
+            {
+                return -Errno.EBUSY;
+            }
         }
 
-        if (zapped)
+        return 0;
+    }
+
+    /// <summary>Runs prefetches and writes page tables, or leaves the page tables to <see cref="WritePageTables"/>.</summary>
+    /// <param name="deferred">Whether the page tables are left as they are. Prefetches of mirrors, which have their own, run in any case.</param>
+    /// <returns>0, or a negative errno: the call has failed. That a prefetch moved nothing is no failure.</returns>
+    public int Commit(bool deferred)
+    {
+        if (!deferred || _mirrorPrefetches != 0)
         {
-            vm.InvalidateTlb();
+            Zap(late: false);
         }
 
         foreach ((ulong start, ulong end) in _remaps)
@@ -94,7 +110,7 @@ internal sealed class VmBindTransaction(Vm vm)
 
         foreach (Prefetch prefetch in _prefetches)
         {
-            int result = RunPrefetch(prefetch);
+            int result = deferred && prefetch.Vma.Kind != VmaKind.CpuAddressMirror ? 0 : RunPrefetch(prefetch);
             if (result < 0)
             {
                 return result;
@@ -102,16 +118,87 @@ internal sealed class VmBindTransaction(Vm vm)
         }
 
         _committed = true;
-        foreach ((Vma vma, bool added) in _changes)
+        if (!deferred)
         {
-            if (added && vma.BindsOnCommit && IsInTree(vma))
-            {
-                vma.BindsOnCommit = false;
-                vm.BindVma(vma);
-            }
+            BindAdded();
         }
 
         return 0;
+    }
+
+    /// <summary>Writes the page tables that <see cref="Commit"/> has left as they were.</summary>
+    public void WritePageTables()
+    {
+        Zap(late: true);
+        foreach (Prefetch prefetch in _prefetches)
+        {
+            if (prefetch.Vma.Kind != VmaKind.CpuAddressMirror)
+            {
+                // What is left of a prefetch of an object is the mapping, which cannot fail.
+                RunPrefetch(prefetch);
+            }
+        }
+
+        BindAdded();
+    }
+
+    /// <summary>Remembers the user fence of the call on the areas that it has mapped or prefetched, but for mirrors.</summary>
+    public void Remember(in DmaFence userFence)
+    {
+        foreach ((Vma vma, bool added) in _changes)
+        {
+            if (added && vma.Kind != VmaKind.CpuAddressMirror)
+            {
+                vma.UserFence = userFence;
+            }
+        }
+
+        foreach (Prefetch prefetch in _prefetches)
+        {
+            if (prefetch.Vma.Kind != VmaKind.CpuAddressMirror)
+            {
+                prefetch.Vma.UserFence = userFence;
+            }
+        }
+    }
+
+    /// <summary>Whether two calls change page-table entries of the same addresses.</summary>
+    public bool Overlaps(VmBindTransaction other)
+    {
+        foreach ((ulong start, ulong end) in _zaps)
+        {
+            if (other.Touches(start, end))
+            {
+                return true;
+            }
+        }
+
+        foreach ((Vma vma, bool added) in _changes)
+        {
+            if (added && other.Touches(vma.Start, vma.End))
+            {
+                return true;
+            }
+        }
+
+        foreach (Prefetch prefetch in _prefetches)
+        {
+            if (other.Touches(prefetch.Start, prefetch.End))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>An area was cut while this call is queued: what was to be bound as a whole is bound in two pieces.</summary>
+    public void OnSplit(Vma vma, Vma piece)
+    {
+        if (_changes.Contains((vma, true)))
+        {
+            _changes.Add((piece, true));
+        }
     }
 
     /// <summary>Ends the call: takes everything back unless it was committed, and is ready for the next one.</summary>
@@ -143,8 +230,72 @@ internal sealed class VmBindTransaction(Vm vm)
         _remaps.Clear();
         _prefetches.Clear();
         _mirrorPrefetches = 0;
+        _pageTableOps = 0;
         _committed = false;
         vm.Prefetch?.Clear();
+        vm.ReturnTransaction(this);
+    }
+
+    private void Zap(bool late)
+    {
+        bool zapped = false;
+        foreach ((ulong start, ulong end) in _zaps)
+        {
+            zapped |= vm.ZapPageTable(start, end);
+            if (late)
+            {
+                // What a queued call comes late to may be a mirror by now, which is to know.
+                vm.Svm?.ZapBindings(start, end);
+            }
+        }
+
+        if (zapped)
+        {
+            vm.InvalidateTlb();
+        }
+    }
+
+    private void BindAdded()
+    {
+        foreach ((Vma vma, bool added) in _changes)
+        {
+            // In fault mode the next access brings what is right by then; elsewhere a later call that takes the area away waits for this one.
+            bool stays = vm.IsFaultMode ? IsInTree(vma) : vma.RemovedBy != this;
+            if (added && vma.BindsOnCommit && stays)
+            {
+                vma.BindsOnCommit = false;
+                vm.BindVma(vma);
+            }
+        }
+    }
+
+    private bool Touches(ulong start, ulong end)
+    {
+        foreach ((ulong zapStart, ulong zapEnd) in _zaps)
+        {
+            if (start < zapEnd && zapStart < end)
+            {
+                return true;
+            }
+        }
+
+        foreach ((Vma vma, bool added) in _changes)
+        {
+            if (added && start < vma.End && vma.Start < end)
+            {
+                return true;
+            }
+        }
+
+        foreach (Prefetch prefetch in _prefetches)
+        {
+            if (start < prefetch.End && prefetch.Start < end)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private void RollBack()
@@ -159,6 +310,7 @@ internal sealed class VmBindTransaction(Vm vm)
             else
             {
                 vm.Vmas.Insert(vma);
+                vma.RemovedBy = null;
 
                 // The entries may be gone already. That happens only where the next access brings them back: what can fail so late is
                 // the prefetch of a mirror, which only fault-mode VMs have.
@@ -229,8 +381,13 @@ internal sealed class VmBindTransaction(Vm vm)
         vma.IsBound = false;
 
         // A fault-mode VM defers page tables to the first fault, unless told otherwise; a mirror never has any of its own.
+        vma.UserFence = default;
+        vma.RemovedBy = null;
         vma.BindsOnCommit = !mirror && (!vm.IsFaultMode || (op.flags & DrmXe.DRM_XE_VM_BIND_FLAG_IMMEDIATE) != 0);
         Add(vma);
+
+        // A deferred map on a VM with a scratch page is one too: the range is to fault instead of reading zeros.
+        _pageTableOps += vma.BindsOnCommit || (!mirror && vm.HasScratchPage) ? 1 : 0;
         return 0;
     }
 
@@ -300,6 +457,7 @@ internal sealed class VmBindTransaction(Vm vm)
             else
             {
                 _zaps.Add((low, high));
+                _pageTableOps++;
             }
 
             Remove(vma);
@@ -325,6 +483,7 @@ internal sealed class VmBindTransaction(Vm vm)
             if (ReferenceEquals(vma.Object, bufferObject))
             {
                 _zaps.Add((vma.Start, vma.End));
+                _pageTableOps++;
                 Remove(vma);
             }
 
@@ -347,6 +506,8 @@ internal sealed class VmBindTransaction(Vm vm)
                     return result;
                 }
             }
+
+            _pageTableOps++;
         }
 
         return 0;
@@ -404,6 +565,7 @@ internal sealed class VmBindTransaction(Vm vm)
     private void Remove(Vma vma)
     {
         vm.Vmas.Remove(vma);
+        vma.RemovedBy = this;
         _changes.Add((vma, false));
     }
 

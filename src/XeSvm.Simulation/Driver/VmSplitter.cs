@@ -20,7 +20,12 @@ internal static class VmSplitter
         }
 
         // The lower piece is the area itself: its key in the tree stays.
-        vm.Vmas.Insert(vm.FreeVmas.RentPiece(vma, address, vma.End));
+        Vma piece = vm.FreeVmas.RentPiece(vma, address, vma.End);
+        vm.Vmas.Insert(piece);
         vma.End = address;
+        if (vma.BindsOnCommit)
+        {
+            vm.Binds.OnSplit(vma, piece);
+        }
     }
 }

@@ -1,3 +1,4 @@
+using XeSvm.Simulation.Gpu;
 using XeSvm.Simulation.Pagemap;
 
 namespace XeSvm.Simulation.Driver;
@@ -67,6 +68,12 @@ internal sealed class Vma
     /// <summary>Whether the bind that makes this area writes its page-table entries when it is committed.</summary>
     public bool BindsOnCommit { get; set; }
 
+    /// <summary>The bind whose user fence has to be signalled before this area can be unmapped or cut (check_ufence).</summary>
+    public DmaFence UserFence { get; set; }
+
+    /// <summary>The call that has taken this area out of the tree and has not ended.</summary>
+    public VmBindTransaction? RemovedBy { get; set; }
+
     public ulong Size => End - Start;
 
     /// <summary>Takes everything over from another area but its place in the tree (vm_bind_ioctl_ops_parse).</summary>
@@ -82,6 +89,7 @@ internal sealed class Vma
         IsBound = whole.IsBound;
         BindsOnCommit = whole.BindsOnCommit;
         Attributes = whole.Attributes;
+        UserFence = default;
     }
 }
 
@@ -106,6 +114,8 @@ internal sealed class VmaPool
     public void Return(Vma vma)
     {
         vma.Object = null;
+        vma.UserFence = default;
+        vma.RemovedBy = null;
         if (_free.Count < MostKept)
         {
             _free.Push(vma);

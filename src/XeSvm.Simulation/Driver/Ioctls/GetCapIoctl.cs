@@ -12,11 +12,13 @@ internal static unsafe class GetCapIoctl
         switch (cap->capability)
         {
             case Drm.DRM_CAP_TIMESTAMP_MONOTONIC:
+            case Drm.DRM_CAP_SYNCOBJ:
+            case Drm.DRM_CAP_SYNCOBJ_TIMELINE:
                 cap->value = 1;
                 return 0;
             default:
-                // PRIME and syncobj caps are 0 until the driver has those ioctls; the rest needs modesetting.
-                return cap->capability is Drm.DRM_CAP_PRIME or Drm.DRM_CAP_SYNCOBJ or Drm.DRM_CAP_SYNCOBJ_TIMELINE ? 0 : -Errno.EOPNOTSUPP;
+                // The PRIME cap is 0 until the driver has those ioctls; the rest needs modesetting.
+                return cap->capability is Drm.DRM_CAP_PRIME ? 0 : -Errno.EOPNOTSUPP;
         }
     }
 }
