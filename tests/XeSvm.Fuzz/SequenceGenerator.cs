@@ -8,7 +8,7 @@ namespace XeSvm.Fuzz;
 /// Sequences that know the grammar of the ioctls: a sequence is a function of its seed alone. It begins with calls that mostly succeed, so that
 /// there is something to break.
 /// </summary>
-internal sealed unsafe class SequenceGenerator
+internal sealed unsafe partial class SequenceGenerator
 {
     private const ushort CoherentPat = 2;
     private const int SmallestBinds = 2;
@@ -76,7 +76,7 @@ internal sealed unsafe class SequenceGenerator
         _ => Exec(1),
     };
 
-    private FuzzCall Step() => _values.Below(32) switch
+    private FuzzCall Step() => _values.Below(37) switch
     {
         0 => Ioctl(DRM_IOCTL_XE_VM_CREATE, new drm_xe_vm_create
         {
@@ -108,6 +108,11 @@ internal sealed unsafe class SequenceGenerator
         27 => Ioctl(Drm.DRM_IOCTL_VERSION, new drm_version { name = (byte*)_values.Pointer(), name_len = _values.Below(16), date_len = _values.ReservedQword() }),
         28 => Ioctl(Drm.DRM_IOCTL_GET_CAP, new drm_get_cap { capability = _values.OneIn(4) ? _values.Edge() : _values.Below(0x20) }),
         29 => OtherSize(),
+        30 or 31 or 32 or 33 => Syncobj(),
+        34 => Ioctl(DRM_IOCTL_XE_EXEC_QUEUE_SET_PROPERTY, new drm_xe_exec_queue_set_property
+        {
+            exec_queue_id = _values.Id(), property = _values.Below(7), value = _values.OneIn(4) ? _values.Edge() : _values.Below(4),
+        }),
         _ => Garbage(),
     };
 
@@ -228,9 +233,11 @@ internal sealed unsafe class SequenceGenerator
         var syncs = new drm_xe_sync[count];
         foreach (ref drm_xe_sync sync in syncs.AsSpan())
         {
-            sync.type = _values.OneIn(8) ? _values.Below(4) : DRM_XE_SYNC_TYPE_USER_FENCE;
-            sync.flags = _values.OneIn(20) ? _values.Flags(3) : DRM_XE_SYNC_FLAG_SIGNAL;
-            sync.addr = gpu ? _values.GpuAddress() : _values.Pointer();
+            sync.type = _values.OneIn(2) ? _values.Below(4) : DRM_XE_SYNC_TYPE_USER_FENCE;
+            sync.flags = _values.OneIn(4) ? _values.Flags(3) : DRM_XE_SYNC_FLAG_SIGNAL;
+            sync.addr = sync.type is DRM_XE_SYNC_TYPE_SYNCOBJ or DRM_XE_SYNC_TYPE_TIMELINE_SYNCOBJ
+                ? _values.Id()
+                : gpu ? _values.GpuAddress() : _values.Pointer();
             sync.timeline_value = _values.Below(4);
             sync.extensions = _values.ReservedQword();
         }

@@ -9,8 +9,6 @@ namespace XeSvm.Fuzz;
 internal sealed unsafe class SequenceRunner : IDisposable
 {
     private const uint NumberMask = 0xff;
-    private const int WaitTimeoutOffset = 40; // of drm_xe_wait_user_fence.timeout
-    private const long LongestWait = 1_000_000; // ns
 
     private static readonly bool[] s_possible = Possible();
 
@@ -185,23 +183,23 @@ internal sealed unsafe class SequenceRunner : IDisposable
 
     private int Ioctl(FuzzCall call, DrmFile file)
     {
-        bool isWait = (call.Number & NumberMask) == (DrmXe.DRM_IOCTL_XE_WAIT_USER_FENCE & NumberMask);
         if (call.Address != 0)
         {
-            // What a wait finds at a wild address may be endless.
-            return isWait ? 0 : file.Ioctl(call.Number, (void*)call.Address);
+            return ArgumentLimits.NeedsOwnArgument(call.Number) ? 0 : file.Ioctl(call.Number, (void*)call.Address);
         }
 
-        var argument = new Span<byte>((void*)_slot, 1 << 14);
+        byte* slot = (byte*)_slot;
+        var argument = new Span<byte>(slot, 1 << 14);
         argument.Clear();
         call.Argument.AsSpan(0, Math.Min(call.Argument.Length, argument.Length)).CopyTo(argument);
-        if (isWait)
+        ArgumentLimits.Apply(call.Number, slot);
+        int result = file.Ioctl(call.Number, slot);
+        if (result == 0)
         {
-            ref long timeout = ref *(long*)(_slot + WaitTimeoutOffset);
-            timeout = timeout is >= 0 and <= LongestWait ? timeout : 0;
+            ArgumentLimits.CloseDescriptor(call.Number, slot);
         }
 
-        return file.Ioctl(call.Number, (void*)_slot);
+        return result;
     }
 
     private static int Map(FuzzCall call, DrmFile file, Queue<(DrmFile File, nint Address, nuint Length)> mapped)

@@ -29,6 +29,11 @@ internal static class StateAudit
                 hash = Add(hash, 0x200 + id);
             }
 
+            if (software.Syncobjs.TryGet(id, out _))
+            {
+                hash = Add(hash, 0x400 + id);
+            }
+
             if (software.Vms.TryGet(id, out Vm? vm) && !TryAddAreas(vm, ref hash, 0x300 + id))
             {
                 return null;

@@ -91,9 +91,6 @@ internal sealed class XeExecQueue : IDisposable, IExecQueueOwner
         Vm.RemoveQueue(runsWork: _queue is not null);
     }
 
-    /// <summary>Stops running work and refuses more. Not with a lock that the fault handler takes.</summary>
-    public void Kill() => _queue?.Kill();
-
     private static bool TryCreate(Vm vm, Engine? engine, int width, [NotNullWhen(true)] out XeExecQueue? queue)
     {
         queue = vm.TryAddQueue(runsWork: engine is not null) ? new XeExecQueue(vm, engine, width) : null;
