@@ -8,6 +8,9 @@ namespace XeSvm.Fuzz;
 /// <param name="Sequence">The sequence that did it, when one alone did.</param>
 internal sealed record FuzzResult(long Calls, long Successes, TimeSpan Elapsed, string? Find, FuzzSequence? Sequence)
 {
+    /// <summary>What each ioctl answered, of a run with one thread.</summary>
+    public string Answers { get; init; } = "";
+
     /// <summary>Steps per second.</summary>
     public double Rate => Calls / Math.Max(Elapsed.TotalSeconds, 1e-9);
 }

@@ -60,7 +60,7 @@ internal static class FuzzRun
             find = exception.Message;
         }
 
-        return new FuzzResult(runner.Calls, runner.Successes, Stopwatch.GetElapsedTime(start), find, find is null ? null : sequence);
+        return new FuzzResult(runner.Calls, runner.Successes, Stopwatch.GetElapsedTime(start), find, find is null ? null : sequence) { Answers = runner.Answers.Format() };
     }
 
     private static FuzzResult RunTogether(FuzzOptions options)

@@ -18,7 +18,7 @@ internal static class Program
           --threads N        1: with the state audit (default); up to 16: on shared files
           --cpu-faults MODE  auto (default), userfaultfd, userfaultfd-user-mode or coherent
           --patience N       seconds that a step may take (default 60)
-          --out FOLDER       where finds are written to (default: fuzz-finds)
+          --out FOLDER       where finds and the count of answers are written to (default: fuzz-finds)
         exit codes: 0 nothing found, 1 something found, 2 usage, 3 a step hangs
         """;
 
@@ -64,6 +64,7 @@ internal static class Program
                 current.Flush();
             },
         });
+        File.WriteAllText(Path.Combine(options.Folder, "answers.txt"), result.Answers);
         return Report(result, $"seed {options.Seed}");
     }
 

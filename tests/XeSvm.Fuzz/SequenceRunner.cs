@@ -32,6 +32,9 @@ internal sealed unsafe class SequenceRunner : IDisposable
         _slot = FuzzArena.ArgumentsBase + ((ulong)thread * FuzzArena.ArgumentBytes);
     }
 
+    /// <summary>How often each ioctl gave each answer.</summary>
+    public AnswerCounts Answers { get; } = new();
+
     /// <summary>Steps run.</summary>
     public long Calls { get; private set; }
 
@@ -82,6 +85,11 @@ internal sealed unsafe class SequenceRunner : IDisposable
             int result = Step(call, files[call.File], mapped);
             Calls++;
             Successes += result >= 0 ? 1 : 0;
+            if (call.Kind == FuzzCallKind.Ioctl)
+            {
+                Answers.Add(call.Number, result);
+            }
+
             if (result < 0 && (-result >= s_possible.Length || !s_possible[-result]))
             {
                 throw new FuzzFindException($"Step {step} answers {result}, which no driver says: {call.Format()}");
