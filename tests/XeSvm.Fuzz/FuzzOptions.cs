@@ -6,6 +6,9 @@ internal sealed record FuzzOptions
     /// <summary>What all sequences are a function of.</summary>
     public ulong Seed { get; init; } = (ulong)Environment.TickCount64;
 
+    /// <summary>Replay: which sequence of the run with that seed; null: those of files.</summary>
+    public long? Sequence { get; init; }
+
     /// <summary>When to stop.</summary>
     public TimeSpan Duration { get; init; } = TimeSpan.FromSeconds(60);
 

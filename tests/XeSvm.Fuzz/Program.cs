@@ -10,6 +10,8 @@ internal static class Program
     private const string Help = """
         usage: XeSvm.Fuzz run [OPTIONS]              run random sequences; what is found is made smaller and written to a file
                XeSvm.Fuzz replay FILE... [OPTIONS]   run the sequences of files
+               XeSvm.Fuzz replay --seed N --sequence I [FILE]
+                                                     run one sequence of a run again, and write it to a file
                XeSvm.Fuzz minimise FILE [OPTIONS]    make a sequence smaller that does something bad
           --seed N           what the sequences are a function of (default: from the clock; it is printed)
           --seconds N        how long (default 60)
@@ -31,7 +33,20 @@ internal static class Program
             return Usage;
         }
 
-        Directory.CreateDirectory(options.Folder);
+        try
+        {
+            Directory.CreateDirectory(options.Folder);
+            return Execute(arguments, options, files);
+        }
+        catch (Exception exception) when (exception is FormatException or OverflowException or IOException or UnauthorizedAccessException)
+        {
+            Console.Error.WriteLine(exception.Message);
+            return Usage;
+        }
+    }
+
+    private static int Execute(string[] arguments, FuzzOptions options, List<string> files)
+    {
         switch (arguments[0])
         {
             case "run":
@@ -39,6 +54,8 @@ internal static class Program
                 return FuzzSupervisor.Run(options, [.. arguments.Skip(1), "--seed", options.Seed.ToString(CultureInfo.InvariantCulture)]);
             case "work":
                 return Work(options);
+            case "replay" when options.Sequence is { } index && files.Count <= 1:
+                return ReplaySeed(options, index, files.FirstOrDefault());
             case "replay" when files.Count > 0:
                 return files.Sum(file => Report(FuzzRun.Replay(FuzzSequence.Load(file), options), file)) == 0 ? 0 : 1;
             case "minimise" when files.Count == 1:
@@ -48,6 +65,18 @@ internal static class Program
                 Console.Error.WriteLine(Help);
                 return Usage;
         }
+    }
+
+    private static int ReplaySeed(FuzzOptions options, long index, string? file)
+    {
+        FuzzSequence sequence = SequenceGenerator.Create(SequenceGenerator.SeedOf(options.Seed, index), 0, options.Length);
+        string name = string.Create(CultureInfo.InvariantCulture, $"seed {options.Seed} sequence {index}");
+        if (file is not null)
+        {
+            sequence.Save(file, name);
+        }
+
+        return Report(FuzzRun.Replay(sequence, options), name);
     }
 
     private static int Work(FuzzOptions options)
@@ -111,7 +140,7 @@ internal static class Program
             return true;
         }
 
-        if (!ulong.TryParse(value, CultureInfo.InvariantCulture, out ulong number) || (name != "--seed" && number is 0 or > int.MaxValue))
+        if (!ulong.TryParse(value, CultureInfo.InvariantCulture, out ulong number) || (name is not ("--seed" or "--sequence") && number is 0 or > int.MaxValue))
         {
             return false;
         }
@@ -121,6 +150,7 @@ internal static class Program
             "--seed" => options with { Seed = number },
             "--seconds" => options with { Duration = TimeSpan.FromSeconds(number) },
             "--calls" => options with { MostCalls = (long)number, Duration = TimeSpan.MaxValue },
+            "--sequence" => options with { Sequence = (long)number },
             "--length" => options with { Length = (int)number },
             "--threads" when number <= FuzzArena.MostThreads => options with { Threads = (int)number },
             "--patience" => options with { Patience = TimeSpan.FromSeconds(number) },

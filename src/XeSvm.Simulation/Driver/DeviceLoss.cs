@@ -16,12 +16,22 @@ internal sealed class DeviceLoss(SoftwareDevice device)
     /// <summary>Whether the device is lost, or is chosen to be lost at this operation.</summary>
     public bool Strikes()
     {
-        if (!_isLost && device.Options.Faults.Fails(FaultPoint.DeviceLost))
+        if (!_isLost && device.Options.Faults.Fails(FaultPoint.DeviceLost) && TryBegin())
         {
-            Begin();
+            // Not here: the caller may be a queue's own thread, in the middle of a fault.
+            new Thread(Run) { IsBackground = true, Name = "xe device loss" }.Start();
         }
 
         return _isLost;
+    }
+
+    /// <summary>Loses the device; work has ended and data is at home when this returns. Not from a queue's own thread.</summary>
+    public void Declare()
+    {
+        if (TryBegin())
+        {
+            Run();
+        }
     }
 
     /// <summary>A queue that has to stop with the device.</summary>
@@ -47,21 +57,20 @@ internal sealed class DeviceLoss(SoftwareDevice device)
         }
     }
 
-    private void Begin()
+    private bool TryBegin()
     {
         lock (_lock)
         {
             if (_isLost)
             {
-                return;
+                return false;
             }
 
             _isLost = true;
         }
 
-        // Not here: the caller may be a queue's own thread, in the middle of a fault.
         device.AddReference();
-        new Thread(Run) { IsBackground = true, Name = "xe device loss" }.Start();
+        return true;
     }
 
     private void Run()

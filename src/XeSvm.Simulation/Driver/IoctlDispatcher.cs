@@ -21,7 +21,7 @@ internal static unsafe class IoctlDispatcher
     [SkipLocalsInit]
     public static int Dispatch(SoftwareFile file, uint request, ulong argument)
     {
-        if (file.Device.IsWedged || file.Device.Loss.Strikes())
+        if (file.Device.Loss.Strikes())
         {
             // For every command, unknown ones included (xe_drm_ioctl).
             return -Errno.ECANCELED;

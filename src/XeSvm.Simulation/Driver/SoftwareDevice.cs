@@ -22,7 +22,6 @@ internal sealed unsafe class SoftwareDevice : IDisposable
     private int _references = 1;
     private long _systemMemoryUse;
     private BatchError? _lastBan;
-    private volatile bool _wedged;
 
     private SoftwareDevice(SoftwareDeviceOptions options, ClientMemoryLease lease, FileDescriptorHandle vramFile, byte* vramBase)
     {
@@ -86,7 +85,7 @@ internal sealed unsafe class SoftwareDevice : IDisposable
     public OpenFiles OpenFiles { get; } = new();
 
     /// <summary>The device is lost for good: every ioctl answers ECANCELED (xe_device_wedged).</summary>
-    public bool IsWedged => _wedged;
+    public bool IsWedged => Loss.IsLost;
 
     /// <summary>How long SYNCOBJ_TRANSFER waits for a fence to be submitted (DRM_SYNCOBJ_WAIT_FOR_SUBMIT_TIMEOUT).</summary>
     public TimeSpan SyncobjSubmitTimeout { get; set; } = TimeSpan.FromSeconds(5);
@@ -151,16 +150,7 @@ internal sealed unsafe class SoftwareDevice : IDisposable
     /// <summary>
     /// Loses the device (xe_device_declare_wedged): running work is stopped, its fences are signalled with an error, and no ioctl works any more.
     /// </summary>
-    public void DeclareWedged()
-    {
-        _wedged = true;
-        foreach (SoftwareFile file in OpenFiles.Snapshot())
-        {
-            file.KillQueues();
-        }
-
-        UserFences.Wake();
-    }
+    public void DeclareWedged() => Loss.Declare();
 
     /// <summary>Keeps why a queue was banned last, for people who wonder.</summary>
     public void RecordBan(in BatchError error)

@@ -75,9 +75,6 @@ internal sealed class XeExecQueue : IDisposable, IExecQueueOwner
     /// <inheritdoc/>
     public void OnBanned(ExecQueue queue, in BatchError error) => Vm.Device.RecordBan(error);
 
-    /// <summary>Stops running work and drops what waits; the queue is banned from here on. Binds that are queued stay queued.</summary>
-    public void Kill() => _queue?.Kill();
-
     /// <summary>Kills running work and lets go of the VM. From any thread, any number of times.</summary>
     public void Dispose()
     {
@@ -90,6 +87,12 @@ internal sealed class XeExecQueue : IDisposable, IExecQueueOwner
         Kill();
         Vm.RemoveQueue(runsWork: _queue is not null);
     }
+
+    /// <summary>
+    /// Stops running work and drops what waits; the queue is banned from here on. Binds that are queued stay queued. Not with a lock that the
+    /// fault handler takes.
+    /// </summary>
+    public void Kill() => _queue?.Kill();
 
     private static bool TryCreate(Vm vm, Engine? engine, int width, [NotNullWhen(true)] out XeExecQueue? queue)
     {

@@ -30,10 +30,13 @@ internal sealed unsafe class PeerDevice : IDisposable
     {
         Index = index;
         Description = description;
-        Dma = new DmaDevice(description.Name, new IommuDomain(description.Iommu with { Processors = Environment.ProcessorCount }));
+        Dma = new DmaDevice(description.Name, new IommuDomain(description.Iommu)) { Injection = Faults };
 
         // The target's page tables lie in its own memory, which its walker always sees; entries are dropped at once, never from a queue.
-        Fabric = new DmaDevice($"{description.Name} fabric", new IommuDomain(new IommuOptions { Mode = IommuMode.Strict, ForceDac = true }));
+        Fabric = new DmaDevice($"{description.Name} fabric", new IommuDomain(new IommuOptions { Mode = IommuMode.Strict, ForceDac = true }))
+        {
+            Injection = FabricFaults,
+        };
         _tiles = new VramManager[description.Tiles];
         for (int tile = 0; tile < _tiles.Length; tile++)
         {
@@ -47,6 +50,12 @@ internal sealed unsafe class PeerDevice : IDisposable
 
     /// <summary>The device's place in its machine.</summary>
     public int Index { get; }
+
+    /// <summary>Makes mappings in the device's own DMA space fail.</summary>
+    public FaultInjector Faults { get; } = new(FaultPlan.None);
+
+    /// <summary>Makes mappings in its fabric space fail.</summary>
+    public FaultInjector FabricFaults { get; } = new(FaultPlan.None);
 
     /// <summary>What it is.</summary>
     public PeerDeviceDescription Description { get; }

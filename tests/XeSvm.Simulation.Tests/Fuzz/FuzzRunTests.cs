@@ -16,7 +16,7 @@ public sealed class FuzzRunTests(ITestOutputHelper output)
 
     [Theory]
     [MemberData(nameof(Corpus))]
-    public void A_sequence_that_once_did_harm_does_none(string file)
+    public void A_sequence_of_the_corpus_does_no_harm(string file)
     {
         FuzzSequence sequence = FuzzSequence.Load(Path.Combine(CorpusFolder, file));
         Assert.NotEmpty(sequence.Calls);

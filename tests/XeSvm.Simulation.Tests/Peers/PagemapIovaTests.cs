@@ -52,21 +52,16 @@ public class PagemapIovaTests
         using PeerMachine pcie = new(BuiltInPeerTopologies.Load("pair-p2p"));
         using PeerMachine fabric = new(BuiltInPeerTopologies.Load("quad-fabric-virtual"));
         PeerWork work = default;
-        Refuse(pcie.Device(0).Dma);
+        FaultRule never = new(FaultPoint.IovaAllocation) { Probability = 1 };
+        pcie.Device(0).Faults.Add(never);
         Assert.Equal(0, new DevicePagemapIova(pcie.Topology, pcie.Locks)
             .Alloc(pcie.Device(1), pcie.Device(0), 4096, DmaDirection.FromDevice, ref work, out PeerCookie none));
         Assert.False(none.IsLive);
 
-        Refuse(fabric.Device(1).Fabric);
+        fabric.Device(1).FabricFaults.Add(never);
         Assert.Equal(-Errno.ENOMEM, new DevicePagemapIova(fabric.Topology, fabric.Locks)
             .Alloc(fabric.Device(1), fabric.Device(0), 4096, DmaDirection.FromDevice, ref work, out _));
         Assert.Equal(0UL, work.CookieAlloc);
-
-        static void Refuse(DmaDevice device)
-        {
-            device.Injection = new DmaFaultInjection();
-            device.Injection.FailAfter(DmaOperation.TryAllocIova, 0);
-        }
     }
 
     [Theory]

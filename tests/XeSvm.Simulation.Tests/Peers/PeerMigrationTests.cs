@@ -126,9 +126,8 @@ public class PeerMigrationTests
             PeerWork work = default;
             Assert.Equal(0, mover.ToDevice(allocation, 0, 0, ref work));
             work = default;
-            DmaFaultInjection injection = new();
-            injection.FailAfter(policy == "per-page" ? DmaOperation.MapPage : DmaOperation.Link, policy == "broker" ? 0 : page);
-            machine.Device(0).Dma.Injection = injection;
+            FaultPoint point = policy == "per-page" ? FaultPoint.Map : FaultPoint.Link;
+            machine.Device(0).Faults.Add(new FaultRule(point) { At = policy == "broker" ? 1 : page + 1 });
             Assert.Equal(-Errno.ENOMEM, mover.ToDevice(allocation, 1, 0, ref work));
             Assert.Equal(0, allocation.Buffer!.Device.Index);
             Assert.Equal(work.CookieAlloc, work.CookieFree);
@@ -150,8 +149,7 @@ public class PeerMigrationTests
         PeerAllocation allocation = PeerMachines.Allocate(machine, Size);
         PeerWork work = default;
         mover.ToDevice(allocation, 0, 0, ref work);
-        machine.Device(1).Fabric.Injection = new DmaFaultInjection();
-        machine.Device(1).Fabric.Injection!.FailAfter(DmaOperation.Sync, 0);
+        machine.Device(1).FabricFaults.Add(new FaultRule(FaultPoint.Sync) { At = 1 });
         Assert.Equal(-Errno.EIO, mover.ToDevice(allocation, 1, 0, ref work));
         Assert.Equal(work.CookieAlloc, work.CookieFree);
         PeerMachines.AssertClean(machine);
@@ -165,8 +163,7 @@ public class PeerMigrationTests
         PeerAllocation allocation = PeerMachines.Allocate(machine, Size);
         PeerWork work = default;
         mover.ToDevice(allocation, 0, 0, ref work);
-        machine.Device(1).Fabric.Injection = new DmaFaultInjection();
-        machine.Device(1).Fabric.Injection!.FailAfter(DmaOperation.TryAllocIova, 0);
+        machine.Device(1).FabricFaults.Add(new FaultRule(FaultPoint.IovaAllocation) { At = 1 });
         Assert.Equal(-Errno.ENOMEM, mover.ToDevice(allocation, 1, 0, ref work));
         Assert.Equal(0UL, work.Target.MapCalls);
         Assert.Equal(0, allocation.Buffer!.Device.Index);

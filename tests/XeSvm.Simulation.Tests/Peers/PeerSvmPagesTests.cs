@@ -101,8 +101,7 @@ public sealed class PeerSvmPagesTests : IDisposable
     public void A_link_that_fails_leaves_no_link_and_the_cookie_is_freed_once(int page)
     {
         PeerSvmPages pages = Open();
-        _machine.Device(0).Dma.Injection = new DmaFaultInjection();
-        _machine.Device(0).Dma.Injection!.FailAfter(DmaOperation.Link, page);
+        _machine.Device(0).Faults.Add(new FaultRule(FaultPoint.Link) { At = page + 1 });
         Assert.Equal(-Errno.ENOMEM, pages.Get(ref _work));
         Assert.False(pages.IsMapped);
         Assert.Equal(_work.Initiator.PteSet, _work.Initiator.PteClear);

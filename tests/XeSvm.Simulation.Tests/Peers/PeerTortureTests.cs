@@ -11,7 +11,7 @@ namespace XeSvm.Simulation.Tests.Peers;
 public class PeerTortureTests(ITestOutputHelper output)
 {
     private const int Threads = 4;
-    private const int Rounds = 400;
+    private const int Rounds = 300;
     private const int Shared = 6;
     private const int Counters = 64;
 
@@ -28,6 +28,17 @@ public class PeerTortureTests(ITestOutputHelper output)
         PeerTopology topology = BuiltInPeerTopologies.Load(name).With(device =>
             device with { VramBytes = 2 * PeerMachines.Megabyte, Iommu = device.Iommu with { MaxTables = 5 } });
         using PeerMachine machine = new(topology);
+        foreach (PeerDevice device in machine.Devices)
+        {
+            foreach (FaultInjector faults in new[] { device.Faults, device.FabricFaults })
+            {
+                faults.Add(new FaultRule(FaultPoint.Link) { Probability = 0.0001 });
+                faults.Add(new FaultRule(FaultPoint.Map) { Probability = 0.0001 });
+                faults.Add(new FaultRule(FaultPoint.Sync) { Probability = 0.01 });
+                faults.Add(new FaultRule(FaultPoint.IovaAllocation) { Probability = 0.01 });
+            }
+        }
+
         PeerMover mover = PeerMachines.Mover(machine, policy);
         PeerAllocation[] shared = [.. Enumerable.Range(0, Shared).Select(_ => PeerMachines.Allocate(machine, PeerMachines.Megabyte))];
         int[,] added = new int[Shared, Counters];
@@ -118,7 +129,7 @@ public class PeerTortureTests(ITestOutputHelper output)
         {
             int device = random.Next(-1, machine.Devices.Length);
             int result = device < 0 ? mover.ToSystem(allocation, ref Work) : mover.ToDevice(allocation, device, 0, ref Work);
-            Assert.True(result is 0 or -Errno.ENOMEM or -Errno.EFAULT, $"errno {-result}");
+            Assert.True(result is 0 or -Errno.ENOMEM or -Errno.EFAULT or -Errno.EIO, $"errno {-result}");
             Moved += result == 0 ? 1 : 0;
             Refused += result == 0 ? 0 : 1;
         }
@@ -138,7 +149,7 @@ public class PeerTortureTests(ITestOutputHelper output)
 
                 Assert.Equal(-Errno.EFAULT, result);
                 result = view.Get(ref Work);
-                if (result is -Errno.ENXIO or -Errno.ENOMEM or -Errno.ENOLINK or -Errno.EBUSY or -Errno.EFAULT)
+                if (result is -Errno.ENXIO or -Errno.ENOMEM or -Errno.ENOLINK or -Errno.EBUSY or -Errno.EFAULT or -Errno.EIO)
                 {
                     return;
                 }
