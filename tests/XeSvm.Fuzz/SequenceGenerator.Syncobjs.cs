@@ -13,37 +13,65 @@ internal sealed unsafe partial class SequenceGenerator
         3 => Ioctl(DRM_IOCTL_SYNCOBJ_DESTROY, new drm_syncobj_destroy { handle = _values.Id(), pad = _values.ReservedDword() }),
         4 => Ioctl(DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, new drm_syncobj_handle
         {
-            handle = _values.Id(), flags = _values.Flags(3), fd = -1, pad = _values.ReservedDword(), point = _values.ReservedQword(),
+            handle = _values.Id(),
+            flags = _values.Flags(3),
+            fd = -1,
+            pad = _values.ReservedDword(),
+            point = _values.ReservedQword(),
         }),
         5 => Ioctl(DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE, new drm_syncobj_handle
         {
-            handle = _values.Id(), flags = _values.Flags(3), fd = (int)_values.Below(40) - 2, point = _values.ReservedQword(),
+            handle = _values.Id(),
+            flags = _values.Flags(3),
+            fd = (int)_values.Below(40) - 2,
+            point = _values.ReservedQword(),
         }),
         6 => Ioctl(DRM_IOCTL_SYNCOBJ_WAIT, new drm_syncobj_wait
         {
-            handles = SyncobjHandles(), count_handles = Count(), flags = _values.Flags(0xb), pad = _values.ReservedDword(),
+            handles = SyncobjHandles(),
+            count_handles = Count(),
+            flags = _values.Flags(0xb),
+            pad = _values.ReservedDword(),
         }),
         7 => Ioctl(DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT, new drm_syncobj_timeline_wait
         {
-            handles = SyncobjHandles(), points = Points(), count_handles = Count(), flags = _values.Flags(0xf), pad = _values.ReservedDword(),
+            handles = SyncobjHandles(),
+            points = Points(),
+            count_handles = Count(),
+            flags = _values.Flags(0xf),
+            pad = _values.ReservedDword(),
         }),
         8 => Ioctl(DRM_IOCTL_SYNCOBJ_RESET, new drm_syncobj_array { handles = SyncobjHandles(), count_handles = Count(), pad = _values.ReservedDword() }),
         9 => Ioctl(DRM_IOCTL_SYNCOBJ_SIGNAL, new drm_syncobj_array { handles = SyncobjHandles(), count_handles = Count(), pad = _values.ReservedDword() }),
         10 => Ioctl(DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL, new drm_syncobj_timeline_array
         {
-            handles = SyncobjHandles(), points = Points(), count_handles = Count(), flags = _values.ReservedDword(),
+            handles = SyncobjHandles(),
+            points = Points(),
+            count_handles = Count(),
+            flags = _values.ReservedDword(),
         }),
         11 => Ioctl(DRM_IOCTL_SYNCOBJ_QUERY, new drm_syncobj_timeline_array
         {
-            handles = SyncobjHandles(), points = Points(), count_handles = Count(), flags = _values.Flags(1),
+            handles = SyncobjHandles(),
+            points = Points(),
+            count_handles = Count(),
+            flags = _values.Flags(1),
         }),
         12 => Ioctl(DRM_IOCTL_SYNCOBJ_TRANSFER, new drm_syncobj_transfer
         {
-            src_handle = _values.Id(), dst_handle = _values.Id(), src_point = Point(), dst_point = Point(), pad = _values.ReservedDword(),
+            src_handle = _values.Id(),
+            dst_handle = _values.Id(),
+            src_point = Point(),
+            dst_point = Point(),
+            pad = _values.ReservedDword(),
         }),
         _ => Ioctl(DRM_IOCTL_SYNCOBJ_EVENTFD, new drm_syncobj_eventfd
         {
-            handle = _values.Id(), flags = _values.Flags(1), point = Point(), fd = -1 - (int)_values.Below(2), pad = _values.ReservedDword(),
+            handle = _values.Id(),
+            flags = _values.Flags(1),
+            point = Point(),
+            fd = -1 - (int)_values.Below(2),
+            pad = _values.ReservedDword(),
         }),
     };
 

@@ -84,7 +84,8 @@ internal sealed unsafe partial class SequenceGenerator
     {
         0 => Ioctl(DRM_IOCTL_XE_VM_CREATE, new drm_xe_vm_create
         {
-            flags = _values.Flags(15), extensions = _values.ReservedQword(),
+            flags = _values.Flags(15),
+            extensions = _values.ReservedQword(),
         }),
         1 => Ioctl(DRM_IOCTL_XE_VM_DESTROY, new drm_xe_vm_destroy { vm_id = _values.Id(), pad = _values.ReservedDword() }),
         2 or 3 => CreateBo(),
@@ -99,11 +100,15 @@ internal sealed unsafe partial class SequenceGenerator
         20 => Query(),
         21 => Ioctl(DRM_IOCTL_XE_EXEC_QUEUE_GET_PROPERTY, new drm_xe_exec_queue_get_property
         {
-            exec_queue_id = _values.Id(), property = _values.ReservedDword(), extensions = _values.ReservedQword(),
+            exec_queue_id = _values.Id(),
+            property = _values.ReservedDword(),
+            extensions = _values.ReservedQword(),
         }),
         22 => Ioctl(DRM_IOCTL_XE_GEM_MMAP_OFFSET, new drm_xe_gem_mmap_offset
         {
-            handle = _values.Id(), flags = _values.ReservedDword(), extensions = _values.ReservedQword(),
+            handle = _values.Id(),
+            flags = _values.ReservedDword(),
+            extensions = _values.ReservedQword(),
         }),
         23 => FuzzCall.Plain(FuzzCallKind.MapObject, File(), _values.Id(), _values.Length(8)),
         24 => FuzzCall.Plain(FuzzCallKind.UnmapObject, 0, 0, 0),
@@ -115,7 +120,9 @@ internal sealed unsafe partial class SequenceGenerator
         30 or 31 or 32 or 33 => Syncobj(),
         34 => Ioctl(DRM_IOCTL_XE_EXEC_QUEUE_SET_PROPERTY, new drm_xe_exec_queue_set_property
         {
-            exec_queue_id = _values.Id(), property = _values.Below(7), value = _values.OneIn(4) ? _values.Edge() : _values.Below(4),
+            exec_queue_id = _values.Id(),
+            property = _values.Below(7),
+            value = _values.OneIn(4) ? _values.Edge() : _values.Below(4),
         }),
         _ => Garbage(),
     };

@@ -141,11 +141,15 @@ internal sealed unsafe class SequenceRunner : IDisposable
     public void Dispose() => _anchor.Dispose();
 
     /// <summary>
-    /// MADVISE splits areas before its last checks (xe_vm_madvise.c), and the argument of a call that has done its work may be impossible to
-    /// copy back (drm_ioctl).
+    /// MADVISE splits areas before its last checks (xe_vm_madvise.c); a VM_BIND that has nothing to execute refuses to wait when it has changed the
+    /// areas already (vm_bind_ioctl_signal_fences); and the argument of a call that has done its work may be impossible to copy back (drm_ioctl).
     /// </summary>
     private static bool MayChangeAndFail(FuzzCall call, int result) =>
-        (call.Number & NumberMask) == (DrmXe.DRM_IOCTL_XE_MADVISE & NumberMask) || (result == -Errno.EFAULT && call.Address != 0);
+        IsNumber(call, DrmXe.DRM_IOCTL_XE_MADVISE)
+        || (IsNumber(call, DrmXe.DRM_IOCTL_XE_VM_BIND) && result == -Errno.EOPNOTSUPP)
+        || (result == -Errno.EFAULT && call.Address != 0);
+
+    private static bool IsNumber(FuzzCall call, uint request) => (call.Number & NumberMask) == (request & NumberMask);
 
     private static bool[] Possible()
     {
