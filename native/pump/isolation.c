@@ -170,7 +170,10 @@ static int32_t isolate(xesvm_pump *pump, uint64_t va, uint32_t pages, struct xes
     if (!migration)
         return result;
     result = -EBUSY;
-    for (uint32_t attempt = 0; attempt < ATTEMPTS && system_monotonic_ns() - begin_ns < ATTEMPTS_NS; attempt++) {
+    for (uint32_t attempt = 0; attempt < ATTEMPTS; attempt++) {
+        /* Once at least, however late it is. */
+        if (attempt > 0 && system_monotonic_ns() - begin_ns > ATTEMPTS_NS)
+            break;
         settle_drain(pump, LOOKS); /* the outcome does not matter: it is looked at again where it does */
         result = isolate_once(pump, migration);
         if (result != -EAGAIN)
