@@ -41,7 +41,7 @@ public sealed class NativeLibraryCheckTests
         int index = Array.FindIndex(rows, row => NativeLibraryCheck.NameOf(row) == nameof(xesvm_pump_event));
         rows[index].size = 80;
         Assert.Equal(
-            "The struct xesvm_pump_event has 80 bytes in libxesvm_native, but 64 bytes in XeSvm.Interop. Take both from the same build.",
+            "The struct xesvm_pump_event has 80 bytes in libxesvm_native, but 72 bytes in XeSvm.Interop. Take both from the same build.",
             NativeLibraryCheck.Compare(Xesvm.XESVM_ABI_VERSION, rows));
     }
 
