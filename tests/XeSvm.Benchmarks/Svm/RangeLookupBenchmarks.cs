@@ -2,7 +2,6 @@ using BenchmarkDotNet.Attributes;
 using BenchmarkDotNet.Configs;
 using XeSvm.Benchmarks.Reporting;
 using XeSvm.Simulation.Svm;
-using SvmRange = XeSvm.Simulation.Svm.SvmRange;
 
 namespace XeSvm.Benchmarks.Svm;
 
