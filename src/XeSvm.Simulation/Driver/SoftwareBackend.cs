@@ -69,24 +69,28 @@ public sealed class SoftwareBackend : DrmBackend
             }
 
             _device.AddReference();
-            var opened = new SoftwareFile(_device);
-            _device.OpenFiles.Add(opened);
-            file = opened;
+            file = new SoftwareFile(_device);
             return 0;
         }
     }
 
     /// <summary>
     /// Loses the device for good, as a real one that hangs beyond recovery is lost: running work ends, its fences are signalled with an error,
-    /// and every ioctl on every file answers ECANCELED (xe_device_declare_wedged). For tests of what programs do then. Without effect before
+    /// every ioctl on every file answers ECANCELED (xe_device_declare_wedged), data goes back to system memory, and the device cannot be
+    /// opened again. For tests of what programs do then. Without effect before
     /// the first <see cref="Open"/>.
     /// </summary>
     public void DeclareWedged()
     {
+        SoftwareDevice? device;
         lock (_lock)
         {
-            _device?.DeclareWedged();
+            device = _device;
+            device?.AddReference();
         }
+
+        device?.Loss.Declare();
+        device?.Release();
     }
 
     /// <inheritdoc/>

@@ -16,6 +16,7 @@ internal static unsafe class MadviseIoctl
         }
 
         vm.Client.Settle();
+        vm.Client.Revalidate(0, vm.Size);
         lock (vm.Lock)
         {
             vm.Svm?.CollectGarbage();
