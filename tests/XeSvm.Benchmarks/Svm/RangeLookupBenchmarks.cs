@@ -2,6 +2,7 @@ using BenchmarkDotNet.Attributes;
 using BenchmarkDotNet.Configs;
 using XeSvm.Benchmarks.Reporting;
 using XeSvm.Simulation.Svm;
+using SvmRange = XeSvm.Simulation.Svm.SvmRange;
 
 namespace XeSvm.Benchmarks.Svm;
 
