@@ -60,6 +60,8 @@ internal static unsafe class IoctlDispatcher
         Add(table, Drm.DRM_IOCTL_VERSION, &VersionIoctl.Invoke);
         Add(table, Drm.DRM_IOCTL_GET_CAP, &GetCapIoctl.Invoke);
         Add(table, Drm.DRM_IOCTL_GEM_CLOSE, &GemCloseIoctl.Invoke);
+        Add(table, Drm.DRM_IOCTL_PRIME_HANDLE_TO_FD, &PrimeIoctls.HandleToDescriptor);
+        Add(table, Drm.DRM_IOCTL_PRIME_FD_TO_HANDLE, &PrimeIoctls.DescriptorToHandle);
         Add(table, DrmXe.DRM_IOCTL_XE_DEVICE_QUERY, &DeviceQueryIoctl.Invoke);
         Add(table, DrmXe.DRM_IOCTL_XE_GEM_CREATE, &GemCreateIoctl.Invoke);
         Add(table, DrmXe.DRM_IOCTL_XE_GEM_MMAP_OFFSET, &GemMmapOffsetIoctl.Invoke);
@@ -72,6 +74,8 @@ internal static unsafe class IoctlDispatcher
         Add(table, DrmXe.DRM_IOCTL_XE_EXEC, &ExecIoctl.Invoke);
         Add(table, DrmXe.DRM_IOCTL_XE_WAIT_USER_FENCE, &WaitUserFenceIoctl.Invoke);
         Add(table, DrmXe.DRM_IOCTL_XE_MADVISE, &MadviseIoctl.Invoke);
+        Add(table, DrmXe.DRM_IOCTL_XE_VM_QUERY_MEM_RANGE_ATTRS, &VmQueryMemRangeAttrsIoctl.Invoke);
+        Add(table, DrmXe.DRM_IOCTL_XE_VM_GET_PROPERTY, &VmGetPropertyIoctl.Invoke);
         return table;
     }
 

@@ -10,37 +10,43 @@ namespace XeSvm.Simulation;
 /// </summary>
 public sealed class SoftwareBackend : DrmBackend
 {
-    private static readonly DrmNode s_node = new("software:0", "xe", "0000:03:00.0", -1);
+    private const int FirstBus = 3;
     private readonly Lock _lock = new();
-    private readonly SoftwareBackendOptions _options;
-    private SoftwareDevice? _device;
+    private readonly SoftwareDeviceOptions _options;
+    private readonly DrmNode[] _nodes;
+    private readonly SoftwareDevice?[] _devices;
     private bool _disposed;
 
-    /// <summary>Sets up a machine with one device. Nothing is allocated before the first <see cref="Open"/>.</summary>
+    /// <summary>Sets up a machine. Nothing is allocated before the first <see cref="Open"/>.</summary>
     /// <param name="options">What the machine is like.</param>
     /// <exception cref="ArgumentException">An option has a value that is not valid; the message says which are.</exception>
-    /// <exception cref="FormatException">A strategy or a layout has no such name; the message lists those that there are.</exception>
+    /// <exception cref="FormatException">
+    /// A device, a strategy or a layout has no such name, and the message lists those that there are; or a device profile is not valid, and
+    /// the message names every fault of it.
+    /// </exception>
     /// <exception cref="NativeLibraryException">The native library is missing, or is not the one that this assembly was built with.</exception>
     public SoftwareBackend(SoftwareBackendOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        SoftwareDeviceOptions.Parse(options);
+        _options = SoftwareDeviceOptions.Parse(options);
         NativeLibraryCheck.EnsureCompatible();
-        _options = options;
+        _devices = new SoftwareDevice?[_options.Machine.DeviceCount];
+        _nodes = [.. Enumerable.Range(0, _devices.Length).Select(index => new DrmNode($"software:{index}", "xe", $"0000:{FirstBus + index:x2}:00.0", -1))];
     }
 
     /// <inheritdoc/>
     public override string Name => "software";
 
     /// <inheritdoc/>
-    public override IReadOnlyList<DrmNode> Enumerate() => [s_node];
+    public override IReadOnlyList<DrmNode> Enumerate() => [.. _nodes];
 
     /// <inheritdoc/>
     public override int Open(DrmNode node, out DrmFile? file)
     {
         ArgumentNullException.ThrowIfNull(node);
         file = null;
-        if (node != s_node)
+        int index = Array.IndexOf(_nodes, node);
+        if (index < 0)
         {
             return -Errno.ENOENT;
         }
@@ -52,17 +58,19 @@ public sealed class SoftwareBackend : DrmBackend
                 return -Errno.ENODEV;
             }
 
-            if (_device is null)
+            if (_devices[index] is not { } device)
             {
-                int result = SoftwareDevice.Create(SoftwareDeviceOptions.Parse(_options), out _device);
+                int result = SoftwareDevice.Create(_options, out SoftwareDevice? created);
                 if (result < 0)
                 {
                     return result;
                 }
+
+                device = _devices[index] = created!;
             }
 
-            _device!.AddReference();
-            file = new SoftwareFile(_device);
+            device.AddReference();
+            file = new SoftwareFile(device);
             return 0;
         }
     }
@@ -73,8 +81,12 @@ public sealed class SoftwareBackend : DrmBackend
         lock (_lock)
         {
             _disposed = true;
-            _device?.Release();
-            _device = null;
+            foreach (SoftwareDevice? device in _devices)
+            {
+                device?.Release();
+            }
+
+            Array.Clear(_devices);
         }
 
         base.Dispose(disposing);

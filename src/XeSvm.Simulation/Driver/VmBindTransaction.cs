@@ -27,6 +27,7 @@ internal sealed class VmBindTransaction(Vm vm)
     /// <returns>0, -ENOENT or -EINVAL.</returns>
     public int Resolve(SoftwareFile file, in drm_xe_vm_bind_op op)
     {
+        // UNMAP_ALL names an object too; whatever else has none.
         if (op.obj == 0)
         {
             _objects.Add(null);
@@ -52,7 +53,7 @@ internal sealed class VmBindTransaction(Vm vm)
         ulong end = op.addr + op.range;
         switch (op.op)
         {
-            case DrmXe.DRM_XE_VM_BIND_OP_MAP:
+            case DrmXe.DRM_XE_VM_BIND_OP_MAP or DrmXe.DRM_XE_VM_BIND_OP_MAP_USERPTR:
                 return Map(op, bufferObject);
             case DrmXe.DRM_XE_VM_BIND_OP_UNMAP:
                 return Clear(op.addr, end, byMirror: false);
@@ -70,12 +71,14 @@ internal sealed class VmBindTransaction(Vm vm)
     {
         foreach (Prefetch prefetch in _prefetches)
         {
-            if (!CanLiveIn(prefetch.Vma, prefetch.Region))
+            int allowed = CheckPrefetch(prefetch.Vma, prefetch.Region);
+            if (allowed < 0)
             {
-                return -Errno.EINVAL;
+                return allowed;
             }
         }
 
+        int result = 0;
         bool zapped = false;
         foreach ((ulong start, ulong end) in _zaps)
         {
@@ -92,26 +95,55 @@ internal sealed class VmBindTransaction(Vm vm)
             vm.Svm!.Invalidate(start, end, MmuEvent.Migrate);
         }
 
+        ForgetEntriesOfRemoved();
         foreach (Prefetch prefetch in _prefetches)
         {
-            int result = RunPrefetch(prefetch);
+            result = RunPrefetch(prefetch);
             if (result < 0)
             {
                 return result;
             }
         }
 
-        _committed = true;
+        result = BindAdded();
+        _committed = result == 0;
+        return result;
+    }
+
+    /// <summary>Binds what the call has added. With several operations objects of the VM itself stay where they are (xe_vm_allow_vm_eviction).</summary>
+    private int BindAdded()
+    {
+        bool immediate = vm.IsFaultMode && (vm.Flags & DrmXe.DRM_XE_VM_CREATE_FLAG_NO_VM_OVERCOMMIT) != 0;
+        Vm? keep = immediate || _objects.Count > 1 ? vm : null;
         foreach ((Vma vma, bool added) in _changes)
         {
             if (added && vma.BindsOnCommit && IsInTree(vma))
             {
                 vma.BindsOnCommit = false;
-                vm.BindVma(vma);
+                int result = vm.BindVma(vma, vm.AllTiles, keep);
+
+                // Client memory that has gone since it was looked up is found out by the access.
+                if (result < 0 && vma.Kind != VmaKind.Userptr)
+                {
+                    ZapAdded();
+                    return result;
+                }
             }
         }
 
         return 0;
+    }
+
+    /// <summary>Takes back the page-table entries of a call that has failed so late.</summary>
+    private void ZapAdded()
+    {
+        foreach ((Vma vma, bool added) in _changes)
+        {
+            if (added && vma.Kind != VmaKind.CpuAddressMirror && IsInTree(vma) && vm.ZapPageTable(vma.Start, vma.End))
+            {
+                vm.InvalidateTlb();
+            }
+        }
     }
 
     /// <summary>Ends the call: takes everything back unless it was committed, and is ready for the next one.</summary>
@@ -127,7 +159,7 @@ internal sealed class VmBindTransaction(Vm vm)
             if (added != _committed)
             {
                 // Removed for good, or added in vain.
-                vma.Object?.Release();
+                vm.Forget(vma);
                 vm.FreeVmas.Return(vma);
             }
         }
@@ -160,9 +192,7 @@ internal sealed class VmBindTransaction(Vm vm)
             {
                 vm.Vmas.Insert(vma);
 
-                // The entries may be gone already. That happens only where the next access brings them back: what can fail so late is
-                // the prefetch of a mirror, which only fault-mode VMs have.
-                vma.IsBound &= !vm.IsFaultMode;
+                // Its entries may be gone already: the next access brings them back.
             }
         }
 
@@ -201,6 +231,11 @@ internal sealed class VmBindTransaction(Vm vm)
 
     private int Map(in drm_xe_vm_bind_op op, BufferObject? bufferObject)
     {
+        if (bufferObject is not null && bufferObject.Purge != PurgeState.WillNeed)
+        {
+            return bufferObject.Purge == PurgeState.DontNeed ? -Errno.EBUSY : -Errno.EINVAL;
+        }
+
         bool mirror = (op.flags & DrmXe.DRM_XE_VM_BIND_FLAG_CPU_ADDR_MIRROR) != 0;
         ulong start = op.addr;
         ulong end = op.addr + op.range;
@@ -220,7 +255,12 @@ internal sealed class VmBindTransaction(Vm vm)
         Vma vma = vm.FreeVmas.Rent();
         vma.Start = start;
         vma.End = end;
-        vma.Kind = mirror ? VmaKind.CpuAddressMirror : bufferObject is null ? VmaKind.Null : VmaKind.BufferObject;
+        vma.Vm = vm;
+        vma.Kind = op.op == DrmXe.DRM_XE_VM_BIND_OP_MAP_USERPTR ? VmaKind.Userptr
+            : mirror ? VmaKind.CpuAddressMirror
+            : bufferObject is null ? VmaKind.Null : VmaKind.BufferObject;
+        vma.IsDumpable = (op.flags & DrmXe.DRM_XE_VM_BIND_FLAG_DUMPABLE) != 0;
+        vma.DefaultPatIndex = op.pat_index;
         vma.IsReadOnly = readOnly;
         vma.IsAutoReset = (op.flags & DrmXe.DRM_XE_VM_BIND_FLAG_MADVISE_AUTORESET) != 0;
         vma.Object = bufferObject;
@@ -231,7 +271,9 @@ internal sealed class VmBindTransaction(Vm vm)
         // A fault-mode VM defers page tables to the first fault, unless told otherwise; a mirror never has any of its own.
         vma.BindsOnCommit = !mirror && (!vm.IsFaultMode || (op.flags & DrmXe.DRM_XE_VM_BIND_FLAG_IMMEDIATE) != 0);
         Add(vma);
-        return 0;
+
+        // Looked up at once, whatever the mode, so that bad memory fails the call.
+        return vma.Kind == VmaKind.Userptr ? vm.Userptrs.Pin(vma) : 0;
     }
 
     /// <summary>Accesses to holes have left entries for the scratch page there.</summary>
@@ -269,12 +311,7 @@ internal sealed class VmBindTransaction(Vm vm)
         }
     }
 
-    private static bool IsDefaultMirror(Vma vma) => vma.Kind == VmaKind.CpuAddressMirror && vma.Attributes is
-    {
-        PreferredDevmemFd: (int)DrmXe.DRM_XE_PREFERRED_LOC_DEFAULT_DEVICE,
-        MigrationPolicy: DrmXe.DRM_XE_MIGRATE_ALL_PAGES,
-        Atomic: AtomicPolicy.Undefined,
-    };
+    private static bool IsDefaultMirror(Vma vma) => vma.Kind == VmaKind.CpuAddressMirror && vma.HasDefaultAttributes;
 
     /// <summary>Empties <c>[start, end)</c>: areas inside go, areas that stick out are cut (__drm_gpuvm_sm_unmap).</summary>
     private int Clear(ulong start, ulong end, bool byMirror, bool readOnly = false)
@@ -305,16 +342,29 @@ internal sealed class VmBindTransaction(Vm vm)
             Remove(vma);
             if (vma.Start < low)
             {
-                Add(vm.FreeVmas.RentPiece(vma, vma.Start, low));
+                AddPiece(vma, vma.Start, low);
             }
 
             if (high < vma.End)
             {
-                Add(vm.FreeVmas.RentPiece(vma, high, vma.End));
+                AddPiece(vma, high, vma.End);
             }
         }
 
         return 0;
+    }
+
+    private void AddPiece(Vma whole, ulong start, ulong end)
+    {
+        Vma piece = vm.FreeVmas.RentPiece(whole, start, end);
+        if (piece.Kind == VmaKind.Userptr)
+        {
+            // Pinned and bound anew, as the notifier's range was the whole area's.
+            _zaps.Add((start, end));
+            piece.BindsOnCommit = !vm.IsFaultMode || whole.IsBound;
+        }
+
+        Add(piece);
     }
 
     private void UnmapAll(BufferObject bufferObject)
@@ -352,9 +402,24 @@ internal sealed class VmBindTransaction(Vm vm)
         return 0;
     }
 
-    /// <summary>Whether a prefetch of an area to a region can do anything (xe_bo_migrate); mirrors go where they can.</summary>
-    private static bool CanLiveIn(Vma vma, uint region) =>
-        vma.Kind != VmaKind.BufferObject || region == MemoryRegions.ConsultMadvise || (vma.Object!.Placement >> (int)region & 1) != 0;
+    /// <summary>Whether a prefetch of an area to a region can be done (xe_bo_migrate): 0, -EBUSY or -EINVAL. Mirrors go where they can.</summary>
+    private static int CheckPrefetch(Vma vma, uint region)
+    {
+        if (vma.Object is not { } bufferObject)
+        {
+            return 0;
+        }
+
+        return bufferObject.Purge == PurgeState.DontNeed ? -Errno.EBUSY
+            : bufferObject.Purge == PurgeState.WillNeed && (bufferObject.Placement >> (int)RegionOf(bufferObject, region) & 1) != 0 ? 0 : -Errno.EINVAL;
+    }
+
+    /// <summary>Where a prefetch wants an object: without advice, the first VRAM that it may live in, else system memory.</summary>
+    private static uint RegionOf(BufferObject bufferObject, uint region)
+    {
+        uint vram = bufferObject.Placement & ~MemoryRegions.SystemBit;
+        return region != MemoryRegions.ConsultMadvise ? region : vram == 0 ? 0 : (uint)System.Numerics.BitOperations.TrailingZeroCount(vram);
+    }
 
     private int CollectRanges(in Prefetch prefetch)
     {
@@ -366,7 +431,7 @@ internal sealed class VmBindTransaction(Vm vm)
     {
         MemoryRegions.SystemInstance => null,
         MemoryRegions.ConsultMadvise => vm.Device.Resolve(prefetch.Vma, vm.Device.PrimaryGt),
-        _ => vm.Device.PagemapOf(vm.Device.PrimaryGt),
+        _ => vm.Device.Tiles[(int)prefetch.Region - MemoryRegions.FirstVramInstance].Pagemap,
     };
 
     private int RunPrefetch(in Prefetch prefetch)
@@ -380,14 +445,34 @@ internal sealed class VmBindTransaction(Vm vm)
 
         if (vma.Kind != VmaKind.CpuAddressMirror)
         {
-            // Buffer objects stay where they were created; what is left of the operation is the mapping.
-            vm.BindVma(vma);
-            return 0;
+            int moved = vma.Object is { } bufferObject ? bufferObject.Migrate(RegionOf(bufferObject, prefetch.Region), keep: null) : 0;
+            return moved < 0 ? moved : vm.BindVma(vma, vm.AllTiles);
         }
 
         // The ranges of a call's only prefetch are those that were found when it was applied.
         int result = _mirrorPrefetches == 1 ? 0 : CollectRanges(prefetch);
         return result < 0 ? result : vm.Prefetch!.Run(vma, TargetOf(prefetch));
+    }
+
+    /// <summary>The page-table entries of what was removed are gone: whoever evicts an object must not clear what comes in their place.</summary>
+    private void ForgetEntriesOfRemoved()
+    {
+        foreach ((Vma vma, bool added) in _changes)
+        {
+            if (added)
+            {
+                continue;
+            }
+
+            vm.Userptrs.Release(vma);
+            if (vma.Object is { } bufferObject)
+            {
+                lock (bufferObject.Lock)
+                {
+                    vma.IsBound = false;
+                }
+            }
+        }
     }
 
     private bool IsInTree(Vma vma) => ReferenceEquals(vm.Vmas.Find(vma.Start), vma);
@@ -396,7 +481,12 @@ internal sealed class VmBindTransaction(Vm vm)
 
     private void Add(Vma vma)
     {
-        vma.Object?.AddReference();
+        if (vma.Object is { } bufferObject)
+        {
+            bufferObject.AddReference();
+            bufferObject.Link(vma);
+        }
+
         vm.Vmas.Insert(vma);
         _changes.Add((vma, true));
     }

@@ -16,7 +16,7 @@ internal sealed class XeExecQueue : IDisposable, IExecQueueOwner
     private XeExecQueue(Vm vm, Engine? engine, int width)
     {
         Vm = vm;
-        _queue = engine is null ? null : new ExecQueue($"xe {engine.Class} queue", engine, width, vm.AddressSpace, vm.Device.UserFences, this);
+        _queue = engine is null ? null : new ExecQueue($"xe {engine.Class} queue", engine, width, vm.AddressSpaceOf(engine.Gt), vm.Device.UserFences, this);
     }
 
     public Vm Vm { get; }

@@ -57,7 +57,12 @@ internal sealed class SvmFaultHandler(Vm vm, SvmMirror mirror)
     private int TryOnce(ref Fault fault)
     {
         vm.Client.Settle();
-        mirror.CollectGarbage();
+        if (mirror.CollectGarbage())
+        {
+            // Areas have changed, perhaps this one: the access is replayed and finds what there is now.
+            return 0;
+        }
+
         if (vm.IsClosed)
         {
             return -Errno.ENOENT;

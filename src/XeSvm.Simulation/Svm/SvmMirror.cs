@@ -177,7 +177,7 @@ internal sealed class SvmMirror : IMmuNotifier, IDisposable
                 return -Errno.EAGAIN;
             }
 
-            SvmPageTableWriter.Write(Vm, range, vma);
+            SvmPageTableWriter.Write(Vm, range, vma, tile);
             range.TilePresent |= 1u << tile;
             range.TileInvalidated &= ~(1u << tile);
             range.Pages.Device?.Pagemap.Touch(range.Pages.Device);
@@ -236,18 +236,26 @@ internal sealed class SvmMirror : IMmuNotifier, IDisposable
         }
     }
 
-    /// <summary>Removes the ranges whose memory the client has unmapped (xe_svm_garbage_collector). Called under the VM lock.</summary>
-    public void CollectGarbage()
+    /// <summary>
+    /// Removes the ranges whose memory the client has unmapped (xe_svm_garbage_collector), and resets their attributes where that was asked
+    /// for. Called under the VM lock.
+    /// </summary>
+    /// <returns>Whether the VM's areas have changed.</returns>
+    public bool CollectGarbage()
     {
+        bool changed = false;
         lock (_notifierLock)
         {
             foreach (SvmRange range in _garbage)
             {
                 Remove(range);
+                changed |= VmAutoReset.Apply(Vm, range.Start, range.End);
             }
 
             _garbage.Clear();
         }
+
+        return changed;
     }
 
     /// <summary>Removes every range in <c>[start, end)</c>: the mirror VMA goes, or is split across them. Called under the VM lock.</summary>

@@ -90,6 +90,14 @@ internal sealed class SvmPrefetch(Vm vm, SvmMirror mirror)
             return result is -Errno.EOPNOTSUPP or -Errno.EFAULT or -Errno.EPERM ? -Errno.ENODATA : result;
         }
 
-        return mirror.Bind(range, tile: 0, vma) < 0 ? -Errno.ENODATA : 0;
+        for (int tile = 0; tile < vm.Device.Tiles.Length; tile++)
+        {
+            if (mirror.Bind(range, tile, vma) < 0)
+            {
+                return -Errno.ENODATA;
+            }
+        }
+
+        return 0;
     }
 }

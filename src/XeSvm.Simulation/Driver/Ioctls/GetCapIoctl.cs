@@ -14,9 +14,12 @@ internal static unsafe class GetCapIoctl
             case Drm.DRM_CAP_TIMESTAMP_MONOTONIC:
                 cap->value = 1;
                 return 0;
+            case Drm.DRM_CAP_PRIME:
+                cap->value = Drm.DRM_PRIME_CAP_IMPORT | Drm.DRM_PRIME_CAP_EXPORT;
+                return 0;
             default:
-                // PRIME and syncobj caps are 0 until the driver has those ioctls; the rest needs modesetting.
-                return cap->capability is Drm.DRM_CAP_PRIME or Drm.DRM_CAP_SYNCOBJ or Drm.DRM_CAP_SYNCOBJ_TIMELINE ? 0 : -Errno.EOPNOTSUPP;
+                // Syncobj caps are 0 until the driver has those ioctls; the rest needs modesetting.
+                return cap->capability is Drm.DRM_CAP_SYNCOBJ or Drm.DRM_CAP_SYNCOBJ_TIMELINE ? 0 : -Errno.EOPNOTSUPP;
         }
     }
 }

@@ -1,75 +1,134 @@
 using XeSvm.Interop;
 using XeSvm.Interop.LibC;
+using XeSvm.Interop.Uapi;
 using XeSvm.Simulation.Gpu;
 
 namespace XeSvm.Simulation.Driver;
 
 /// <summary>
-/// A buffer object (xe_bo): zeroed memory in VRAM or in system memory that GPU mappings and CPU mappings share. Counted references:
-/// one per handle, one per GPU mapping, one per CPU mapping, one per call that looks at it.
+/// A buffer object (xe_bo): zeroed memory that GPU mappings and CPU mappings share. Its content is a file of its own, so that a move
+/// between VRAM and system memory changes where the GPU finds it, and the CPU's mappings never. <see cref="Lock"/> is the kernel's
+/// reservation: place, mappings and page-table entries of the object change under it. Order: VM lock, this, page-table lock; a second
+/// object's lock is only tried. Counted references: one per handle, one per GPU mapping, one per CPU mapping, one per call that looks at
+/// it, one for all exports together.
 /// </summary>
-internal sealed unsafe class BufferObject
+internal sealed unsafe partial class BufferObject
 {
-    private readonly SoftwareDevice _device;
-    private readonly FileDescriptorHandle _memoryFile;
-    private readonly ulong _fileOffset;
+    private readonly FileDescriptorHandle _content;
+    private readonly BufferObject? _source;
     private int _references = 1;
+    private byte* _host;
+    private SoftwareTile? _tile;
+    private ulong _vramOffset;
 
-    private BufferObject(SoftwareDevice device, in BufferObjectRequest request, bool inVram, ulong vramOffset, FileDescriptorHandle memoryFile, byte* host)
+    private BufferObject(SoftwareDevice device, in BufferObjectRequest request, FileDescriptorHandle content, BufferObject? source)
     {
-        _device = device;
+        Device = device;
         Size = request.Size;
         Placement = request.Placement;
         Caching = request.Caching;
-        ForbidsCompression = request.ForbidsCompression;
-        IsInVram = inVram;
-        VramOffset = vramOffset;
-        Host = host;
-        _memoryFile = memoryFile;
-        _fileOffset = inVram ? vramOffset : 0;
+        Flags = request.Flags;
+        OwnerVm = request.OwnerVm;
+        _content = content;
+        _source = source;
         FakeOffset = device.FakeOffsets.Add(this);
     }
+
+    public SoftwareDevice Device { get; }
+
+    public Lock Lock { get; } = new();
 
     public ulong Size { get; }
 
     /// <summary>Bit per memory region where it may live.</summary>
     public uint Placement { get; }
 
-    /// <summary>DRM_XE_GEM_CPU_CACHING_*.</summary>
+    /// <summary>DRM_XE_GEM_CPU_CACHING_*; 0 for what another device exported.</summary>
     public ushort Caching { get; }
 
+    /// <summary>DRM_XE_GEM_CREATE_FLAG_*.</summary>
+    public uint Flags { get; }
+
+    /// <summary>The VM that alone may use it, or null.</summary>
+    public Vm? OwnerVm { get; }
+
     /// <summary>DRM_XE_GEM_CREATE_FLAG_NO_COMPRESSION was given.</summary>
-    public bool ForbidsCompression { get; }
+    public bool ForbidsCompression => (Flags & DrmXe.DRM_XE_GEM_CREATE_FLAG_NO_COMPRESSION) != 0;
 
-    public bool IsInVram { get; }
+    /// <summary>It came from another device.</summary>
+    public bool IsImported => _source is not null;
 
-    public ulong VramOffset { get; }
+    /// <summary>Whether it may live in VRAM at all.</summary>
+    public bool HasVramPlacement => (Placement & ~MemoryRegions.SystemBit) != 0;
 
-    /// <summary>The driver's own mapping of the content; stays until the last reference is gone.</summary>
-    public byte* Host { get; }
+    public bool IsInVram => _tile is not null;
+
+    /// <summary>The tile in whose VRAM it is; null elsewhere.</summary>
+    public SoftwareTile? Tile => _tile;
+
+    public ulong VramOffset => _vramOffset;
+
+    /// <summary>Whether it has memory: not before its first use when DEFER_BACKING was given, and not after a purge.</summary>
+    public bool IsBacked => _host is not null;
+
+    /// <summary>Who may do atomics on it (MADVISE).</summary>
+    public AtomicPolicy Atomic { get; set; }
 
     /// <summary>The offset by which mmap names the object, the same for every file.</summary>
     public ulong FakeOffset { get; }
 
-    /// <summary>Creates a zeroed object: VRAM first when allowed, then system memory.</summary>
-    /// <returns>0, or a negative errno; -ENOMEM when neither has room.</returns>
+    /// <summary>What tells its content from every other file: how an export is recognised.</summary>
+    public FileIdentity Identity { get; private init; }
+
+    private bool NeedsVisible => (Flags & DrmXe.DRM_XE_GEM_CREATE_FLAG_NEEDS_VISIBLE_VRAM) != 0;
+
+    /// <summary>Creates a zeroed object, with memory unless that is deferred: VRAM first when allowed, then system memory.</summary>
+    /// <returns>0, or a negative errno; -ENOMEM when no region has room.</returns>
     public static int Create(SoftwareDevice device, in BufferObjectRequest request, out BufferObject? created)
     {
         created = null;
-        if ((request.Placement & ~MemoryRegions.SystemBit) != 0 && TryAllocateVram(device, request.Size, out ulong offset))
-        {
-            int cleared = device.ClearVram(offset, request.Size);
-            if (cleared < 0)
-            {
-                device.Vram.Free(offset);
-                return cleared;
-            }
 
-            created = new BufferObject(device, request, inVram: true, offset, device.VramFile, device.VramBase + offset);
-            return 0;
+        // What no region could ever hold fails before anything is made.
+        ulong size = request.Size;
+        bool visible = (request.Flags & DrmXe.DRM_XE_GEM_CREATE_FLAG_NEEDS_VISIBLE_VRAM) != 0;
+        uint placement = request.Placement;
+        bool fits = ((placement & MemoryRegions.SystemBit) != 0 && size <= device.SystemMemoryTotal)
+            || Array.Exists(device.Tiles, tile => (placement & tile.VramBit) != 0 && tile.Vram.CanHold(size, visible));
+        if (!fits || SharedMemory.CreateFile("xesvm-bo", size, out FileDescriptorHandle? content) < 0)
+        {
+            return -Errno.ENOMEM;
         }
 
-        return (request.Placement & MemoryRegions.SystemBit) == 0 ? -Errno.ENOMEM : CreateInSystem(device, request, out created);
+        SystemCalls.Identify(content!, out FileIdentity identity);
+        var made = new BufferObject(device, request, content!, source: null) { Identity = identity };
+        if ((request.Flags & DrmXe.DRM_XE_GEM_CREATE_FLAG_DEFER_BACKING) == 0)
+        {
+            int result = made.Validate(keep: null);
+            if (result < 0)
+            {
+                made.Release();
+                return result;
+            }
+        }
+
+        created = made;
+        return 0;
+    }
+
+    /// <summary>Makes an object of this device from one of another, which keeps the memory (xe_gem_prime_import).</summary>
+    /// <returns>0, or a negative errno.</returns>
+    public static int Import(SoftwareDevice device, BufferObject source, out BufferObject? created)
+    {
+        var request = new BufferObjectRequest(source.Size, MemoryRegions.SystemBit, Caching: 0, Flags: 0, OwnerVm: null);
+        int result = SystemCalls.MapShared(source._content, 0, (nuint)source.Size, MemoryProtection.ReadWrite, fixedAddress: 0, out nint host);
+        created = null;
+        if (result == 0)
+        {
+            source.AddReference();
+            created = new BufferObject(device, request, source._content, source) { Identity = source.Identity, _host = (byte*)host };
+        }
+
+        return result;
     }
 
     /// <summary>Adds a reference to an object on which the caller has one already.</summary>
@@ -101,70 +160,64 @@ internal sealed unsafe class BufferObject
             return;
         }
 
-        _device.FakeOffsets.Remove(FakeOffset);
-        if (IsInVram)
+        Device.FakeOffsets.Remove(FakeOffset);
+        if (_source is not null)
         {
-            _device.Vram.Free(VramOffset);
+            Device.DmaBufs.Forget(this);
+            SystemCalls.Unmap((nint)_host, (nuint)Size);
+            _source.Release();
+            return;
         }
-        else
+
+        lock (Lock)
         {
-            SystemCalls.Unmap((nint)Host, (nuint)Size);
-            _memoryFile.Dispose();
-            _device.ReturnSystemMemory(Size);
+            GiveMemoryBack();
         }
+
+        _content.Dispose();
     }
 
-    /// <summary>Maps the content for the CPU (mmap of the object's fake offset).</summary>
-    public int Map(nuint length, DrmMapProtection protection, out nint address) =>
-        SystemCalls.MapShared(_memoryFile, _fileOffset, length, (MemoryProtection)protection, fixedAddress: 0, out address);
-
-    /// <summary>The page-table entry of a byte of the object.</summary>
-    public GpuPte PteAt(ulong offset, bool writable, bool atomic) => IsInVram
-        ? new GpuPte(GpuPteKind.Vram, VramOffset + offset, writable, atomic, svm: false)
-        : new GpuPte(GpuPteKind.Host, (ulong)Host + offset, writable, atomic, svm: false);
-
-    private static bool TryAllocateVram(SoftwareDevice device, ulong size, out ulong offset)
+    /// <summary>Maps the content for the CPU (mmap of the object's fake offset). What the CPU cannot reach gives SIGBUS when touched.</summary>
+    /// <returns>0, or a negative errno.</returns>
+    public int Map(nuint length, DrmMapProtection protection, out nint address)
     {
-        offset = 0;
-        if (size > device.Vram.Total)
+        lock (Lock)
         {
-            return false;
-        }
-
-        while (!device.Vram.TryAllocate(size, out offset))
-        {
-            // SVM allocations are ordinary victims of buffer-object pressure.
-            if (!device.Pagemap.EvictOne())
+            address = 0;
+            int result = Purge switch
             {
-                return false;
+                PurgeState.WillNeed => Validate(keep: null),
+                PurgeState.DontNeed => -Errno.EBUSY,
+                _ => -Errno.EINVAL,
+            };
+            if (result < 0)
+            {
+                return result;
             }
-        }
 
-        return true;
+            bool reachable = !IsImported && (_tile is null || _tile.Vram.IsVisible(_vramOffset));
+            FileDescriptorHandle file = reachable ? _content : Device.Unreachable;
+            return SystemCalls.MapShared(file, 0, length, (MemoryProtection)protection, fixedAddress: 0, out address);
+        }
     }
 
-    private static int CreateInSystem(SoftwareDevice device, in BufferObjectRequest request, out BufferObject? created)
-    {
-        created = null;
-        if (!device.TryTakeSystemMemory(request.Size))
-        {
-            return -Errno.ENOMEM;
-        }
+    /// <summary>A descriptor of the content for the caller (dma_buf_fd).</summary>
+    /// <returns>The descriptor, or a negative errno.</returns>
+    public int OpenContent(bool writable, bool closeOnExec) => SystemCalls.OpenAgain(_content, writable, closeOnExec);
 
-        if (SharedMemory.Create("xesvm-bo", request.Size, out FileDescriptorHandle? file, out nint host) < 0)
-        {
-            device.ReturnSystemMemory(request.Size);
-            return -Errno.ENOMEM;
-        }
+    /// <summary>Whether a descriptor that <see cref="OpenContent"/> gave is open still, in whichever process.</summary>
+    public bool HasOpenDescriptors => SystemCalls.IsLockedByOthers(_content) != 0;
 
-        created = new BufferObject(device, request, inVram: false, 0, file!, (byte*)host);
-        return 0;
-    }
+    /// <summary>The page-table entry of a byte of the object, which has memory. Under <see cref="Lock"/>.</summary>
+    public GpuPte PteAt(ulong offset, bool writable, bool atomic) => IsInVram
+        ? new GpuPte(GpuPteKind.Vram, _vramOffset + offset, writable, atomic, svm: false)
+        : new GpuPte(GpuPteKind.Host, (ulong)_host + offset, writable, atomic, svm: false);
 }
 
 /// <summary>What GEM_CREATE asks for.</summary>
 /// <param name="Size">Bytes; whole pages.</param>
 /// <param name="Placement">Bit per memory region where it may live.</param>
 /// <param name="Caching">DRM_XE_GEM_CPU_CACHING_*.</param>
-/// <param name="ForbidsCompression">DRM_XE_GEM_CREATE_FLAG_NO_COMPRESSION.</param>
-internal readonly record struct BufferObjectRequest(ulong Size, uint Placement, ushort Caching, bool ForbidsCompression);
+/// <param name="Flags">DRM_XE_GEM_CREATE_FLAG_*.</param>
+/// <param name="OwnerVm">The VM that alone may use it, or null.</param>
+internal readonly record struct BufferObjectRequest(ulong Size, uint Placement, ushort Caching, uint Flags, Vm? OwnerVm);
