@@ -74,7 +74,9 @@ tests() {
   else
     failed=$((failed + 1)) # it did not come to its last line
   fi
-  grep -E '^(FAIL|SKIP)' "$results/native.txt" >&2 || true
+  # What did not pass, with what it printed.
+  awk '/^[^ ]/ { block = $0; next } /^  passed$/ { block = ""; next } { block = block "\n" $0 } /^  (FAILED|skipped)$/ { print block; block = "" } END { if (block ~ /\n/) print block }' \
+    "$results/native.txt" >&2
   say "$line"
 
   local project name

@@ -67,8 +67,23 @@ static uint32_t parse_permissions(struct reader *reader)
     return flags;
 }
 
+/* The rest of the line. */
+static void parse_name(struct reader *reader, uint8_t byte, struct vma_name *name)
+{
+    uint32_t length = 0;
+
+    while (byte == ' ')
+        byte = next_byte(reader);
+    for (; byte != '\n' && byte != 0; byte = next_byte(reader)) {
+        if (length < VMA_NAME_BYTES)
+            name->text[length++] = (char)byte;
+    }
+    /* As with the query: what is too long is no name. */
+    name->text[length < VMA_NAME_BYTES ? length : 0] = 0;
+}
+
 /* One line; false at the end. */
-static bool parse_line(struct reader *reader, struct xesvm_vma *vma)
+static bool parse_line(struct reader *reader, struct xesvm_vma *vma, struct vma_name *name)
 {
     uint8_t byte = next_byte(reader);
     uint64_t file;
@@ -87,17 +102,19 @@ static bool parse_line(struct reader *reader, struct xesvm_vma *vma)
     file |= parse_number(reader, &byte, 10);
     if (file == 0)
         vma->flags |= XESVM_VMA_ANONYMOUS;
-    while (byte != '\n' && byte != 0)
-        byte = next_byte(reader);
+    parse_name(reader, byte, name);
     return true;
 }
 
-int32_t vma_find_by_text(int32_t maps_fd, uint64_t address, struct xesvm_vma *vma)
+int32_t vma_find_by_text(int32_t maps_fd, uint64_t address, struct xesvm_vma *vma, struct vma_name *name)
 {
     struct reader reader = {.fd = maps_fd};
     struct xesvm_vma line;
+    struct vma_name unused;
 
-    while (parse_line(&reader, &line)) {
+    if (!name)
+        name = &unused;
+    while (parse_line(&reader, &line, name)) {
         /* The vsyscall page is no mapping of this process: PROCMAP_QUERY does not name it either. */
         if (line.start >> 63)
             break;

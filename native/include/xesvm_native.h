@@ -49,7 +49,9 @@ XESVM_EXPORT int64_t xesvm_clock_thread_cpu_ns(void);
 #define XESVM_VMA_WRITE 0x02u
 #define XESVM_VMA_EXEC 0x04u
 #define XESVM_VMA_SHARED 0x08u
-#define XESVM_VMA_ANONYMOUS 0x10u /* no file behind it */
+#define XESVM_VMA_ANONYMOUS 0x10u /* no file behind it, and none of the kernel's special mappings */
+#define XESVM_VMA_HUGETLB 0x20u   /* pages of hugetlbfs */
+#define XESVM_VMA_SPECIAL 0x40u   /* VM_IO or VM_PFNMAP: a device's memory, or [vvar]. No struct pages that could be shared */
 
 struct xesvm_vma {
     uint64_t start;
@@ -97,6 +99,11 @@ struct xesvm_isolation {
 #define XESVM_EVENT_INVALIDATE 3u /* the client unmapped, dropped or moved registered memory (device pages or not) */
 #define XESVM_EVENT_OVERFLOW 4u   /* INVALIDATE events were lost: treat every mirrored range as invalidated */
 
+/* What the client did, in INVALIDATE events. In the kernel's terms UNMAP and REMAP are MMU_NOTIFY_UNMAP, REMOVE is MMU_NOTIFY_CLEAR. */
+#define XESVM_INVALIDATE_UNMAP 1u  /* the mapping is gone: munmap, mmap over it, the tail of a shrinking mremap */
+#define XESVM_INVALIDATE_REMOVE 2u /* the mapping stays, its content was dropped: MADV_DONTNEED, MADV_FREE, MADV_REMOVE */
+#define XESVM_INVALIDATE_REMAP 3u  /* the pages went to another address; with MREMAP_DONTUNMAP an empty mapping stays */
+
 struct xesvm_pump_event {
     uint64_t sequence;
     uint32_t type;
@@ -108,6 +115,8 @@ struct xesvm_pump_event {
     uint64_t begin_ns;       /* monotonic: the fault message was read */
     uint64_t copy_ns;        /* duration of the copy out of VRAM */
     uint64_t end_ns;         /* monotonic: the pages were in place */
+    uint32_t invalidation;   /* INVALIDATE: one XESVM_INVALIDATE_*, else 0 */
+    uint32_t reserved;
 };
 
 struct xesvm_pump_counters {
@@ -125,6 +134,9 @@ struct xesvm_pump_counters {
     uint64_t restarts;            /* userfaultfd answered EAGAIN and the call went on */
     uint64_t events_pending;
 };
+
+/* In a forked child all of these answer -ESRCH. fork() brings everything home first, ends open isolations (commit answers -EBUSY), and makes
+ * isolate answer -EBUSY meanwhile. */
 
 /* 0 and *pump; or -EPERM, -ENOSYS, -EOPNOTSUPP (no UFFDIO_MOVE): the caller then runs without CPU faults (coherent mode). */
 XESVM_EXPORT int32_t xesvm_pump_create(uint32_t flags, xesvm_pump **pump, struct xesvm_pump_info *info);
@@ -154,6 +166,14 @@ XESVM_EXPORT int32_t xesvm_pump_device_read(xesvm_pump *pump, uint64_t va, uint6
 XESVM_EXPORT int32_t xesvm_pump_device_write(xesvm_pump *pump, uint64_t va, uint64_t vram, const void *source, uint32_t length);
 /* Atomic add on an aligned word of 4 or 8 bytes; the old value comes back. */
 XESVM_EXPORT int32_t xesvm_pump_device_add(xesvm_pump *pump, uint64_t va, uint64_t vram, uint64_t addend, uint32_t size, uint64_t *old);
+
+/* Writes desired to an aligned word of 4 or 8 bytes when it is expected; what it was comes back either way. */
+XESVM_EXPORT int32_t xesvm_pump_device_compare_exchange(xesvm_pump *pump, uint64_t va, uint64_t vram, uint64_t expected, uint64_t desired,
+                                                        uint32_t size, uint64_t *old);
+/* The same on an aligned word of client memory, which leaves the CPU's page table for it and comes back: atomic against every access of
+ * the CPU. Refuses what xesvm_pump_isolate refuses, with its errors and without effect; -ENODATA: a page without content, populate it. */
+XESVM_EXPORT int32_t xesvm_pump_client_compare_exchange(xesvm_pump *pump, uint64_t va, uint64_t expected, uint64_t desired, uint32_t size,
+                                                        uint64_t *old);
 
 /* Takes up to capacity events; returns how many. */
 XESVM_EXPORT int32_t xesvm_pump_take_events(xesvm_pump *pump, struct xesvm_pump_event *events, uint32_t capacity);

@@ -3,12 +3,14 @@
  * What the client did to its mappings, on the fault thread, while settle.sequence is odd: no isolation begins meanwhile. Each kind of
  * message is worked through in stages, and each stage block by block; all can be broken off and taken up again.
  */
+#include "carry.h"
 #include "home.h"
 #include "pagemap.h"
 #include "pump.h"
 #include "system.h"
 
 #define SCAN_RUNS 16
+#define DOUBT_NS 1000000000u
 
 /* Works on the pages [start, end), all in the block, whose bucket is locked. */
 typedef int32_t (*block_action)(xesvm_pump *pump, const struct message *change, struct block *block, uint64_t start,
@@ -91,11 +93,13 @@ static int32_t drop_content(xesvm_pump *pump, const struct message *change, stru
         struct migration *migration = block->page[page];
         uint32_t pages;
 
-        if (!migration)
+        if (!migration || (migration->phase == MIGRATION_HOMEBOUND && change->event == UFFD_EVENT_UNMAP))
             continue;
         pages = migration_detach(block, migration, page, end_page(block, end) - page);
         if (migration->phase == MIGRATION_DEVICE)
             home_report_discard(pump, block, migration, page, pages, change->begin_ns);
+        else if (migration->phase == MIGRATION_HOMEBOUND)
+            home_release(pump, migration);
         else
             migration->phase = MIGRATION_TAKEN_BACK;
     }
@@ -106,6 +110,8 @@ static int32_t drop_mapping(xesvm_pump *pump, const struct message *change, stru
 {
     for (uint32_t page = block_page(start); page < end_page(block, end); page++)
         bit_clear(block->registered, page);
+    for (uint32_t page = block_page(start); page < end_page(block, end); page++)
+        bit_clear(block->doubtful, page);
     return drop_content(pump, change, block, start, end);
 }
 
@@ -123,75 +129,61 @@ static int32_t take_back(xesvm_pump *pump, const struct message *change, struct 
     return 0;
 }
 
-/* Content that was away when mremap moved the page tables follows to the new address. */
-static int32_t carry_content(xesvm_pump *pump, const struct message *change, struct block *block, uint64_t start, uint64_t end)
+/* The pages [start, end), all in one block, have content, which the client may be about to drop. */
+static int32_t doubt(xesvm_pump *pump, uint64_t start, uint64_t end)
 {
-    take_back(pump, change, block, start, end);
-    for (uint32_t page = block_page(start); page < end_page(block, end); page++) {
-        struct migration *migration = block->page[page];
-        struct homecoming home;
-        bool on_device;
-        int32_t result;
+    struct bucket *bucket = table_bucket(&pump->table, start);
+    struct block *block;
 
-        if (!migration)
-            continue;
-        on_device = migration->phase == MIGRATION_DEVICE;
-        home = home_of(block, migration);
-        home.first = page;
-        if (home.end > end_page(block, end))
-            home.end = end_page(block, end);
-        home.to = change->to + (block->va + page * PAGE_BYTES - change->start);
-        home.insist = message_insists(change);
-        result = home_bring(pump, &home);
-        if (on_device)
-            home_report(pump, &home, change->begin_ns, false);
-        if (result < 0)
-            return result;
+    if (!lock_try_as_pump(&bucket->lock))
+        return -EBUSY;
+    block = table_find_or_add(&pump->table, bucket, start);
+    if (block) {
+        block->doubtful_until_ns = system_monotonic_ns() + DOUBT_NS;
+        for (uint32_t page = block_page(start); page < end_page(block, end); page++)
+            bit_set(block->doubtful, page);
     }
-    return 0;
+    lock_release(&bucket->lock);
+    return block ? 0 : -ENOMEM;
 }
 
-/* Moves the pages of [start, end), all in one block, to the trash. Pages that refuse to move stay: they are pinned or shared, and
- * isolate cannot take them either; or the client has zapped them just now. */
-static void trash(xesvm_pump *pump, uint64_t start, uint64_t end)
+static int32_t doubt_run(xesvm_pump *pump, struct message *change, const struct page_run *run)
 {
-    uint64_t to = pump->staging.trash + start % BLOCK_BYTES;
-    uint64_t offset = 0;
+    int32_t result = 0;
 
-    while (start + offset < end) {
-        uint64_t done = 0;
-        int32_t result = uffd_move(pump->staging_fd, to + offset, start + offset, end - start - offset, &done);
+    for (uint64_t start = run->start; start < run->end && result == 0;) {
+        uint64_t limit = block_address(start) + BLOCK_BYTES;
+        uint64_t end = limit < run->end ? limit : run->end;
 
-        offset += done;
-        if (result == -EEXIST) /* it did move, see client.c */
-            staging_drop(pump->staging.trash);
-        if (result < 0 && result != -EAGAIN)
-            offset += PAGE_BYTES;
+        result = doubt(pump, start, end);
+        if (result == 0)
+            change->cursor = end;
+        start = end;
     }
-    staging_drop(pump->staging.trash);
+    return result;
 }
 
-/* MADV_DONTNEED and its kin zap only after their message was read. Done here first, the content cannot be isolated, nor come
- * back, once the client was told that it is gone. */
-static int32_t stage_zap(xesvm_pump *pump, struct message *change)
+/* MADV_DONTNEED and its kin drop only after their message was read, at a time unknown; MADV_FREE maybe never. Content that is isolated
+ * between would come back when the client has been told that it is gone. To drop it here would be wrong too: the client may have gone on
+ * and written to the page, or put another mapping there. So isolate is to refuse pages that still have content, until they were
+ * seen without, or for a time that no client needs to go on. */
+static int32_t stage_doubt(xesvm_pump *pump, struct message *change)
 {
     if (change->cursor < change->start)
         change->cursor = change->start;
     while (change->cursor < change->end) {
         struct page_run runs[SCAN_RUNS];
-        int32_t count = pagemap_scan(pump->pagemap_fd, &change->cursor, change->end, runs, SCAN_RUNS);
+        uint64_t scanned = change->cursor;
+        int32_t count = pagemap_scan(pump->pagemap_fd, &scanned, change->end, runs, SCAN_RUNS);
+        int32_t result = 0;
 
         if (count < 0)
             return 0; /* the mapping is gone, and its content with it */
-        for (int32_t run = 0; run < count; run++) {
-            for (uint64_t start = runs[run].start; start < runs[run].end;) {
-                uint64_t limit = block_address(start) + BLOCK_BYTES;
-                uint64_t end = limit < runs[run].end ? limit : runs[run].end;
-
-                trash(pump, start, end);
-                start = end;
-            }
-        }
+        for (int32_t run = 0; run < count && result == 0; run++)
+            result = doubt_run(pump, change, &runs[run]);
+        if (result < 0)
+            return result;
+        change->cursor = scanned;
     }
     return 0;
 }
@@ -223,6 +215,13 @@ static int32_t stage_wake(xesvm_pump *pump, struct message *change)
     return 0;
 }
 
+static uint32_t invalidation_of(uint32_t event)
+{
+    if (event == UFFD_EVENT_UNMAP)
+        return XESVM_INVALIDATE_UNMAP;
+    return event == UFFD_EVENT_REMOVE ? XESVM_INVALIDATE_REMOVE : XESVM_INVALIDATE_REMAP;
+}
+
 static int32_t stage_report(xesvm_pump *pump, struct message *change)
 {
     uint64_t pages = (change->end - change->start) / PAGE_BYTES;
@@ -232,6 +231,7 @@ static int32_t stage_report(xesvm_pump *pump, struct message *change)
         .address = change->start,
         .begin_ns = change->begin_ns,
         .end_ns = system_monotonic_ns(),
+        .invalidation = invalidation_of(change->event),
     };
 
     if (pages <= UINT32_MAX)
@@ -244,7 +244,7 @@ static int32_t stage_report(xesvm_pump *pump, struct message *change)
 typedef int32_t (*stage)(xesvm_pump *pump, struct message *change);
 
 static const stage unmap_stages[] = {stage_drop_mapping, stage_wake, stage_report, NULL};
-static const stage remove_stages[] = {stage_drop_content, stage_zap, stage_report, NULL};
+static const stage remove_stages[] = {stage_drop_content, stage_doubt, stage_report, NULL};
 static const stage remap_stages[] = {stage_take_back_destination, stage_carry, stage_report, NULL};
 
 static const stage *stages_of(uint32_t event)

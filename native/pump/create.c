@@ -24,7 +24,9 @@ static void close_fd(int32_t fd)
 /* Whatever there is of it, without the fault thread. */
 static void release(xesvm_pump *pump)
 {
+    fork_unwatch(pump);
     thread_stop(pump);
+    fork_close(pump);
     close_fd(pump->client_fd);
     staging_close(&pump->staging);
     close_fd(pump->staging_fd);
@@ -70,12 +72,15 @@ static int32_t open_all(xesvm_pump *pump, uint32_t flags)
 
     if (result == 0)
         result = open_files(pump);
-    if (result == 0)
-        result = staging_open(&pump->staging, pump->staging_fd);
+    staging_open(&pump->staging, pump->staging_fd);
     if (result == 0)
         result = events_open(&pump->events);
     if (result == 0)
+        result = fork_open(pump);
+    if (result == 0)
         result = thread_start(pump);
+    if (result == 0)
+        result = fork_watch(pump);
     return result;
 }
 
@@ -121,7 +126,7 @@ static int32_t shut_down(xesvm_pump *pump)
 
     atomic_store(&pump->closing, 1);
     if (atomic_load(&pump->open_isolations) == 0)
-        result = restore_everything(pump);
+        result = restore_everything(pump, false);
     if (result < 0) {
         atomic_store(&pump->closing, 0);
         return result;
@@ -139,6 +144,8 @@ int32_t xesvm_pump_destroy(xesvm_pump *pump)
 
     if (!pump)
         return -EINVAL;
+    if (fork_is_child(&pump->fork))
+        return -ESRCH;
     frame_enter(pump, &frame, __builtin_frame_address(0));
     result = shut_down(pump);
     frame_leave(&frame);

@@ -3,21 +3,18 @@
  * GPU access to pages on the device: under the bucket lock, so that it happens before the page goes home or not at all.
  */
 #include "pump.h"
+#include "word.h"
 
-enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_ADD };
+enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_ADD, ACCESS_COMPARE_EXCHANGE };
 
 /* One access of 4 or 8 bytes to an aligned word, or of any length within a page by way of buffer. */
 struct device_access {
     enum access access;
     uint32_t length;
     uint64_t value; /* in or out */
+    uint64_t expected;
     uint8_t *buffer;
 };
-
-static bool is_word(uint64_t address, uint32_t length)
-{
-    return (length == 4 || length == 8) && address % length == 0;
-}
 
 static bool is_in_page(uint64_t va, uint32_t length)
 {
@@ -28,7 +25,9 @@ static void access_word32(uint64_t vram, struct device_access *access)
 {
     _Atomic uint32_t *word = (_Atomic uint32_t *)(uintptr_t)vram;
 
-    if (access->access == ACCESS_READ)
+    if (access->access == ACCESS_COMPARE_EXCHANGE)
+        access->value = word_compare_exchange(vram, 4, access->expected, access->value);
+    else if (access->access == ACCESS_READ)
         access->value = atomic_load_explicit(word, memory_order_relaxed);
     else if (access->access == ACCESS_WRITE)
         atomic_store_explicit(word, (uint32_t)access->value, memory_order_relaxed);
@@ -40,7 +39,9 @@ static void access_word64(uint64_t vram, struct device_access *access)
 {
     _Atomic uint64_t *word = (_Atomic uint64_t *)(uintptr_t)vram;
 
-    if (access->access == ACCESS_READ)
+    if (access->access == ACCESS_COMPARE_EXCHANGE)
+        access->value = word_compare_exchange(vram, 8, access->expected, access->value);
+    else if (access->access == ACCESS_READ)
         access->value = atomic_load_explicit(word, memory_order_relaxed);
     else if (access->access == ACCESS_WRITE)
         atomic_store_explicit(word, access->value, memory_order_relaxed);
@@ -140,7 +141,9 @@ int32_t xesvm_pump_device_read(xesvm_pump *pump, uint64_t va, uint64_t vram, voi
 
     if (!pump || !destination || !is_in_page(va, length))
         return -EINVAL;
-    if (!is_word(va, length) || !is_word(vram, length))
+    if (fork_is_child(&pump->fork))
+        return -ESRCH;
+    if (!word_is(va, length) || !word_is(vram, length))
         return read_bytes(pump, va, vram, destination, length);
     result = access_device(pump, va, vram, &access, __builtin_frame_address(0));
     if (result == 0)
@@ -154,7 +157,9 @@ int32_t xesvm_pump_device_write(xesvm_pump *pump, uint64_t va, uint64_t vram, co
 
     if (!pump || !source || !is_in_page(va, length))
         return -EINVAL;
-    if (!is_word(va, length) || !is_word(vram, length))
+    if (fork_is_child(&pump->fork))
+        return -ESRCH;
+    if (!word_is(va, length) || !word_is(vram, length))
         return write_bytes(pump, va, vram, source, length);
     copy_bytes(&access.value, source, length);
     return access_device(pump, va, vram, &access, __builtin_frame_address(0));
@@ -165,8 +170,27 @@ int32_t xesvm_pump_device_add(xesvm_pump *pump, uint64_t va, uint64_t vram, uint
     struct device_access access = {.access = ACCESS_ADD, .length = size, .value = addend};
     int32_t result;
 
-    if (!pump || !old || !is_word(va, size) || !is_word(vram, size))
+    if (!pump || !old || !word_is(va, size) || !word_is(vram, size))
         return -EINVAL;
+    if (fork_is_child(&pump->fork))
+        return -ESRCH;
+    result = access_device(pump, va, vram, &access, __builtin_frame_address(0));
+    if (result == 0)
+        *old = access.value;
+    return result;
+}
+
+int32_t xesvm_pump_device_compare_exchange(xesvm_pump *pump, uint64_t va, uint64_t vram, uint64_t expected, uint64_t desired,
+                                           uint32_t size, uint64_t *old)
+{
+    struct device_access access = {
+        .access = ACCESS_COMPARE_EXCHANGE, .length = size, .value = desired, .expected = expected};
+    int32_t result;
+
+    if (!pump || !old || !word_is(va, size) || !word_is(vram, size))
+        return -EINVAL;
+    if (fork_is_child(&pump->fork))
+        return -ESRCH;
     result = access_device(pump, va, vram, &access, __builtin_frame_address(0));
     if (result == 0)
         *old = access.value;

@@ -170,6 +170,8 @@ int32_t xesvm_pump_take_events(xesvm_pump *pump, struct xesvm_pump_event *events
 
     if (!pump || (!events && capacity > 0) || capacity > INT32_MAX)
         return -EINVAL;
+    if (fork_is_child(&pump->fork))
+        return -ESRCH;
     wait_for_changes(pump, __builtin_frame_address(0));
     while (total < capacity && atomic_load(&pump->events.pending) > 0) {
         struct xesvm_pump_event some[TAKE_AT_ONCE];
@@ -195,6 +197,8 @@ int32_t xesvm_pump_wait(xesvm_pump *pump, int64_t timeout_ns)
 
     if (!pump)
         return -EINVAL;
+    if (fork_is_child(&pump->fork))
+        return -ESRCH;
     atomic_fetch_add(&pump->events.waiters, 1);
     for (;;) {
         uint32_t signals = atomic_load(&pump->events.signals);
@@ -218,6 +222,8 @@ int32_t xesvm_pump_wake(xesvm_pump *pump)
 {
     if (!pump)
         return -EINVAL;
+    if (fork_is_child(&pump->fork))
+        return -ESRCH;
     atomic_store(&pump->events.woken, 1);
     signal_waiters(&pump->events);
     return 0;

@@ -6,11 +6,6 @@
 #include "pump.h"
 #include "system.h"
 
-bool message_insists(const struct message *message)
-{
-    return system_monotonic_ns() - message->begin_ns > INSIST_NS;
-}
-
 /* A page without content: the CPU gets the zero page, as it would without userfaultfd. */
 static int32_t fill(xesvm_pump *pump, uint64_t page, bool insist)
 {
@@ -43,7 +38,8 @@ static int32_t bring_home(xesvm_pump *pump, struct block *block, struct migratio
         migration->phase = MIGRATION_TAKEN_BACK;
         count(&pump->counters.cpu_faults_isolated, 1);
     }
-    home.insist = message_insists(fault);
+    home.insist = settle_may_insist(pump, fault->begin_ns);
+    home.by_move = migration->phase == MIGRATION_HOMEBOUND;
 
     /* The thread that faulted shall find the event when it goes on: it may look at statistics next. */
     home.wake_later = on_device;
@@ -51,7 +47,28 @@ static int32_t bring_home(xesvm_pump *pump, struct block *block, struct migratio
     if (on_device) {
         home_report(pump, &home, fault->begin_ns, false);
         uffd_wake(pump->client_fd, home.to, pages * PAGE_BYTES);
+    } else {
+        home_release(pump, migration);
     }
+    return result;
+}
+
+int32_t fault_send_home(xesvm_pump *pump, const struct message *homeward)
+{
+    struct bucket *bucket = table_bucket(&pump->table, homeward->start);
+    struct block *block;
+    int32_t result = 0;
+
+    if (!lock_try_as_pump(&bucket->lock))
+        return -EBUSY;
+    block = table_find(bucket, homeward->start);
+    for (uint64_t va = homeward->start; block && va < homeward->end && result == 0; va += PAGE_BYTES) {
+        struct migration *migration = block->page[block_page(va)];
+
+        if (migration && migration->phase == MIGRATION_HOMEBOUND)
+            result = bring_home(pump, block, migration, homeward);
+    }
+    lock_release(&bucket->lock);
     return result;
 }
 
@@ -72,8 +89,11 @@ int32_t fault_resolve(xesvm_pump *pump, const struct message *fault)
         filled = bit_get(migration->present, page - migration->first);
         result = bring_home(pump, block, migration, fault);
     }
-    if (result == 0 && !filled)
-        result = fill(pump, fault->start, message_insists(fault));
+    if (result == 0 && !filled) {
+        result = fill(pump, fault->start, settle_may_insist(pump, fault->begin_ns));
+        if (result == 0 && block)
+            bit_clear(block->doubtful, page);
+    }
     lock_release(&bucket->lock);
     return result;
 }

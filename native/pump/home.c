@@ -76,6 +76,9 @@ static int32_t recover(xesvm_pump *pump, const struct homecoming *home, int32_t 
     uint64_t to = home->to + (page - home->first) * PAGE_BYTES;
 
     *lost = 1;
+    /* The place may have moved away or been taken by another mapping, and the message about it be unread. */
+    if (error != -ENOMEM && error != -EFAULT && settle_is_pending(pump))
+        return -EAGAIN;
     switch (error) {
     case -EAGAIN:
     case -ENOMEM:
@@ -173,6 +176,15 @@ static void report(xesvm_pump *pump, const struct block *block, struct migration
     event->address = block->va + first * PAGE_BYTES;
     event->end_ns = system_monotonic_ns();
     events_push_left(&pump->events, migration, event);
+}
+
+void home_release(xesvm_pump *pump, struct migration *migration)
+{
+    if (migration->phase != MIGRATION_HOMEBOUND || migration->held > 0)
+        return;
+    staging_drop(migration->staging);
+    staging_give(&pump->staging, migration->slot);
+    migration_free(&pump->table, migration);
 }
 
 static void free_if_gone(xesvm_pump *pump, struct migration *migration)

@@ -22,7 +22,7 @@ struct homecoming {
     bool by_move; /* take staged pages instead of copying them: staging loses them */
     bool wake_later; /* the caller wakes the range itself, when the event is in the ring */
     bool inside;  /* settle_enter was called: break off with -EAGAIN when asked to leave */
-    bool insist;  /* do not wait for clients that keep changing mappings */
+    bool insist;  /* do not wait for clients that keep changing mappings (settle_may_insist) */
     /* What happened so far. */
     uint32_t copied;
     uint32_t dropped;      /* there was no place for them any more */
@@ -31,21 +31,18 @@ struct homecoming {
     uint64_t copy_ns;
 };
 
-/* How long -EAGAIN is taken for an answer. Clients that change registered mappings in a loop, from more threads than there are
- * processors, can keep the kernel from ever accepting a copy. All messages that were there when the page was asked for have been
- * read and processed long before this is over. */
-#define INSIST_NS 2000000u
-#define INSIST_ATTEMPTS 256u
-
 /* The whole of a migration to where it came from. */
 struct homecoming home_of(struct block *block, struct migration *migration);
 /* 0 when no page of the range belongs to the migration any more; -EAGAIN: release the bucket, let changes be processed, and call
- * again; -ENOMEM. */
+ * again; -ENOMEM. Content is dropped for want of a place only when no change is unread that could tell where its place is now. */
 int32_t home_bring(xesvm_pump *pump, struct homecoming *home);
 /* Counts what home_bring did with a migration on the device, and tells of it. Frees the migration with its last page. */
 void home_report(xesvm_pump *pump, const struct homecoming *home, uint64_t begin_ns, bool by_restore);
 /* The client gave up pages of a migration on the device: they were detached. Frees the migration with its last page. */
 void home_report_discard(xesvm_pump *pump, const struct block *block, struct migration *migration, uint32_t first,
                          uint32_t pages, uint64_t begin_ns);
+
+/* Ends a homebound migration that has no pages any more; does nothing with any other. */
+void home_release(xesvm_pump *pump, struct migration *migration);
 
 #endif

@@ -4,12 +4,15 @@
  */
 #include "client.h"
 #include "home.h"
+#include "pagemap.h"
 #include "pump.h"
 #include "system.h"
 #include "vma.h"
+#include "word.h"
 
 /* How often isolate tries again when the client changes its mappings meanwhile. */
 #define ATTEMPTS 64u
+#define LOOKS 8u /* for a moment without a change, before each attempt */
 
 /* A migration with a staging slot and a reserved event; NULL and *error. */
 static struct migration *prepare(xesvm_pump *pump, uint64_t va, uint32_t pages, int32_t *error)
@@ -46,7 +49,7 @@ static void give_back(xesvm_pump *pump, struct migration *migration)
 {
     uint64_t va = atomic_load_explicit(&migration->va, memory_order_relaxed);
     struct bucket *bucket = table_bucket(&pump->table, va);
-    uint32_t attempts = 0;
+    uint64_t begin_ns = system_monotonic_ns();
     int32_t result = 0;
 
     do {
@@ -63,7 +66,7 @@ static void give_back(xesvm_pump *pump, struct migration *migration)
 
             home.by_move = true;
             home.inside = true;
-            home.insist = attempts++ > INSIST_ATTEMPTS;
+            home.insist = settle_may_insist(pump, begin_ns);
             result = home_bring(pump, &home);
         }
         release_bucket(pump, bucket);
@@ -71,7 +74,31 @@ static void give_back(xesvm_pump *pump, struct migration *migration)
     } while (result != 0);
 }
 
-static int32_t check_pages(xesvm_pump *pump, const struct block *block, uint64_t va, uint32_t pages)
+/* Whether any of the pages may have content that the client has dropped (change.c). */
+static bool is_doubtful(const xesvm_pump *pump, struct block *block, uint64_t va, uint32_t pages)
+{
+    uint64_t content[BITMAP_WORDS];
+    bool doubtful = false;
+
+    if (block->doubtful_until_ns == 0)
+        return false;
+    if (system_monotonic_ns() > block->doubtful_until_ns) {
+        block->doubtful_until_ns = 0;
+        for (uint32_t word = 0; word < BITMAP_WORDS; word++)
+            block->doubtful[word] = 0;
+        return false;
+    }
+    if (pagemap_content(pump->pagemap_fd, va, pages, content) != 0)
+        return true;
+    for (uint32_t page = 0; page < pages; page++) {
+        if (!bit_get(content, page))
+            bit_clear(block->doubtful, block_page(va) + page);
+        doubtful = doubtful || bit_get(block->doubtful, block_page(va) + page);
+    }
+    return doubtful;
+}
+
+static int32_t check_pages(xesvm_pump *pump, struct block *block, uint64_t va, uint32_t pages)
 {
     uint32_t first = block_page(va);
 
@@ -79,7 +106,7 @@ static int32_t check_pages(xesvm_pump *pump, const struct block *block, uint64_t
         if (block->page[page])
             return block->page[page]->phase == MIGRATION_DEVICE ? -EEXIST : -EBUSY;
     }
-    return frame_covers(&pump->frames, va, pages) ? -EBUSY : 0;
+    return frame_covers(&pump->frames, va, pages) || is_doubtful(pump, block, va, pages) ? -EBUSY : 0;
 }
 
 /* Registers, moves, publishes. On an error, -EAGAIN too, the migration may have pages, to be given back. */
@@ -141,6 +168,7 @@ static int32_t isolate(xesvm_pump *pump, uint64_t va, uint32_t pages, struct xes
     if (!migration)
         return result;
     for (uint32_t attempt = 0; attempt < ATTEMPTS; attempt++) {
+        settle_drain(pump, LOOKS); /* the outcome does not matter: it is looked at again where it does */
         result = isolate_once(pump, migration);
         if (result != -EAGAIN)
             break;
@@ -173,10 +201,17 @@ int32_t xesvm_pump_isolate(xesvm_pump *pump, uint64_t va, uint32_t pages, struct
 
     if (!pump || !isolation || !range_is_in_block(va, pages))
         return -EINVAL;
+    if (fork_is_child(&pump->fork))
+        return -ESRCH;
     frame_enter(pump, &frame, __builtin_frame_address(0));
     atomic_fetch_add(&pump->open_isolations, 1);
-    if (!atomic_load(&pump->closing))
-        result = isolate(pump, va, pages, &isolated);
+    if (!fork_enter(&pump->fork)) {
+        result = -EBUSY;
+    } else {
+        if (!atomic_load(&pump->closing))
+            result = isolate(pump, va, pages, &isolated);
+        fork_leave(&pump->fork);
+    }
     if (result < 0)
         atomic_fetch_sub(&pump->open_isolations, 1);
     frame_leave(&frame);
@@ -278,6 +313,8 @@ int32_t xesvm_pump_commit(xesvm_pump *pump, uint64_t isolation, uint64_t vram, u
 
     if (!pump || !range_is_valid(vram, BLOCK_PAGES))
         return -EINVAL;
+    if (fork_is_child(&pump->fork))
+        return -ESRCH;
     frame_enter(pump, &frame, __builtin_frame_address(0));
     result = commit(pump, isolation, vram, allocation);
     frame_leave(&frame);
@@ -307,8 +344,51 @@ int32_t xesvm_pump_abort(xesvm_pump *pump, uint64_t isolation)
 
     if (!pump)
         return -EINVAL;
+    if (fork_is_child(&pump->fork))
+        return -ESRCH;
     frame_enter(pump, &frame, __builtin_frame_address(0));
     result = abort_isolation(pump, isolation);
     frame_leave(&frame);
+    return result;
+}
+
+/* The word is away from the CPU while its page is isolated: whoever touches it waits for the fault thread, and that for the bucket. */
+static int32_t exchange_isolated(xesvm_pump *pump, uint64_t id, uint64_t offset, uint32_t size, uint64_t expected,
+                                 uint64_t desired, uint64_t *old)
+{
+    struct bucket *bucket;
+    struct migration *migration = lock_isolation(pump, id, &bucket);
+    int32_t result = -EBUSY;
+
+    if (!migration)
+        return -ENOENT;
+    if (migration->phase == MIGRATION_ISOLATED) {
+        result = bit_get(migration->present, 0) ? 0 : -ENODATA;
+        if (result == 0)
+            *old = word_compare_exchange(migration->source + offset, size, expected, desired);
+    }
+    release_bucket(pump, bucket);
+    return result;
+}
+
+int32_t xesvm_pump_client_compare_exchange(xesvm_pump *pump, uint64_t va, uint64_t expected, uint64_t desired, uint32_t size,
+                                           uint64_t *old)
+{
+    struct xesvm_isolation isolation;
+    struct frame frame;
+    uint64_t seen = 0;
+    int32_t result;
+
+    if (!pump || !old || !word_is(va, size))
+        return -EINVAL;
+    result = xesvm_pump_isolate(pump, va & ~(PAGE_BYTES - 1), 1, &isolation);
+    if (result < 0)
+        return result;
+    frame_enter(pump, &frame, __builtin_frame_address(0));
+    result = exchange_isolated(pump, isolation.id, va % PAGE_BYTES, size, expected, desired, &seen);
+    abort_isolation(pump, isolation.id);
+    frame_leave(&frame);
+    if (result == 0)
+        *old = seen;
     return result;
 }

@@ -46,6 +46,8 @@ int32_t xesvm_pump_populate(xesvm_pump *pump, uint64_t va, uint32_t pages, uint3
 
     if (!pump || !range_is_valid(va, pages))
         return -EINVAL;
+    if (fork_is_child(&pump->fork))
+        return -ESRCH;
     for (;;) {
         struct request request = {
             .take_back = true,

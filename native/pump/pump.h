@@ -40,10 +40,15 @@
  *       undone and tried anew.
  *       What remains: munmap of the range, mmap of the same range and a write to it, all by other threads, between the first
  *       question and the start of the move right after it. Content of the new mapping is then dropped with the old one's.
- *    And MADV_DONTNEED zaps only after its message was read, at a time unknown. Content that is isolated between would come back
- *    later, so the fault thread zaps the range itself while it processes the message (change.c).
+ *    c. MADV_DONTNEED drops the pages only after its message was read, at a time unknown. Content that is isolated between would come
+ *       back later, so isolate refuses such pages until they were seen without content (change.c, stage_doubt).
+ *    d. mremap moves page tables, and with them the meaning of an entry that is keyed by address. Content that is away is keyed anew
+ *       without any operation on client memory, since the next mremap may come at once (carry.c). Messages of different threads may
+ *       come in another order than the changes. So nothing is dropped for want of a place, or because a place is taken, while a change
+ *       is unread; the one exception, for clients that never moved a mapping, is settle_may_insist.
  *
- * 5. fork is out of scope: a child has no userfaultfd, sees device pages as holes, and must not call the pump.
+ * 5. fork() brings everything home first (fork.h). A child has the pump's memory, which is shared, but not the pump: the exports answer
+ *    -ESRCH there and touch nothing.
  */
 #ifndef XESVM_PUMP_PUMP_H
 #define XESVM_PUMP_PUMP_H
@@ -55,6 +60,7 @@
 #include <stdint.h>
 
 #include "events.h"
+#include "fork.h"
 #include "frame.h"
 #include "lock.h"
 #include "pool.h"
@@ -97,6 +103,7 @@ struct xesvm_pump {
     _Atomic uint32_t open_isolations;
     struct counters counters;
     struct settle settle;
+    struct fork_state fork;
     struct frames frames;
     struct event_ring events;
     struct staging staging;

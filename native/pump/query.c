@@ -10,6 +10,7 @@ static void query_block(xesvm_pump *pump, uint64_t va, uint32_t pages, uint8_t *
         [MIGRATION_ISOLATED] = XESVM_PAGE_ISOLATED,
         [MIGRATION_TAKEN_BACK] = XESVM_PAGE_ISOLATED,
         [MIGRATION_DEVICE] = XESVM_PAGE_DEVICE,
+        [MIGRATION_HOMEBOUND] = XESVM_PAGE_ISOLATED,
     };
     struct bucket *bucket = table_bucket(&pump->table, va);
     struct block *block;
@@ -29,6 +30,8 @@ int32_t xesvm_pump_query(xesvm_pump *pump, uint64_t va, uint32_t pages, uint8_t 
 {
     if (!pump || !states || !range_is_valid(va, pages))
         return -EINVAL;
+    if (fork_is_child(&pump->fork))
+        return -ESRCH;
     while (pages > 0) {
         uint8_t some[BLOCK_PAGES];
         uint32_t here = BLOCK_PAGES - block_page(va);
@@ -53,6 +56,8 @@ int32_t xesvm_pump_read_counters(xesvm_pump *pump, struct xesvm_pump_counters *c
 
     if (!pump || !counters)
         return -EINVAL;
+    if (fork_is_child(&pump->fork))
+        return -ESRCH;
     from = &pump->counters;
     *counters = (struct xesvm_pump_counters){
         .cpu_faults = atomic_load(&from->cpu_faults),

@@ -14,7 +14,13 @@ static int32_t bring_page(xesvm_pump *pump, struct block *block, struct migratio
     int32_t result;
 
     home.inside = true;
-    home.insist = request->attempts > INSIST_ATTEMPTS;
+    home.insist = settle_may_insist(pump, request->begin_ns);
+    if (migration->phase == MIGRATION_HOMEBOUND) {
+        home.by_move = true;
+        result = home_bring(pump, &home);
+        home_release(pump, migration);
+        return result;
+    }
     if (migration->phase != MIGRATION_DEVICE) {
         migration->phase = MIGRATION_TAKEN_BACK;
         return home_bring(pump, &home);
@@ -25,6 +31,11 @@ static int32_t bring_page(xesvm_pump *pump, struct block *block, struct migratio
     return result;
 }
 
+static bool is_wanted(const struct migration *migration, const struct request *request)
+{
+    return migration->phase == MIGRATION_DEVICE || migration->phase == MIGRATION_HOMEBOUND || request->take_back;
+}
+
 static int32_t bring_pages(xesvm_pump *pump, struct block *block, struct request *request)
 {
     int32_t result = 0;
@@ -32,7 +43,7 @@ static int32_t bring_pages(xesvm_pump *pump, struct block *block, struct request
     for (uint32_t page = request->first; page < request->end && result == 0; page++) {
         struct migration *migration = block->page[page];
 
-        if (migration && (migration->phase == MIGRATION_DEVICE || request->take_back))
+        if (migration && is_wanted(migration, request))
             result = bring_page(pump, block, migration, request);
     }
     return result;
@@ -45,7 +56,7 @@ static bool may_be_hole(const struct block *block, uint32_t page)
 
 static int32_t fill_run(xesvm_pump *pump, uint64_t address, uint64_t length, const struct request *request, uint64_t *done)
 {
-    if (request->attempts > INSIST_ATTEMPTS)
+    if (settle_may_insist(pump, request->begin_ns))
         return uffd_zero_regardless(pump->staging_fd, pump->client_fd, address, length, done);
     return uffd_zero(pump->client_fd, address, length, done);
 }
@@ -62,6 +73,8 @@ static int32_t fill_holes(xesvm_pump *pump, struct block *block, struct request 
         if (end > page)
             result = fill_run(pump, block->va + page * PAGE_BYTES, (end - page) * PAGE_BYTES, request, &done);
         request->filled += done / PAGE_BYTES;
+        for (uint32_t filled = page; filled < page + done / PAGE_BYTES; filled++)
+            bit_clear(block->doubtful, filled);
         if (done == 0 && (result == -EAGAIN || result == -ENOMEM))
             return result;
         page += done > 0 ? (uint32_t)(done / PAGE_BYTES) : 1; /* nothing done: it has content, or the run ends */
@@ -85,10 +98,8 @@ static int32_t serve_block(xesvm_pump *pump, uint64_t va, struct request *reques
             result = fill_holes(pump, block, request);
         release_bucket(pump, bucket);
         settle_leave(pump);
-        if (result == -EAGAIN) {
-            request->attempts++;
+        if (result == -EAGAIN)
             system_yield();
-        }
     } while (result == -EAGAIN);
     return result;
 }
@@ -123,13 +134,17 @@ static bool find_held(xesvm_pump *pump, struct bucket *bucket, uint64_t *va)
     return block != NULL;
 }
 
-int32_t restore_everything(xesvm_pump *pump)
+int32_t restore_everything(xesvm_pump *pump, bool take_back)
 {
     for (uint32_t index = 0; index < TABLE_BUCKETS; index++) {
         uint64_t va;
 
         while (find_held(pump, &pump->table.buckets[index], &va)) {
-            struct request request = {.by_restore = true, .begin_ns = system_monotonic_ns()};
+            struct request request = {
+                .by_restore = true,
+                .take_back = take_back,
+                .begin_ns = system_monotonic_ns(),
+            };
             int32_t result = restore_range(pump, va, BLOCK_PAGES, &request);
 
             if (result < 0)
@@ -147,6 +162,8 @@ int32_t xesvm_pump_restore(xesvm_pump *pump, uint64_t va, uint32_t pages)
 
     if (!pump || !range_is_valid(va, pages))
         return -EINVAL;
+    if (fork_is_child(&pump->fork))
+        return -ESRCH;
     request.begin_ns = system_monotonic_ns();
     frame_enter(pump, &frame, __builtin_frame_address(0));
     result = restore_range(pump, va, pages, &request);

@@ -14,7 +14,6 @@ struct request {
     bool by_restore;
     bool take_back; /* end isolations too, as a CPU fault would */
     bool fill;      /* give registered pages without content the zero page */
-    uint32_t attempts;
     uint64_t begin_ns;
     uint64_t moved;  /* device pages that came home */
     uint64_t filled;
@@ -22,7 +21,7 @@ struct request {
 
 /* Serves every block of the range. Call it inside a frame, without locks. 0 or -ENOMEM. */
 int32_t restore_range(xesvm_pump *pump, uint64_t va, uint32_t pages, struct request *request);
-/* Brings every device page of the process home. 0 or -ENOMEM. */
-int32_t restore_everything(xesvm_pump *pump);
+/* Brings every device page of the process home; with take_back staged ones too. 0 or -ENOMEM. */
+int32_t restore_everything(xesvm_pump *pump, bool take_back);
 
 #endif

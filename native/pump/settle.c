@@ -5,6 +5,7 @@
 #include "system.h"
 
 #define SPINS 100
+#define INSIST_NS 2000000u
 
 bool settle_is_asked(const struct settle *settle)
 {
@@ -54,6 +55,11 @@ void settle_enter(xesvm_pump *pump)
 bool settle_is_pending(const xesvm_pump *pump)
 {
     return uffd_mappings_change(pump->client_fd);
+}
+
+bool settle_may_insist(const xesvm_pump *pump, uint64_t since_ns)
+{
+    return !atomic_load(&pump->settle.remapped) && system_monotonic_ns() - since_ns > INSIST_NS;
 }
 
 bool settle_drain(xesvm_pump *pump, uint32_t attempts)

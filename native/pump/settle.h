@@ -17,6 +17,7 @@ struct settle {
     _Atomic uint32_t waiters;  /* for an even sequence */
     _Atomic uint32_t inside;   /* exports that move content */
     _Atomic uint32_t wanted;   /* the fault thread waits for waiters or inside to become 0 */
+    _Atomic uint32_t remapped; /* a message about moved memory has been read */
 };
 
 /* Waits until no change is being processed. Call it without locks, but inside a frame (frame.h): the fault thread waits for those who
@@ -29,6 +30,10 @@ void settle_leave(xesvm_pump *pump);
 bool settle_is_asked(const struct settle *settle);
 /* True while a change has been made of which the message is unread. */
 bool settle_is_pending(const xesvm_pump *pump);
+/* Whether pages may be brought or filled although a change is unread. Clients that change registered mappings in a loop, from more
+ * threads than there are processors, can keep the kernel from ever accepting a copy. After a while, since since_ns, it is done regardless,
+ * unless the client has ever moved a mapping: of two mappings at one address the pump could then serve the wrong one. */
+bool settle_may_insist(const xesvm_pump *pump, uint64_t since_ns);
 /* Waits until every change that the client has made so far is processed. Call it without locks, outside. False when there is no
  * moment without a new one in so many attempts. */
 bool settle_drain(xesvm_pump *pump, uint32_t attempts);

@@ -11,10 +11,10 @@
 
 #define SLOT_BYTES ((uint64_t)XESVM_BLOCK_SIZE)
 
-/* An aligned mapping of so many slots that the staging userfaultfd watches; 0 without memory. */
-static uint64_t map_slots(int32_t fd, uint32_t slots)
+/* An aligned mapping of one area's slots that the staging userfaultfd watches; 0 without memory. */
+static uint64_t map_area(int32_t fd)
 {
-    uint64_t length = slots * SLOT_BYTES;
+    uint64_t length = STAGING_AREA_SLOTS * SLOT_BYTES;
     int64_t mapped = system_mmap(length + SLOT_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
     uint64_t base;
 
@@ -33,19 +33,15 @@ static uint64_t map_slots(int32_t fd, uint32_t slots)
     return 0;
 }
 
-int32_t staging_open(struct staging *staging, int32_t fd)
+void staging_open(struct staging *staging, int32_t fd)
 {
     staging->fd = fd;
-    staging->trash = map_slots(fd, 1);
-    return staging->trash ? 0 : -ENOMEM;
 }
 
 void staging_close(struct staging *staging)
 {
     for (uint32_t area = 0; area < staging->areas; area++)
         system_munmap(staging->base[area], STAGING_AREA_SLOTS * SLOT_BYTES);
-    if (staging->trash)
-        system_munmap(staging->trash, SLOT_BYTES);
 }
 
 static int32_t take_unused(struct staging *staging, uint64_t *base)
@@ -64,7 +60,7 @@ static int32_t take_unused(struct staging *staging, uint64_t *base)
 
 static bool grow(struct staging *staging)
 {
-    uint64_t base = staging->areas < STAGING_AREAS ? map_slots(staging->fd, STAGING_AREA_SLOTS) : 0;
+    uint64_t base = staging->areas < STAGING_AREAS ? map_area(staging->fd) : 0;
 
     if (!base)
         return false;

@@ -11,20 +11,19 @@
 #include "lock.h"
 
 #define STAGING_AREA_SLOTS 64u
-#define STAGING_SLOTS 1024u /* besides the trash */
+#define STAGING_SLOTS 1024u
 #define STAGING_AREAS (STAGING_SLOTS / STAGING_AREA_SLOTS)
 
 struct staging {
     struct lock lock;
     uint32_t areas;
     int32_t fd;
-    uint64_t trash; /* one more slot, for what the fault thread throws away */
     uint64_t base[STAGING_AREAS];
     uint64_t unused[STAGING_AREAS]; /* bit per slot */
 };
 
-/* fd: the staging userfaultfd. 0 or -errno. */
-int32_t staging_open(struct staging *staging, int32_t fd);
+/* fd: the staging userfaultfd. */
+void staging_open(struct staging *staging, int32_t fd);
 void staging_close(struct staging *staging);
 
 /* An empty slot: its address in *base, its number returned; -ENOMEM. */

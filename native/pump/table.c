@@ -38,9 +38,10 @@ void table_trim(struct table *table, struct bucket *bucket, struct block *block)
     uint64_t registered = 0;
 
     for (uint32_t word = 0; word < BITMAP_WORDS; word++)
-        registered |= block->registered[word];
+        registered |= block->registered[word] | block->doubtful[word];
     if (registered || block->held)
         return;
+    block->doubtful_until_ns = 0;
     while (*link != block)
         link = &(*link)->next;
     *link = block->next;

@@ -21,6 +21,7 @@ enum migration_phase {
     MIGRATION_ISOLATED,   /* content in staging, the caller copies it */
     MIGRATION_TAKEN_BACK, /* content in staging, going or gone home: commit fails */
     MIGRATION_DEVICE,     /* content in VRAM */
+    MIGRATION_HOMEBOUND,  /* mremap met it away: content in a staging slot that nobody else owns, on its way to its new address */
 };
 
 /* Pages of one block that left the CPU's page table together. Guarded by the bucket of the block. */
@@ -47,6 +48,8 @@ struct block {
     struct block *next;
     uint32_t held;                     /* entries that are not NULL */
     uint64_t registered[BITMAP_WORDS]; /* with the client userfaultfd, as far as isolate did it */
+    uint64_t doubtful[BITMAP_WORDS];   /* had content when the client told that it drops it, see change.c */
+    uint64_t doubtful_until_ns;        /* monotonic; afterwards the bits mean nothing */
     struct migration *page[XESVM_BLOCK_PAGES];
 };
 
@@ -97,7 +100,7 @@ static inline struct block *table_find(const struct bucket *bucket, uint64_t va)
 
 /* The block of va, made when there is none; NULL without memory. */
 struct block *table_find_or_add(struct table *table, struct bucket *bucket, uint64_t va);
-/* Forgets a block without entries and registered pages; keeps any other. */
+/* Forgets a block without entries, registered and doubtful pages; keeps any other. */
 void table_trim(struct table *table, struct bucket *bucket, struct block *block);
 
 /* A migration without pages; NULL without memory. */

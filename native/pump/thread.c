@@ -64,6 +64,7 @@ static void enqueue(xesvm_pump *pump, const struct uffd_msg *from, uint64_t begi
         message.start = from->arg.remap.from;
         message.end = from->arg.remap.from + from->arg.remap.len;
         message.to = from->arg.remap.to;
+        atomic_store(&pump->settle.remapped, 1);
         break;
     default:
         return;
@@ -90,6 +91,41 @@ static int32_t read_messages(xesvm_pump *pump)
     return 0;
 }
 
+bool thread_promote_change(xesvm_pump *pump, const struct message *change, uint64_t va)
+{
+    struct message *first = &pump->thread.changes.messages[change - pump->thread.changes.messages];
+    struct message *end = pump->thread.changes.messages + pump->thread.changes.count;
+    struct message promoted;
+
+    for (struct message *later = first + 1; later < end; later++) {
+        if (later->event == UFFD_EVENT_REMOVE || va < later->start || va >= later->end)
+            continue;
+        promoted = *later;
+        for (; later > first; later--)
+            *later = later[-1];
+        *first = promoted;
+        return true;
+    }
+    return false;
+}
+
+bool thread_reserve_homeward(xesvm_pump *pump)
+{
+    return backlog_reserve(&pump->thread.faults, 1);
+}
+
+void thread_send_homeward(xesvm_pump *pump, uint64_t start, uint64_t end)
+{
+    struct backlog *faults = &pump->thread.faults;
+
+    faults->messages[faults->count++] = (struct message){
+        .event = MESSAGE_HOMEWARD,
+        .start = start,
+        .end = end,
+        .begin_ns = system_monotonic_ns(),
+    };
+}
+
 /* In order. 0 when all are done, else why the first one is not. */
 static int32_t work_on_changes(xesvm_pump *pump)
 {
@@ -100,6 +136,8 @@ static int32_t work_on_changes(xesvm_pump *pump)
     while (done < backlog->count && result == 0) {
         result = change_apply(pump, &backlog->messages[done]);
         done += result == 0;
+        if (result == -EINPROGRESS)
+            result = 0;
     }
     for (uint32_t i = done; i < backlog->count; i++)
         backlog->messages[i - done] = backlog->messages[i];
@@ -115,7 +153,8 @@ static int32_t work_on_faults(xesvm_pump *pump)
     int32_t result = 0;
 
     for (uint32_t i = 0; i < backlog->count; i++) {
-        int32_t one = fault_resolve(pump, &backlog->messages[i]);
+        const struct message *message = &backlog->messages[i];
+        int32_t one = message->event == MESSAGE_HOMEWARD ? fault_send_home(pump, message) : fault_resolve(pump, message);
 
         if (one == 0)
             continue;

@@ -13,9 +13,12 @@
 
 typedef struct xesvm_pump xesvm_pump;
 
+/* Not of the kernel: homebound content in [start, end), within one block, wants to go home. */
+#define MESSAGE_HOMEWARD 0u
+
 /* A message of the client userfaultfd, as far as it was worked through. */
 struct message {
-    uint32_t event; /* UFFD_EVENT_* */
+    uint32_t event; /* UFFD_EVENT_* or MESSAGE_HOMEWARD */
     uint32_t stage;
     uint64_t start; /* of the range; a fault: the page */
     uint64_t end;
@@ -49,11 +52,16 @@ void thread_stop(xesvm_pump *pump);
 /* Makes the thread look again at what it put off. */
 void thread_poke(xesvm_pump *pump);
 
+/* For change_apply. Finds a later change that takes away what is mapped at va, and puts it before this one; false when there is none. */
+bool thread_promote_change(xesvm_pump *pump, const struct message *change, uint64_t va);
+/* Makes sure that thread_send_homeward finds room; false without memory. */
+bool thread_reserve_homeward(xesvm_pump *pump);
+void thread_send_homeward(xesvm_pump *pump, uint64_t start, uint64_t end);
+
 /* fault.c and change.c: 0 when done. To be called again: -EBUSY after the poke that a bucket's release brings; -EAGAIN when the
- * client has gone on after a message; -ENOMEM some time. */
+ * client has gone on after a message; -ENOMEM some time; -EINPROGRESS, change_apply, with the change that is in its place now. */
 int32_t fault_resolve(xesvm_pump *pump, const struct message *fault);
+int32_t fault_send_home(xesvm_pump *pump, const struct message *homeward);
 int32_t change_apply(xesvm_pump *pump, struct message *change);
-/* The message is so old that its work shall be done whatever clients do to their mappings. */
-bool message_insists(const struct message *message);
 
 #endif

@@ -32,7 +32,7 @@ OFFSET_IS(xesvm_isolation, id, 0);
 OFFSET_IS(xesvm_isolation, staging, 8);
 OFFSET_IS(xesvm_isolation, present, 16);
 
-SIZE_IS(xesvm_pump_event, 64);
+SIZE_IS(xesvm_pump_event, 72);
 OFFSET_IS(xesvm_pump_event, sequence, 0);
 OFFSET_IS(xesvm_pump_event, type, 8);
 OFFSET_IS(xesvm_pump_event, pages, 12);
@@ -43,6 +43,8 @@ OFFSET_IS(xesvm_pump_event, by_restore, 36);
 OFFSET_IS(xesvm_pump_event, begin_ns, 40);
 OFFSET_IS(xesvm_pump_event, copy_ns, 48);
 OFFSET_IS(xesvm_pump_event, end_ns, 56);
+OFFSET_IS(xesvm_pump_event, invalidation, 64);
+OFFSET_IS(xesvm_pump_event, reserved, 68);
 
 SIZE_IS(xesvm_pump_counters, 104);
 OFFSET_IS(xesvm_pump_counters, cpu_faults, 0);

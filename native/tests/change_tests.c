@@ -24,6 +24,7 @@ static void munmap_discards_device_pages(void)
     event = next_event(&f, XESVM_EVENT_INVALIDATE);
     CHECK_EQ(event.address, address_of(memory) + 16 * PAGE);
     CHECK_EQ(event.pages, 32);
+    CHECK_EQ(event.invalidation, XESVM_INVALIDATE_UNMAP);
     CHECK(mmap(memory + 16 * PAGE, 32 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
                -1, 0) != MAP_FAILED);
     CHECK(pages_are_zero(memory + 16 * PAGE, 32));
@@ -74,7 +75,9 @@ static void madvise_dontneed_discards_device_pages(void)
     event = next_event(&f, XESVM_EVENT_DISCARD);
     CHECK_EQ(event.allocation, 6);
     CHECK_EQ(event.pages, 8);
-    CHECK_EQ(next_event(&f, XESVM_EVENT_INVALIDATE).pages, 32);
+    event = next_event(&f, XESVM_EVENT_INVALIDATE);
+    CHECK_EQ(event.pages, 32);
+    CHECK_EQ(event.invalidation, XESVM_INVALIDATE_REMOVE);
     CHECK(pages_are_zero(memory + 8 * PAGE, 32));
     CHECK(pages_hold(memory, 8, 4));
     client_release(memory, 64);
@@ -146,7 +149,9 @@ static void check_mremap(uint32_t skew, int flags)
     CHECK_EQ(event.address, address_of(memory));
     CHECK_EQ(event.pages, 16);
     CHECK_EQ(event.remaining, 0);
-    CHECK_EQ(next_event(&f, XESVM_EVENT_INVALIDATE).address, address_of(memory));
+    event = next_event(&f, XESVM_EVENT_INVALIDATE);
+    CHECK_EQ(event.address, address_of(memory));
+    CHECK_EQ(event.invalidation, XESVM_INVALIDATE_REMAP);
     CHECK_EQ(state_of(&f, memory, 64), XESVM_PAGE_SYSTEM);
     CHECK_EQ(xesvm_pump_commit(f.pump, isolation.id, address_of(f.vram), 1), -EBUSY);
     CHECK(pages_hold(target, 48, 7));
@@ -175,6 +180,49 @@ static void mremap_to_another_place_in_the_block_carries_content_along(void)
 static void mremap_that_keeps_the_mapping_leaves_zeros_behind(void)
 {
     check_mremap(0, MREMAP_DONTUNMAP);
+}
+
+/* The second move comes before the content of the first one can have reached the page table. */
+static void mremap_after_mremap_carries_content_along(void)
+{
+    struct fixture f = fixture_open();
+    uint8_t *places[3] = {client_memory(48), client_memory(1024) + 500 * PAGE, client_memory(512) + 3 * PAGE};
+
+    for (uint32_t round = 0; round < 100; round++) {
+        fill_pages(places[0], 32, round);
+        CHECK_EQ(madvise(places[0] + 32 * PAGE, 16 * PAGE, MADV_DONTNEED), 0);
+        CHECK_EQ(migrate(&f, places[0], 48, 0, round), 0);
+        for (uint32_t move = 0; move < 3; move++)
+            CHECK(mremap(places[move], 48 * PAGE, 48 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, places[(move + 1) % 3]) ==
+                  places[(move + 1) % 3]);
+        CHECK(pages_hold(places[0], 32, round));
+        CHECK(pages_are_zero(places[0] + 32 * PAGE, 16));
+    }
+    CHECK_EQ(state_of(&f, places[0], 48), XESVM_PAGE_SYSTEM);
+    CHECK_EQ(counters_of(&f).pages_home + counters_of(&f).pages_discarded, 4800);
+    client_release(places[0], 48);
+    fixture_close(&f);
+}
+
+/* The kernel may drop the old content at any time until then, but not what was written after the call. */
+static void memory_written_after_madvise_free_keeps_its_content(void)
+{
+    struct fixture f = fixture_open();
+    uint8_t *memory = client_memory(64);
+
+    fill_pages(memory, 64, 1);
+    CHECK_EQ(migrate(&f, memory, 64, 0, 5), 0);
+    for (uint32_t round = 2; round < 200; round++) {
+        struct xesvm_pump_event event;
+
+        fill_pages(memory, 64, round);
+        CHECK_EQ(madvise(memory, 64 * PAGE, MADV_FREE), 0);
+        fill_pages(memory, 64, round + 1);
+        CHECK(xesvm_pump_take_events(f.pump, &event, 1) >= 0); /* waits until the change is processed */
+        CHECK(pages_hold(memory, 64, round + 1));
+    }
+    client_release(memory, 64);
+    fixture_close(&f);
 }
 
 static void mremap_in_place_shrinks_and_grows(void)
@@ -234,6 +282,8 @@ static const struct test tests[] = {
     {"mremap_to_another_place_in_the_block_carries_content_along",
      mremap_to_another_place_in_the_block_carries_content_along, TEST_BOTH},
     {"mremap_that_keeps_the_mapping_leaves_zeros_behind", mremap_that_keeps_the_mapping_leaves_zeros_behind, TEST_BOTH},
+    {"mremap_after_mremap_carries_content_along", mremap_after_mremap_carries_content_along, TEST_BOTH},
+    {"memory_written_after_madvise_free_keeps_its_content", memory_written_after_madvise_free_keeps_its_content, TEST_BOTH},
     {"mremap_in_place_shrinks_and_grows", mremap_in_place_shrinks_and_grows, TEST_BOTH},
     {"a_huge_unmap_finds_every_block", a_huge_unmap_finds_every_block, TEST_BOTH},
 };

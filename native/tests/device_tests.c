@@ -2,6 +2,9 @@
  *
  * GPU access to device pages.
  */
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "fixture.h"
 
 static void what_the_device_writes_the_cpu_reads(void)
@@ -71,6 +74,94 @@ static void adds_return_the_old_value(void)
     CHECK_EQ(xesvm_pump_device_add(f.pump, va, vram, 1ull << 40, 8, &old), 0);
     CHECK_EQ(old, 1);
     CHECK_EQ(*(uint64_t *)(void *)memory, (1ull << 40) + 1);
+    client_release(memory, 1);
+    fixture_close(&f);
+}
+
+static void exchanges_write_only_what_is_expected(void)
+{
+    struct fixture f = fixture_open();
+    uint8_t *memory = client_memory(1);
+    uint64_t va = address_of(memory) + 8;
+    uint64_t vram = address_of(f.vram) + 8;
+    uint64_t old = 0;
+
+    *(uint64_t *)(void *)(memory + 8) = 0x1100000005;
+    CHECK_EQ(migrate(&f, memory, 1, 0, 1), 0);
+    CHECK_EQ(xesvm_pump_device_compare_exchange(f.pump, va, vram, 4, 9, 4, &old), 0);
+    CHECK_EQ(old, 5);
+    CHECK_EQ(xesvm_pump_device_compare_exchange(f.pump, va, vram, 5, 6, 4, &old), 0);
+    CHECK_EQ(old, 5);
+    CHECK_EQ(xesvm_pump_device_compare_exchange(f.pump, va, vram, 0x1100000006, 7, 8, &old), 0);
+    CHECK_EQ(old, 0x1100000006);
+    CHECK_EQ(xesvm_pump_device_compare_exchange(f.pump, va, vram + 8, 7, 8, 8, &old), -EAGAIN);
+    CHECK_EQ(xesvm_pump_device_compare_exchange(f.pump, va + 2, vram + 2, 7, 8, 4, &old), -EINVAL);
+    CHECK_EQ(xesvm_pump_client_compare_exchange(f.pump, va, 7, 8, 8, &old), -EEXIST);
+    CHECK_EQ(*(uint64_t *)(void *)(memory + 8), 7);
+    client_release(memory, 1);
+    fixture_close(&f);
+}
+
+static void exchanges_in_client_memory_leave_it_in_place(void)
+{
+    struct fixture f = fixture_open();
+    uint8_t *memory = client_memory(2);
+    uint64_t va = address_of(memory) + PAGE - 8;
+    uint64_t old = 0;
+
+    CHECK_EQ(xesvm_pump_client_compare_exchange(f.pump, va, 0, 1, 8, &old), -ENODATA);
+    fill_pages(memory, 1, 3);
+    *(uint64_t *)(void *)(memory + PAGE - 8) = 0x2200000001;
+    CHECK_EQ(xesvm_pump_client_compare_exchange(f.pump, va, 0x2200000001, 0xffffffffffffffff, 8, &old), 0);
+    CHECK_EQ(old, 0x2200000001);
+    CHECK_EQ(xesvm_pump_client_compare_exchange(f.pump, va + 4, 1, 2, 4, &old), 0);
+    CHECK_EQ(old, 0xffffffff);
+    CHECK_EQ(state_of(&f, memory, 1), XESVM_PAGE_SYSTEM);
+    CHECK_EQ(*(uint64_t *)(void *)(memory + PAGE - 8), 0xffffffffffffffff);
+    CHECK_EQ(xesvm_pump_client_compare_exchange(f.pump, va + 2, 1, 2, 4, &old), -EINVAL);
+    CHECK_EQ(xesvm_pump_client_compare_exchange(f.pump, 0x1000, 1, 2, 4, &old), -EFAULT);
+    client_release(memory, 2);
+    fixture_close(&f);
+}
+
+#define EXCHANGES 2000
+
+struct counting {
+    uint64_t *word;
+};
+
+static void *count_on_the_cpu(void *argument)
+{
+    struct counting *counting = argument;
+
+    for (uint32_t i = 0; i < EXCHANGES * 10; i++)
+        atomic_fetch_add((_Atomic uint64_t *)counting->word, 1);
+    return NULL;
+}
+
+static void exchanges_lose_no_update_of_the_cpu(void)
+{
+    struct fixture f = fixture_open();
+    uint8_t *memory = client_memory(1);
+    struct counting counting = {.word = (uint64_t *)(void *)memory};
+    uint64_t expected = 0;
+    pthread_t thread;
+
+    *counting.word = 0;
+    CHECK_EQ(pthread_create(&thread, NULL, count_on_the_cpu, &counting), 0);
+    for (uint32_t done = 0; done < EXCHANGES;) {
+        uint64_t old = 0;
+        int32_t result =
+            xesvm_pump_client_compare_exchange(f.pump, address_of(memory), expected, expected + 0x100000000, 8, &old);
+
+        if (result == -EBUSY)
+            continue;
+        CHECK_EQ(result, 0);
+        done += old == expected;
+        expected = old;
+    }
+    pthread_join(thread, NULL);
+    CHECK_EQ(*counting.word, EXCHANGES * 0x100000000ull + EXCHANGES * 10);
     client_release(memory, 1);
     fixture_close(&f);
 }
@@ -161,6 +252,9 @@ static const struct test tests[] = {
     {"what_the_device_writes_the_cpu_reads", what_the_device_writes_the_cpu_reads, TEST_BOTH},
     {"bytes_of_any_length_are_copied", bytes_of_any_length_are_copied, TEST_BOTH},
     {"adds_return_the_old_value", adds_return_the_old_value, TEST_BOTH},
+    {"exchanges_write_only_what_is_expected", exchanges_write_only_what_is_expected, TEST_BOTH},
+    {"exchanges_in_client_memory_leave_it_in_place", exchanges_in_client_memory_leave_it_in_place, TEST_BOTH},
+    {"exchanges_lose_no_update_of_the_cpu", exchanges_lose_no_update_of_the_cpu, TEST_BOTH},
     {"access_to_pages_elsewhere_is_EAGAIN_and_changes_nothing", access_to_pages_elsewhere_is_EAGAIN_and_changes_nothing,
      TEST_BOTH},
     {"bad_accesses_are_EINVAL", bad_accesses_are_EINVAL, TEST_ONCE},

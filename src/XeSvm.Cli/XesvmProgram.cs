@@ -4,6 +4,7 @@ using XeSvm.Cli.CommandLine;
 using XeSvm.Costs;
 using XeSvm.Interop.Native;
 using XeSvm.Measurement;
+using XeSvm.Peers;
 using XeSvm.Statistics;
 
 namespace XeSvm.Cli;
@@ -71,7 +72,7 @@ internal static class XesvmProgram
     {
         XeDeviceNotFoundException => ExitCode.NoDevice,
         BackendChoiceException or MeasurementPlanException => ExitCode.Usage,
-        InputFileException or CostModelException => ExitCode.BadInput,
+        InputFileException or CostModelException or MachineTopologyException => ExitCode.BadInput,
         MeasurementException or CounterTextException or NativeLibraryException or InvalidDataException => ExitCode.Failure,
         IOException or UnauthorizedAccessException => ExitCode.Failure,
         _ => null,

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using XeSvm.Costs;
 using XeSvm.Measurement;
+using XeSvm.Peers;
 using XeSvm.Simulation.Iommu;
 using XeSvm.Statistics;
 
@@ -78,6 +79,9 @@ internal sealed class MeasureOptions
         HelpName = "FILE",
     };
 
+    /// <summary>The options of <c>--peers</c>.</summary>
+    internal PeerOptions Peers { get; } = new();
+
     /// <summary>Adds the options to the command.</summary>
     internal void AddTo(Command command)
     {
@@ -91,6 +95,7 @@ internal sealed class MeasureOptions
             command.Options.Add(option);
         }
 
+        Peers.AddTo(command, _sizes, _migrations, _json);
         command.Validators.Add(result =>
         {
             if (result.GetResult(_explain) is not null && result.GetResult(_profile) is null)
@@ -128,6 +133,13 @@ internal sealed class MeasureOptions
         };
         return new MeasureRequest(plan, matrix, parsed.GetValue(_explain), parsed.GetValue(_json), parsed.GetValue(_csv));
     }
+
+    /// <summary>What the arguments ask for with <c>--peers</c>.</summary>
+    internal PeerMeasurementPlan PeerPlanOf(ParseResult parsed) =>
+        Peers.PlanOf(parsed, parsed.GetValue(_sizes), parsed.GetValue(_migrations));
+
+    /// <summary>Where the record goes, or null.</summary>
+    internal string? JsonOf(ParseResult parsed) => parsed.GetValue(_json);
 
     private static Option<bool> Flag(string name, string description) => new(name) { Description = description };
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using XeSvm.Cli.Execution;
+using XeSvm.Peers;
 
 namespace XeSvm.Cli.CommandLine;
 
@@ -27,6 +28,7 @@ internal static class XesvmCommandLine
         root.Subcommands.Add(Measure(console, cancellation));
         root.Subcommands.Add(Stats(console));
         root.Subcommands.Add(Calibrate(console));
+        root.Subcommands.Add(Topology(console));
         return root;
     }
 
@@ -49,7 +51,9 @@ internal static class XesvmCommandLine
             "exact operation counts for each size and mapping strategy, beside the figures that the patch series published.");
         MeasureOptions options = new();
         options.AddTo(command);
-        command.SetAction(parsed => MeasureExecution.Run(options.RequestOf(parsed), console, cancellation));
+        command.SetAction(parsed => options.Peers.IsWanted(parsed)
+            ? PeerExecution.Run(options.PeerPlanOf(parsed), options.JsonOf(parsed), console, cancellation)
+            : MeasureExecution.Run(options.RequestOf(parsed), console, cancellation));
         return command;
     }
 
@@ -62,6 +66,20 @@ internal static class XesvmCommandLine
         CalibrateOptions options = new();
         options.AddTo(command);
         command.SetAction(parsed => CalibrateExecution.Run(options.RequestOf(parsed), console));
+        return command;
+    }
+
+    private static Command Topology(CliConsole console)
+    {
+        Command command = new("topology", "Shows a machine of several devices: the devices, and the way from each to each.");
+        Argument<string> topology = new("topology")
+        {
+            Description = $"{string.Join(", ", MachineTopology.BuiltInNames)}, or a JSON file of schema xesvm.topology/1.",
+        };
+        Option<bool> json = Options.JsonToOutput();
+        command.Arguments.Add(topology);
+        command.Options.Add(json);
+        command.SetAction(parsed => TopologyExecution.Run(parsed.GetRequiredValue(topology), parsed.GetValue(json), console));
         return command;
     }
 

@@ -21,6 +21,9 @@ internal sealed unsafe class KernelFile : DrmFile
     }
 
     /// <inheritdoc/>
+    public override int Descriptor => _descriptor.IsClosed ? -1 : (int)_descriptor.DangerousGetHandle();
+
+    /// <inheritdoc/>
     /// <remarks>Allocates nothing.</remarks>
     public override int Ioctl(uint request, void* argument)
     {

@@ -113,6 +113,13 @@ internal static unsafe partial class SystemCalls
         return result;
     }
 
+    /// <summary>The size of what a descriptor stands for, in bytes: the position of its end. Or a negative errno.</summary>
+    internal static long SizeOf(int descriptor)
+    {
+        long size = (long)lseek(descriptor, 0, SEEK_END);
+        return size < 0 ? -errno : size;
+    }
+
     private static int Open(string path, int access, out FileDescriptorHandle? file)
     {
         if (HasNul(path))

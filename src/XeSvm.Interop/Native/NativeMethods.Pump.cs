@@ -55,6 +55,30 @@ internal static unsafe partial class NativeMethods
         uint size,
         ulong* old);
 
+    /// <summary>
+    /// Writes <paramref name="desired"/> to a word of 4 or 8 bytes in a device page when it is <paramref name="expected"/>; the value before
+    /// comes back in <paramref name="old"/>.
+    /// </summary>
+    [LibraryImport(LibraryName)]
+    internal static partial int xesvm_pump_device_compare_exchange(
+        xesvm_pump* pump,
+        ulong va,
+        ulong vram,
+        ulong expected,
+        ulong desired,
+        uint size,
+        ulong* old);
+
+    /// <summary>The same in a page of client memory, atomically against the CPU; refuses what cannot be isolated, and holes with -ENODATA.</summary>
+    [LibraryImport(LibraryName)]
+    internal static partial int xesvm_pump_client_compare_exchange(
+        xesvm_pump* pump,
+        ulong va,
+        ulong expected,
+        ulong desired,
+        uint size,
+        ulong* old);
+
     /// <summary>Takes up to <paramref name="capacity"/> events; the result is how many.</summary>
     [LibraryImport(LibraryName)]
     internal static partial int xesvm_pump_take_events(xesvm_pump* pump, xesvm_pump_event* events, uint capacity);

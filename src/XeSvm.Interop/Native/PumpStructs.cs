@@ -67,6 +67,12 @@ internal struct xesvm_pump_event
 
     /// <summary>CLOCK_MONOTONIC in nanoseconds when the pages were in place.</summary>
     internal ulong end_ns;
+
+    /// <summary>INVALIDATE: one of <c>XESVM_INVALIDATE_*</c>, else 0.</summary>
+    internal uint invalidation;
+
+    /// <summary>0.</summary>
+    internal uint reserved;
 }
 
 /// <summary>What the pump has counted since it was created.</summary>

@@ -29,8 +29,14 @@ internal static class Xesvm
     /// <summary>The mapping is shared.</summary>
     internal const uint XESVM_VMA_SHARED = 0x08;
 
-    /// <summary>No file is behind the mapping.</summary>
+    /// <summary>No file is behind the mapping, and it is none of the kernel's special mappings.</summary>
     internal const uint XESVM_VMA_ANONYMOUS = 0x10;
+
+    /// <summary>The pages are those of hugetlbfs.</summary>
+    internal const uint XESVM_VMA_HUGETLB = 0x20;
+
+    /// <summary>VM_IO or VM_PFNMAP: a device's memory, or [vvar].</summary>
+    internal const uint XESVM_VMA_SPECIAL = 0x40;
 
     // flags of xesvm_pump_create
 
@@ -69,4 +75,15 @@ internal static class Xesvm
 
     /// <summary>INVALIDATE events were lost: every mirrored range counts as invalidated.</summary>
     internal const uint XESVM_EVENT_OVERFLOW = 4;
+
+    // xesvm_pump_event.invalidation
+
+    /// <summary>The mapping is gone.</summary>
+    internal const uint XESVM_INVALIDATE_UNMAP = 1;
+
+    /// <summary>The mapping stays, its content was dropped.</summary>
+    internal const uint XESVM_INVALIDATE_REMOVE = 2;
+
+    /// <summary>The pages went to another address.</summary>
+    internal const uint XESVM_INVALIDATE_REMAP = 3;
 }

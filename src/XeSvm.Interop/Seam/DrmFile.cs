@@ -6,6 +6,12 @@ namespace XeSvm.Interop;
 /// </summary>
 public abstract unsafe class DrmFile : IDisposable
 {
+    /// <summary>
+    /// The number by which the argument of an ioctl names this open file (<c>devmem_fd</c> of MADVISE), or -1 when it has none. It stands
+    /// for this file only as long as the file is open.
+    /// </summary>
+    public virtual int Descriptor => -1;
+
     /// <summary>Issues an ioctl. Restarted on EINTR and EAGAIN below this call; callers see neither.</summary>
     /// <param name="request">The full request number: direction, size, type and number.</param>
     /// <param name="argument">The argument struct, of the size that the request encodes.</param>

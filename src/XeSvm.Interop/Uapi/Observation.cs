@@ -45,7 +45,7 @@ public static partial class DrmXe
 /// <remarks>
 /// Ioctl: <c>DRM_IOCTL_XE_OBSERVATION</c>. Nodes: primary and render. Permission: CAP_PERFMON, unless the sysctl
 /// dev.xe.observation_paranoid is 0. Blocks: while the hardware is configured. Faults: EFAULT when <c>param</c> or its extension chain
-/// cannot be read.
+/// cannot be read. Since: Linux 6.11 (not verified to the release).
 /// </remarks>
 [StructLayout(LayoutKind.Sequential)]
 public struct drm_xe_observation_param

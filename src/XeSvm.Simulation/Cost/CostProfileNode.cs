@@ -102,6 +102,11 @@ internal readonly struct CostProfileNode(JsonElement element, string path)
         ? cost
         : throw new FormatException($"{Path} is {_element.GetRawText()}; valid is a number of 0 or more.");
 
+    /// <summary>The value as a whole number.</summary>
+    public int AsInteger() => _element.ValueKind == JsonValueKind.Number && _element.TryGetInt32(out int value)
+        ? value
+        : throw new FormatException($"{Path} is {_element.GetRawText()}; valid is a whole number.");
+
     /// <summary>The value as true or false.</summary>
     public bool AsFlag() => _element.ValueKind switch
     {

@@ -29,7 +29,7 @@ internal sealed partial class DmaDevice
             return false;
         }
 
-        if (!Domain.Translates || (Injection is { } injection && injection.Fails(DmaOperation.TryAllocIova)))
+        if (!Domain.Translates || (Injection is { } injection && injection.Fails(FaultPoint.IovaAllocation)))
         {
             return false;
         }
@@ -58,7 +58,7 @@ internal sealed partial class DmaDevice
         work.LinkCalls++;
         int result = CheckRange(physical, size);
         result = result < 0 ? result : CheckState(in state, offset, size);
-        if (result == 0 && Injection is { } injection && injection.Fails(DmaOperation.Link))
+        if (result == 0 && Injection is { } injection && injection.Fails(FaultPoint.Link, offset >> IoEntry.PageShift))
         {
             result = -Errno.ENOMEM;
         }
@@ -85,7 +85,7 @@ internal sealed partial class DmaDevice
     public int Sync(ref IovaState state, ulong offset, ulong size, ref DmaWork work)
     {
         int result = size == 0 ? Misuse(DmaMisuseKind.ZeroSize, state.Address + offset, size) : CheckState(in state, offset, size);
-        if (result == 0 && Injection is { } injection && injection.Fails(DmaOperation.Sync))
+        if (result == 0 && Injection is { } injection && injection.Fails(FaultPoint.Sync))
         {
             result = -Errno.EIO;
         }

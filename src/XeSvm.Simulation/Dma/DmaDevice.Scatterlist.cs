@@ -27,7 +27,7 @@ internal sealed partial class DmaDevice
         }
 
         work.MapCalls++;
-        bool injected = Injection is { } injection && injection.Fails(DmaOperation.MapPage);
+        bool injected = Injection is { } injection && injection.Fails(FaultPoint.Map);
         dmaAddress = injected ? 0 : AllocateAddress(bytes, ref work);
         int result = dmaAddress == 0 ? -Errno.ENOMEM : MapRuns(pages, direction, dmaAddress, ref work);
         if (result < 0)

@@ -44,8 +44,8 @@ internal sealed partial class DmaDevice
     /// <summary>Whether addresses below 4 GiB are still tried first.</summary>
     public bool TriesBelow4GFirst => Volatile.Read(ref _below4GFirst) != 0;
 
-    /// <summary>Makes calls fail (tests).</summary>
-    public DmaFaultInjection? Injection { get; set; }
+    /// <summary>Makes calls fail that were chosen to.</summary>
+    public FaultInjector? Injection { get; init; }
 
     /// <summary>dma_map_page.</summary>
     /// <returns>0, or -ENOMEM, or -EIO for an address that the device cannot reach without translation.</returns>
@@ -54,7 +54,7 @@ internal sealed partial class DmaDevice
         work.MapCalls++;
         dmaAddress = 0;
         int result = CheckRange(physical, size);
-        if (result == 0 && Injection is { } injection && injection.Fails(DmaOperation.MapPage))
+        if (result == 0 && Injection is { } injection && injection.Fails(FaultPoint.Map))
         {
             result = -Errno.ENOMEM;
         }

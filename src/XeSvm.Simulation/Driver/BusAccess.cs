@@ -21,12 +21,17 @@ internal sealed unsafe class BusAccess(SoftwareDevice device) : IGpuBusAccess
         return result < 0 ? result : AsFault(frame.Client.Write(frame.ClientAddress, source, (nuint)length));
     }
 
-    /// <remarks>Nothing that executes asks for the old value, which client memory cannot give.</remarks>
-    public int Add(ulong busAddress, ulong addend, int size, out ulong old)
+    public int Add(ulong busAddress, int addend)
     {
-        old = 0;
         int result = Resolve(busAddress, write: true, out ResolvedFrame frame);
-        return result < 0 ? result : size != sizeof(int) ? -Errno.EINVAL : AsFault(frame.Client.Add(frame.ClientAddress, (int)addend));
+        return result < 0 ? result : AsFault(frame.Client.Add(frame.ClientAddress, addend));
+    }
+
+    public int CompareExchange(ulong busAddress, ulong expected, ulong desired, int size, out ulong seen)
+    {
+        seen = 0;
+        int result = Resolve(busAddress, write: true, out ResolvedFrame frame);
+        return result < 0 ? result : AsFault(frame.Client.CompareExchange(frame.ClientAddress, expected, desired, size, out seen));
     }
 
     private int Resolve(ulong busAddress, bool write, out ResolvedFrame frame)

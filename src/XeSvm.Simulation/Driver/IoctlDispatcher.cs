@@ -21,6 +21,12 @@ internal static unsafe class IoctlDispatcher
     [SkipLocalsInit]
     public static int Dispatch(SoftwareFile file, uint request, ulong argument)
     {
+        if (file.Device.Loss.Strikes())
+        {
+            // For every command, unknown ones included (xe_drm_ioctl).
+            return -Errno.ECANCELED;
+        }
+
         if (((request >> 8) & 0xff) != Drm.DRM_IOCTL_BASE)
         {
             return -Errno.ENOTTY;
@@ -50,6 +56,9 @@ internal static unsafe class IoctlDispatcher
         return (directions & DirectionRead) != 0 && size != 0 && file.Client.Write(argument, block, size) < 0 ? -Errno.EFAULT : result;
     }
 
+    /// <summary>A core ioctl that render nodes refuse (drm_ioctl_permit), once its argument has been copied in.</summary>
+    private static int RefuseOnRenderNode(SoftwareFile file, void* argument) => -Errno.EACCES;
+
     private static uint SizeOf(uint request) => (request >> 16) & 0x3fff;
 
     private static uint DirectionsOf(uint request) => request >> 30;
@@ -59,9 +68,22 @@ internal static unsafe class IoctlDispatcher
         var table = new Entry[256];
         Add(table, Drm.DRM_IOCTL_VERSION, &VersionIoctl.Invoke);
         Add(table, Drm.DRM_IOCTL_GET_CAP, &GetCapIoctl.Invoke);
+        Add(table, Drm.DRM_IOCTL_SET_CLIENT_CAP, &RefuseOnRenderNode);
         Add(table, Drm.DRM_IOCTL_GEM_CLOSE, &GemCloseIoctl.Invoke);
         Add(table, Drm.DRM_IOCTL_PRIME_HANDLE_TO_FD, &PrimeIoctls.HandleToDescriptor);
         Add(table, Drm.DRM_IOCTL_PRIME_FD_TO_HANDLE, &PrimeIoctls.DescriptorToHandle);
+        Add(table, Drm.DRM_IOCTL_SYNCOBJ_CREATE, &SyncobjIoctls.Create);
+        Add(table, Drm.DRM_IOCTL_SYNCOBJ_DESTROY, &SyncobjIoctls.Destroy);
+        Add(table, Drm.DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, &SyncobjDescriptorIoctls.HandleToFd);
+        Add(table, Drm.DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE, &SyncobjDescriptorIoctls.FdToHandle);
+        Add(table, Drm.DRM_IOCTL_SYNCOBJ_WAIT, &SyncobjWaitIoctls.Wait);
+        Add(table, Drm.DRM_IOCTL_SYNCOBJ_RESET, &SyncobjIoctls.Reset);
+        Add(table, Drm.DRM_IOCTL_SYNCOBJ_SIGNAL, &SyncobjIoctls.Signal);
+        Add(table, Drm.DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT, &SyncobjWaitIoctls.TimelineWait);
+        Add(table, Drm.DRM_IOCTL_SYNCOBJ_QUERY, &SyncobjTimelineIoctls.Query);
+        Add(table, Drm.DRM_IOCTL_SYNCOBJ_TRANSFER, &SyncobjTransferIoctl.Invoke);
+        Add(table, Drm.DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL, &SyncobjTimelineIoctls.Signal);
+        Add(table, Drm.DRM_IOCTL_SYNCOBJ_EVENTFD, &SyncobjDescriptorIoctls.EventFd);
         Add(table, DrmXe.DRM_IOCTL_XE_DEVICE_QUERY, &DeviceQueryIoctl.Invoke);
         Add(table, DrmXe.DRM_IOCTL_XE_GEM_CREATE, &GemCreateIoctl.Invoke);
         Add(table, DrmXe.DRM_IOCTL_XE_GEM_MMAP_OFFSET, &GemMmapOffsetIoctl.Invoke);
@@ -71,6 +93,8 @@ internal static unsafe class IoctlDispatcher
         Add(table, DrmXe.DRM_IOCTL_XE_EXEC_QUEUE_CREATE, &ExecQueueCreateIoctl.Invoke);
         Add(table, DrmXe.DRM_IOCTL_XE_EXEC_QUEUE_DESTROY, &ExecQueueDestroyIoctl.Invoke);
         Add(table, DrmXe.DRM_IOCTL_XE_EXEC_QUEUE_GET_PROPERTY, &ExecQueueGetPropertyIoctl.Invoke);
+        Add(table, DrmXe.DRM_IOCTL_XE_EXEC_QUEUE_SET_PROPERTY, &ExecQueueSetPropertyIoctl.Invoke);
+        Add(table, DrmXe.DRM_IOCTL_XE_OBSERVATION, &ObservationIoctl.Invoke);
         Add(table, DrmXe.DRM_IOCTL_XE_EXEC, &ExecIoctl.Invoke);
         Add(table, DrmXe.DRM_IOCTL_XE_WAIT_USER_FENCE, &WaitUserFenceIoctl.Invoke);
         Add(table, DrmXe.DRM_IOCTL_XE_MADVISE, &MadviseIoctl.Invoke);

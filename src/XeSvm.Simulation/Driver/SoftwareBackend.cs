@@ -34,6 +34,9 @@ public sealed class SoftwareBackend : DrmBackend
         _nodes = [.. Enumerable.Range(0, _devices.Length).Select(index => new DrmNode($"software:{index}", "xe", $"0000:{FirstBus + index:x2}:00.0", -1))];
     }
 
+    /// <summary>Makes chosen operations of the machine fail: begun with <see cref="SoftwareBackendOptions.Faults"/>, to be changed at any time.</summary>
+    public FaultInjector Faults => _options.Faults;
+
     /// <inheritdoc/>
     public override string Name => "software";
 
@@ -69,9 +72,32 @@ public sealed class SoftwareBackend : DrmBackend
                 device = _devices[index] = created!;
             }
 
+            if (device.Loss.IsLost)
+            {
+                return -Errno.ENODEV;
+            }
+
             device.AddReference();
-            file = new SoftwareFile(device);
+            var opened = new SoftwareFile(device);
+            device.OpenFiles.Add(opened);
+            file = opened;
             return 0;
+        }
+    }
+
+    /// <summary>
+    /// Loses every device for good, as a real one that hangs beyond recovery is lost: running work ends, its fences are signalled with an error,
+    /// and every ioctl on every file answers ECANCELED (xe_device_declare_wedged). For tests of what programs do then. Without effect before
+    /// the first <see cref="Open"/>.
+    /// </summary>
+    public void DeclareWedged()
+    {
+        lock (_lock)
+        {
+            foreach (SoftwareDevice? device in _devices)
+            {
+                device?.DeclareWedged();
+            }
         }
     }
 

@@ -62,7 +62,12 @@ public sealed record SoftwareBackendOptions
     /// </summary>
     public string CpuFaults { get; init; } = "auto";
 
-    /// <summary>The defaults, changed by the environment: <c>XESVM_DEVICE</c>, <c>XESVM_VRAM_BYTES</c> and <c>XESVM_CPU_FAULTS</c>.</summary>
+    /// <summary>Which operations fail; none by default.</summary>
+    public FaultPlan Faults { get; init; } = FaultPlan.None;
+
+    /// <summary>
+    /// The defaults, changed by the environment: <c>XESVM_DEVICE</c>, <c>XESVM_VRAM_BYTES</c>, <c>XESVM_CPU_FAULTS</c> and <c>XESVM_FAULTS</c>.
+    /// </summary>
     /// <exception cref="FormatException">A variable has a value that is not valid; the message says which are.</exception>
     public static SoftwareBackendOptions FromEnvironment()
     {
@@ -85,6 +90,18 @@ public sealed record SoftwareBackendOptions
         if (Environment.GetEnvironmentVariable("XESVM_CPU_FAULTS") is { Length: > 0 } faults)
         {
             options = options with { CpuFaults = faults };
+        }
+
+        if (Environment.GetEnvironmentVariable("XESVM_FAULTS") is { Length: > 0 } plan)
+        {
+            try
+            {
+                options = options with { Faults = FaultPlan.Parse(plan) };
+            }
+            catch (FormatException e)
+            {
+                throw new FormatException($"XESVM_FAULTS is '{plan}': {e.Message}", e);
+            }
         }
 
         return options;

@@ -32,7 +32,7 @@ internal sealed unsafe class SoftwareDevice : IDisposable
         DmaBufs = new DmaBufs(this);
         _clientLease = lease;
         _domain = new IommuDomain(options.Iommu, Counters);
-        Dma = new DmaDevice(options.Profile.Name, _domain);
+        Dma = new DmaDevice(options.Profile.Name, _domain) { Injection = options.Faults };
         Frames = new PageFrames(options.Layout);
         Tiles = new SoftwareTile[Profile.Tiles.Count];
         ulong vramOffset = 0;
@@ -45,6 +45,7 @@ internal sealed unsafe class SoftwareDevice : IDisposable
         Gts = [.. Tiles.SelectMany(tile => tile.Gts)];
         AllEngines = [.. Tiles.SelectMany(tile => tile.Engines)];
         Engines = Array.FindAll(AllEngines, engine => !engine.IsReserved);
+        Loss = new DeviceLoss(this);
     }
 
     public SoftwareDeviceOptions Options { get; }
@@ -82,6 +83,9 @@ internal sealed unsafe class SoftwareDevice : IDisposable
     /// <summary>The device pages of tile 0.</summary>
     public DevicePagemap Pagemap => Tiles[0].Pagemap;
 
+    /// <summary>Whether the device is lost.</summary>
+    public DeviceLoss Loss { get; }
+
     public DmaDevice Dma { get; }
 
     public IommuDomain Domain => _domain;
@@ -101,6 +105,15 @@ internal sealed unsafe class SoftwareDevice : IDisposable
     public FileDescriptorHandle Unreachable { get; }
 
     public UserFenceWaiters UserFences { get; } = new();
+
+    /// <summary>The open files of the device.</summary>
+    public OpenFiles OpenFiles { get; } = new();
+
+    /// <summary>The device is lost for good: every ioctl answers ECANCELED (xe_device_wedged).</summary>
+    public bool IsWedged => Loss.IsLost;
+
+    /// <summary>How long SYNCOBJ_TRANSFER waits for a fence to be submitted (DRM_SYNCOBJ_WAIT_FOR_SUBMIT_TIMEOUT).</summary>
+    public TimeSpan SyncobjSubmitTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>The memory of the client. Today's only client is this process.</summary>
     public ClientMemory Client => _clientLease.Memory;
@@ -122,7 +135,7 @@ internal sealed unsafe class SoftwareDevice : IDisposable
     public static int Create(SoftwareDeviceOptions options, out SoftwareDevice? device)
     {
         device = null;
-        int result = ClientMemoryLease.Acquire(options.CpuFaults, out ClientMemoryLease? lease);
+        int result = ClientMemoryLease.Acquire(options.CpuFaults, options.Faults, out ClientMemoryLease? lease);
         if (result < 0)
         {
             return result;
@@ -178,6 +191,11 @@ internal sealed unsafe class SoftwareDevice : IDisposable
         VramMemory.Dispose();
         Unreachable.Dispose();
     }
+
+    /// <summary>
+    /// Loses the device (xe_device_declare_wedged): running work is stopped, its fences are signalled with an error, and no ioctl works any more.
+    /// </summary>
+    public void DeclareWedged() => Loss.Declare();
 
     /// <summary>Keeps why a queue was banned last, for people who wonder.</summary>
     public void RecordBan(in BatchError error)

@@ -9,6 +9,9 @@ namespace XeSvm.Simulation.Driver;
 internal sealed record SoftwareDeviceOptions(
     MachineProfile Machine, MappingStrategy Strategy, PageLayout Layout, IommuOptions Iommu, string CpuFaults)
 {
+    /// <summary>Makes chosen operations fail.</summary>
+    public FaultInjector Faults { get; init; } = new(FaultPlan.None);
+
     private static readonly string[] s_cpuFaults = ["auto", "userfaultfd", "userfaultfd-user-mode", "coherent"];
 
     /// <summary>What each device of the machine is.</summary>
@@ -16,7 +19,10 @@ internal sealed record SoftwareDeviceOptions(
 
     /// <summary>Checks and converts.</summary>
     /// <exception cref="ArgumentException">A value is not valid; the message says which are.</exception>
-    /// <exception cref="FormatException">A device, a strategy or a layout has no such name, or a device profile is not valid.</exception>
+    /// <exception cref="FormatException">
+    /// A device, a strategy or a layout has no such name, and the message lists those that there are; a device profile is not valid; or a fault
+    /// rule makes no sense.
+    /// </exception>
     public static SoftwareDeviceOptions Parse(SoftwareBackendOptions options)
     {
         const ulong Largest = MachineProfileReader.LargestVram;
@@ -47,7 +53,10 @@ internal sealed record SoftwareDeviceOptions(
             MappingStrategy.Parse(options.Strategy),
             PageLayout.Parse(options.Layout),
             iommu,
-            options.CpuFaults);
+            options.CpuFaults)
+        {
+            Faults = new FaultInjector(options.Faults),
+        };
     }
 
     /// <summary>Another size of VRAM for each tile that has any; the part that the CPU reaches changes in proportion.</summary>

@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 
 using XeSvm.Interop;
+using XeSvm.Simulation.Driver.Fences;
 using XeSvm.Simulation.Gpu;
 using XeSvm.Simulation.Memory;
 
@@ -23,6 +24,11 @@ internal sealed unsafe class SoftwareFile(SoftwareDevice device) : DrmFile
     public IdTable<Vm> Vms { get; } = new();
 
     public IdTable<XeExecQueue> Queues { get; } = new();
+
+    public IdTable<Syncobj> Syncobjs { get; } = new();
+
+    /// <summary>What calls are blocked at that closing the file interrupts.</summary>
+    public BlockedCalls BlockedCalls { get; } = new();
 
     /// <summary>The file is being closed: blocking calls return.</summary>
     public bool IsClosing => _closing;
@@ -93,9 +99,23 @@ internal sealed unsafe class SoftwareFile(SoftwareDevice device) : DrmFile
         }
     }
 
+    /// <summary>Stops all work of the file, as the loss of the device does; its queues stay, banned.</summary>
+    public void KillQueues()
+    {
+        BlockedCalls.WakeAll();
+        foreach (XeExecQueue queue in Queues.Snapshot())
+        {
+            queue.Kill();
+        }
+    }
+
     /// <summary>The object that a handle names, with a reference for the caller; false when there is none.</summary>
     public bool TryGetObject(uint handle, [NotNullWhen(true)] out BufferObject? bufferObject) =>
         Handles.TryGet(handle, out bufferObject) && bufferObject.TryAddReference();
+
+    /// <summary>The syncobj that a handle names, with a reference for the caller; false when there is none.</summary>
+    public bool TryGetSyncobj(uint handle, [NotNullWhen(true)] out Syncobj? syncobj) =>
+        Syncobjs.TryGet(handle, out syncobj) && syncobj.TryAddReference();
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
@@ -112,6 +132,7 @@ internal sealed unsafe class SoftwareFile(SoftwareDevice device) : DrmFile
         }
 
         Device.UserFences.Wake();
+        BlockedCalls.WakeAll();
         foreach (Vm vm in Vms.Snapshot())
         {
             // Faults fail from now on, so that no queue can stay in a fault while it is being killed.
@@ -133,6 +154,8 @@ internal sealed unsafe class SoftwareFile(SoftwareDevice device) : DrmFile
         }
 
         CloseObjects();
+        Device.OpenFiles.Remove(this);
+        FenceDescriptors.Sweep();
         Device.Release();
     }
 
@@ -146,6 +169,11 @@ internal sealed unsafe class SoftwareFile(SoftwareDevice device) : DrmFile
         foreach (BufferObject bufferObject in Handles.Close())
         {
             bufferObject.Release();
+        }
+
+        foreach (Syncobj syncobj in Syncobjs.Close())
+        {
+            syncobj.Release();
         }
 
         Device.DmaBufs.Sweep();

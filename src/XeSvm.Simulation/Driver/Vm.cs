@@ -1,4 +1,5 @@
 using XeSvm.Interop.Uapi;
+using XeSvm.Simulation.Driver.Fences;
 using XeSvm.Simulation.Gpu;
 using XeSvm.Simulation.Memory;
 using XeSvm.Simulation.Svm;
@@ -16,6 +17,7 @@ internal sealed unsafe class Vm : IGpuFaultHandler
     private readonly GpuPageTable[] _pageTables;
     private readonly GpuAddressSpace[] _addressSpaces;
     private readonly SvmFaultHandler? _svmFaults;
+    private readonly Stack<VmBindTransaction> _freeTransactions = new();
     private volatile bool _closed;
     private bool _emptied;
     private int _references = 1;
@@ -49,7 +51,7 @@ internal sealed unsafe class Vm : IGpuFaultHandler
         }
 
         Userptrs = new UserptrMirror(this);
-        BindTransaction = new VmBindTransaction(this);
+        Binds = new BindScheduler(this);
     }
 
     public Lock Lock { get; } = new();
@@ -67,8 +69,11 @@ internal sealed unsafe class Vm : IGpuFaultHandler
 
     public VmaPool FreeVmas { get; } = new();
 
-    /// <summary>The one transaction that VM_BIND calls take turns with. Under <see cref="Lock"/>.</summary>
-    public VmBindTransaction BindTransaction { get; }
+    /// <summary>Binds that wait for something.</summary>
+    public BindScheduler Binds { get; }
+
+    /// <summary>The bind queue of binds that name none.</summary>
+    public BindQueue DefaultBinds { get; } = new();
 
     public TlbGate Gate { get; } = new();
 
@@ -102,6 +107,12 @@ internal sealed unsafe class Vm : IGpuFaultHandler
 
     /// <summary>Whether queues run work in preempt mode: they forbid destroying the VM.</summary>
     public bool HasPreemptQueues => Volatile.Read(ref _preemptQueues) != 0;
+
+    /// <summary>A transaction for one VM_BIND call, which comes back when it ends. Under <see cref="Lock"/>.</summary>
+    public VmBindTransaction RentTransaction() => _freeTransactions.TryPop(out VmBindTransaction? free) ? free : new VmBindTransaction(this);
+
+    /// <summary>Takes an ended transaction back. Under <see cref="Lock"/>.</summary>
+    public void ReturnTransaction(VmBindTransaction transaction) => _freeTransactions.Push(transaction);
 
     /// <summary>The page table of a tile.</summary>
     public GpuPageTable PageTableOf(int tile) => _pageTables[tile];
@@ -154,6 +165,11 @@ internal sealed unsafe class Vm : IGpuFaultHandler
     /// <remarks>xe_pagefault_service: one fault of a VM at a time.</remarks>
     public int HandleFault(ulong address, GpuAccess access, Gt gt)
     {
+        if (Device.Loss.Strikes())
+        {
+            return -Errno.ECANCELED;
+        }
+
         lock (Lock)
         {
             int result = Serve(address, access, gt);
@@ -248,6 +264,7 @@ internal sealed unsafe class Vm : IGpuFaultHandler
             }
 
             _emptied = true;
+            Binds.CancelAll();
             Svm?.Dispose();
             ZapPageTable(0, Size);
             InvalidateTlb();
@@ -353,7 +370,8 @@ internal sealed unsafe class Vm : IGpuFaultHandler
             return pte.Allows(access) ? 0 : -Errno.EINVAL;
         }
 
-        if (vma is not null && vma.Kind != VmaKind.CpuAddressMirror)
+        // An area whose bind is queued is still a hole.
+        if (vma is { BindsOnCommit: false } && vma.Kind != VmaKind.CpuAddressMirror)
         {
             int result = BindVma(vma, AllTiles);
             if (result == 0 || !HasScratchPage)

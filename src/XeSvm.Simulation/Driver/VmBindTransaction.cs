@@ -1,5 +1,6 @@
 using XeSvm.Interop.Uapi;
 using XeSvm.Simulation.Driver.Ioctls;
+using XeSvm.Simulation.Gpu;
 using XeSvm.Simulation.Memory;
 using XeSvm.Simulation.Pagemap;
 
@@ -7,8 +8,8 @@ namespace XeSvm.Simulation.Driver;
 
 /// <summary>
 /// The operations of one VM_BIND call: the areas change at once, operation by operation, so that each sees what the one before it did;
-/// page tables change in <see cref="Commit"/>. <see cref="End"/> without a successful commit leaves everything as it was. One object for
-/// all calls on a VM, one after the other, so that a bind allocates nothing. Under the VM lock.
+/// page tables change in <see cref="Commit"/>, or later in <see cref="WritePageTables"/>. <see cref="End"/> without a successful commit
+/// leaves everything as it was. Ended objects are used again, so that a bind allocates nothing. Under the VM lock.
 /// </summary>
 internal sealed class VmBindTransaction(Vm vm)
 {
@@ -18,7 +19,11 @@ internal sealed class VmBindTransaction(Vm vm)
     private readonly List<(ulong Start, ulong End)> _remaps = [];
     private readonly List<Prefetch> _prefetches = [];
     private int _mirrorPrefetches;
+    private int _pageTableOps;
     private bool _committed;
+
+    /// <summary>Whether there is anything for the page tables; if not, the call only signals (vm_bind_ioctl_signal_fences).</summary>
+    public bool HasPageTableWork => _pageTableOps != 0;
 
     /// <summary>
     /// Looks the buffer object of the next operation up, once for the whole call: a handle that another thread closes meanwhile, or that
@@ -65,9 +70,9 @@ internal sealed class VmBindTransaction(Vm vm)
         }
     }
 
-    /// <summary>Runs prefetches and writes page tables.</summary>
-    /// <returns>0, or a negative errno: the call has failed. That a prefetch moved nothing is no failure.</returns>
-    public int Commit()
+    /// <summary>Checks what can only be checked once all operations have been applied.</summary>
+    /// <returns>0, -EINVAL or -EBUSY: the call has failed.</returns>
+    public int Check()
     {
         foreach (Prefetch prefetch in _prefetches)
         {
@@ -78,16 +83,32 @@ internal sealed class VmBindTransaction(Vm vm)
             }
         }
 
-        int result = 0;
-        bool zapped = false;
-        foreach ((ulong start, ulong end) in _zaps)
+        foreach ((Vma vma, bool added) in _changes)
         {
-            zapped |= vm.ZapPageTable(start, end);
+            // check_ufence: user space has to have seen the bind before it is undone.
+            if (!added && !vma.UserFence.IsSignaled)
+            {
+                return -Errno.EBUSY;
+            }
         }
 
-        if (zapped)
+        return 0;
+    }
+
+    /// <summary>Runs prefetches and writes page tables, or leaves the page tables to <see cref="WritePageTables"/>.</summary>
+    /// <param name="deferred">Whether the page tables are left as they are. Prefetches of mirrors, which have their own, run in any case.</param>
+    /// <returns>0, or a negative errno: the call has failed. That a prefetch moved nothing is no failure.</returns>
+    public int Commit(bool deferred)
+    {
+        int validated = ValidateAdded();
+        if (validated < 0)
         {
-            vm.InvalidateTlb();
+            return validated;
+        }
+
+        if (!deferred || _mirrorPrefetches != 0)
+        {
+            Zap(late: false);
         }
 
         foreach ((ulong start, ulong end) in _remaps)
@@ -95,54 +116,115 @@ internal sealed class VmBindTransaction(Vm vm)
             vm.Svm!.Invalidate(start, end, MmuEvent.Migrate);
         }
 
-        ForgetEntriesOfRemoved();
         foreach (Prefetch prefetch in _prefetches)
         {
-            result = RunPrefetch(prefetch);
+            int result = deferred && prefetch.Vma.Kind != VmaKind.CpuAddressMirror ? 0 : RunPrefetch(prefetch);
             if (result < 0)
             {
                 return result;
             }
         }
 
-        result = BindAdded();
-        _committed = result == 0;
-        return result;
+        _committed = true;
+        if (!deferred)
+        {
+            BindAdded();
+        }
+
+        return 0;
     }
 
-    /// <summary>Binds what the call has added. With several operations objects of the VM itself stay where they are (xe_vm_allow_vm_eviction).</summary>
-    private int BindAdded()
+    /// <summary>
+    /// Gives every object that is to be bound a place (vm_bind_ioctl_ops_lock_and_prep). With several operations, and where overcommit is
+    /// forbidden, objects of the VM itself stay where they are for it (xe_vm_allow_vm_eviction).
+    /// </summary>
+    private int ValidateAdded()
     {
-        bool immediate = vm.IsFaultMode && (vm.Flags & DrmXe.DRM_XE_VM_CREATE_FLAG_NO_VM_OVERCOMMIT) != 0;
-        Vm? keep = immediate || _objects.Count > 1 ? vm : null;
+        bool overcommits = _objects.Count <= 1 && (vm.Flags & DrmXe.DRM_XE_VM_CREATE_FLAG_NO_VM_OVERCOMMIT) == 0;
         foreach ((Vma vma, bool added) in _changes)
         {
-            if (added && vma.BindsOnCommit && IsInTree(vma))
+            int result = added && vma.BindsOnCommit && vma.Object is { } bufferObject && IsInTree(vma) ? bufferObject.Validate(overcommits ? null : vm) : 0;
+            if (result < 0)
             {
-                vma.BindsOnCommit = false;
-                int result = vm.BindVma(vma, vm.AllTiles, keep);
-
-                // Client memory that has gone since it was looked up is found out by the access.
-                if (result < 0 && vma.Kind != VmaKind.Userptr)
-                {
-                    ZapAdded();
-                    return result;
-                }
+                return result;
             }
         }
 
         return 0;
     }
 
-    /// <summary>Takes back the page-table entries of a call that has failed so late.</summary>
-    private void ZapAdded()
+    /// <summary>Writes the page tables that <see cref="Commit"/> has left as they were.</summary>
+    public void WritePageTables()
+    {
+        Zap(late: true);
+        foreach (Prefetch prefetch in _prefetches)
+        {
+            if (prefetch.Vma.Kind != VmaKind.CpuAddressMirror)
+            {
+                // An object that cannot be moved any more stays where it is, and the next access binds it there.
+                RunPrefetch(prefetch);
+            }
+        }
+
+        BindAdded();
+    }
+
+    /// <summary>Remembers the user fence of the call on the areas that it has mapped or prefetched, but for mirrors.</summary>
+    public void Remember(in DmaFence userFence)
     {
         foreach ((Vma vma, bool added) in _changes)
         {
-            if (added && vma.Kind != VmaKind.CpuAddressMirror && IsInTree(vma) && vm.ZapPageTable(vma.Start, vma.End))
+            if (added && vma.Kind != VmaKind.CpuAddressMirror)
             {
-                vm.InvalidateTlb();
+                vma.UserFence = userFence;
             }
+        }
+
+        foreach (Prefetch prefetch in _prefetches)
+        {
+            if (prefetch.Vma.Kind != VmaKind.CpuAddressMirror)
+            {
+                prefetch.Vma.UserFence = userFence;
+            }
+        }
+    }
+
+    /// <summary>Whether two calls change page-table entries of the same addresses.</summary>
+    public bool Overlaps(VmBindTransaction other)
+    {
+        foreach ((ulong start, ulong end) in _zaps)
+        {
+            if (other.Touches(start, end))
+            {
+                return true;
+            }
+        }
+
+        foreach ((Vma vma, bool added) in _changes)
+        {
+            if (added && other.Touches(vma.Start, vma.End))
+            {
+                return true;
+            }
+        }
+
+        foreach (Prefetch prefetch in _prefetches)
+        {
+            if (other.Touches(prefetch.Start, prefetch.End))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>An area was cut while this call is queued: what was to be bound as a whole is bound in two pieces.</summary>
+    public void OnSplit(Vma vma, Vma piece)
+    {
+        if (_changes.Contains((vma, true)))
+        {
+            _changes.Add((piece, true));
         }
     }
 
@@ -175,8 +257,76 @@ internal sealed class VmBindTransaction(Vm vm)
         _remaps.Clear();
         _prefetches.Clear();
         _mirrorPrefetches = 0;
+        _pageTableOps = 0;
         _committed = false;
         vm.Prefetch?.Clear();
+        vm.ReturnTransaction(this);
+    }
+
+    private void Zap(bool late)
+    {
+        bool zapped = false;
+        foreach ((ulong start, ulong end) in _zaps)
+        {
+            zapped |= vm.ZapPageTable(start, end);
+            if (late)
+            {
+                // What a queued call comes late to may be a mirror by now, which is to know.
+                vm.Svm?.ZapBindings(start, end);
+            }
+
+        ForgetEntriesOfRemoved();
+    }
+
+        if (zapped)
+        {
+            vm.InvalidateTlb();
+        }
+    }
+
+    private void BindAdded()
+    {
+        foreach ((Vma vma, bool added) in _changes)
+        {
+            // In fault mode the next access brings what is right by then; elsewhere a later call that takes the area away waits for this one.
+            bool stays = vm.IsFaultMode ? IsInTree(vma) : vma.RemovedBy != this;
+            if (added && vma.BindsOnCommit && stays)
+            {
+                vma.BindsOnCommit = false;
+
+                // What cannot be had at this moment, after all, is had or found out by the access.
+                vm.BindVma(vma, vm.AllTiles);
+            }
+        }
+    }
+
+    private bool Touches(ulong start, ulong end)
+    {
+        foreach ((ulong zapStart, ulong zapEnd) in _zaps)
+        {
+            if (start < zapEnd && zapStart < end)
+            {
+                return true;
+            }
+        }
+
+        foreach ((Vma vma, bool added) in _changes)
+        {
+            if (added && start < vma.End && vma.Start < end)
+            {
+                return true;
+            }
+        }
+
+        foreach (Prefetch prefetch in _prefetches)
+        {
+            if (start < prefetch.End && prefetch.Start < end)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private void RollBack()
@@ -191,6 +341,7 @@ internal sealed class VmBindTransaction(Vm vm)
             else
             {
                 vm.Vmas.Insert(vma);
+                vma.RemovedBy = null;
 
                 // Its entries may be gone already: the next access brings them back.
             }
@@ -269,8 +420,13 @@ internal sealed class VmBindTransaction(Vm vm)
         vma.IsBound = false;
 
         // A fault-mode VM defers page tables to the first fault, unless told otherwise; a mirror never has any of its own.
+        vma.UserFence = default;
+        vma.RemovedBy = null;
         vma.BindsOnCommit = !mirror && (!vm.IsFaultMode || (op.flags & DrmXe.DRM_XE_VM_BIND_FLAG_IMMEDIATE) != 0);
         Add(vma);
+
+        // A deferred map on a VM with a scratch page is one too: the range is to fault instead of reading zeros.
+        _pageTableOps += vma.BindsOnCommit || (!mirror && vm.HasScratchPage) ? 1 : 0;
 
         // Looked up at once, whatever the mode, so that bad memory fails the call.
         return vma.Kind == VmaKind.Userptr ? vm.Userptrs.Pin(vma) : 0;
@@ -337,6 +493,7 @@ internal sealed class VmBindTransaction(Vm vm)
             else
             {
                 _zaps.Add((low, high));
+                _pageTableOps++;
             }
 
             Remove(vma);
@@ -375,6 +532,7 @@ internal sealed class VmBindTransaction(Vm vm)
             if (ReferenceEquals(vma.Object, bufferObject))
             {
                 _zaps.Add((vma.Start, vma.End));
+                _pageTableOps++;
                 Remove(vma);
             }
 
@@ -397,6 +555,8 @@ internal sealed class VmBindTransaction(Vm vm)
                     return result;
                 }
             }
+
+            _pageTableOps++;
         }
 
         return 0;
@@ -494,6 +654,7 @@ internal sealed class VmBindTransaction(Vm vm)
     private void Remove(Vma vma)
     {
         vm.Vmas.Remove(vma);
+        vma.RemovedBy = this;
         _changes.Add((vma, false));
     }
 

@@ -1,3 +1,4 @@
+using XeSvm.Simulation.Gpu;
 using XeSvm.Simulation.Pagemap;
 
 namespace XeSvm.Simulation.Driver;
@@ -87,6 +88,12 @@ internal sealed class Vma
     /// <summary>Whether the bind that makes this area writes its page-table entries when it is committed.</summary>
     public bool BindsOnCommit { get; set; }
 
+    /// <summary>The bind whose user fence has to be signalled before this area can be unmapped or cut (check_ufence).</summary>
+    public DmaFence UserFence { get; set; }
+
+    /// <summary>The call that has taken this area out of the tree and has not ended.</summary>
+    public VmBindTransaction? RemovedBy { get; set; }
+
     public ulong Size => End - Start;
 
     /// <summary>Whether no advice stands (xe_vma_has_default_mem_attrs).</summary>
@@ -110,6 +117,7 @@ internal sealed class Vma
         IsBound = whole.IsBound && whole.Kind != VmaKind.Userptr; // userptr pieces are pinned and bound anew
         BindsOnCommit = whole.BindsOnCommit;
         Attributes = whole.Attributes;
+        UserFence = default;
     }
 }
 
@@ -135,6 +143,8 @@ internal sealed class VmaPool
     {
         vma.Object = null;
         vma.Userptr = null;
+        vma.UserFence = default;
+        vma.RemovedBy = null;
         if (_free.Count < MostKept)
         {
             _free.Push(vma);

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 
+using XeSvm.Simulation.Driver.Fences;
 using XeSvm.Simulation.Gpu;
 
 namespace XeSvm.Simulation.Driver;
@@ -11,12 +12,15 @@ internal sealed class XeExecQueue : IDisposable, IExecQueueOwner
     public const uint HighestPriority = 1;
 
     private readonly ExecQueue? _queue;
+    private readonly BindQueue? _binds;
     private int _disposed;
 
     private XeExecQueue(Vm vm, Engine? engine, int width)
     {
         Vm = vm;
+        _binds = engine is null ? new BindQueue() : null;
         _queue = engine is null ? null : new ExecQueue($"xe {engine.Class} queue", engine, width, vm.AddressSpaceOf(engine.Gt), vm.Device.UserFences, this);
+        vm.Device.Loss.Add(this);
     }
 
     public Vm Vm { get; }
@@ -36,12 +40,23 @@ internal sealed class XeExecQueue : IDisposable, IExecQueueOwner
     public static bool TryCreateOnEngine(Vm vm, Engine engine, int width, [NotNullWhen(true)] out XeExecQueue? queue) =>
         TryCreate(vm, engine, width, out queue);
 
+    /// <summary>The order of binds on a bind queue.</summary>
+    public BindQueue Binds => _binds!;
+
+    /// <summary>The fence of the job that was submitted last on an engine's queue; signalled when there was none.</summary>
+    public DmaFence LastFence => new(_queue!.Timeline, _queue.Submitted);
+
     /// <summary>Hands work to the engine: 0, or -ECANCELED. Waits for room when the limit of jobs is reached.</summary>
-    public int Submit(ReadOnlySpan<ulong> batches, UserFenceWrite? fence)
+    /// <param name="batches">One GPU address for each slot.</param>
+    /// <param name="fence">Written when the batches have ended.</param>
+    /// <param name="waits">What the job waits for.</param>
+    /// <param name="done">The job's fence when the result is 0.</param>
+    public int Submit(ReadOnlySpan<ulong> batches, UserFenceWrite? fence, ReadOnlySpan<DmaFence> waits, out DmaFence done)
     {
         while (true)
         {
-            int result = _queue!.Submit(batches, fence, out _);
+            int result = _queue!.Submit(batches, fence, waits, out long sequence);
+            done = new DmaFence(_queue.Timeline, sequence);
             if (result != -Errno.EAGAIN)
             {
                 return result;
@@ -68,9 +83,16 @@ internal sealed class XeExecQueue : IDisposable, IExecQueueOwner
             return;
         }
 
-        _queue?.Kill();
+        Vm.Device.Loss.Remove(this);
+        Kill();
         Vm.RemoveQueue(runsWork: _queue is not null);
     }
+
+    /// <summary>
+    /// Stops running work and drops what waits; the queue is banned from here on. Binds that are queued stay queued. Not with a lock that the
+    /// fault handler takes.
+    /// </summary>
+    public void Kill() => _queue?.Kill();
 
     private static bool TryCreate(Vm vm, Engine? engine, int width, [NotNullWhen(true)] out XeExecQueue? queue)
     {

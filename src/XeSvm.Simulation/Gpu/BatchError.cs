@@ -7,6 +7,10 @@ namespace XeSvm.Simulation.Gpu;
 /// <param name="Command">The command's name, or what was being done.</param>
 internal readonly record struct BatchError(int Error, ulong Address, uint Header, string Command)
 {
+    /// <summary>What is wrong with the command; null when it is memory that refused.</summary>
+    public string? Reason { get; init; }
+
     /// <inheritdoc/>
-    public override string ToString() => $"{Command} at GPU address 0x{Address:x} (dword 0x{Header:x8}): errno {-Error}";
+    public override string ToString() =>
+        $"{Command} at GPU address 0x{Address:x} (dword 0x{Header:x8}): {(Reason is null ? "" : $"{Reason}, ")}errno {-Error}";
 }

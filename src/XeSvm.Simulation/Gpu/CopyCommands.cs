@@ -6,6 +6,7 @@ internal static class CopyCommands
     private const uint Matrix = 1u << 17;
     private const uint PageMode = 1u << 19;
     private const ulong PageModeUnit = 256;
+    private const string WideRowsReason = "its rows are wider than a pitch";
 
     /// <summary>Linear, counted in bytes or in units of 256 bytes, or a matrix of rows with a pitch on either side.</summary>
     public static int MemCopy(CommandStreamer streamer, ReadOnlySpan<uint> dwords)
@@ -16,25 +17,21 @@ internal static class CopyCommands
         ulong height = dwords[2] + 1UL;
         ulong sourcePitch = dwords[3] + 1UL;
         ulong destinationPitch = dwords[4] + 1UL;
-        ulong source = Address(dwords[5..]);
-        ulong destination = Address(dwords[7..]);
+        ulong source = CommandFields.Address(dwords[5..]);
+        ulong destination = CommandFields.Address(dwords[7..]);
         if (!matrix)
         {
             return streamer.Copy(destination, source, pages ? width * PageModeUnit : width);
         }
 
-        if (pages || (height > 1 && (width > sourcePitch || width > destinationPitch)))
+        if (pages)
         {
-            return -Errno.EINVAL;
+            return streamer.Malformed("a matrix is counted in bytes only");
         }
 
-        int result = 0;
-        for (ulong row = 0; row < height && result == 0; row++)
-        {
-            result = streamer.Copy(destination + (row * destinationPitch), source + (row * sourcePitch), width);
-        }
-
-        return result;
+        return height > 1 && (width > sourcePitch || width > destinationPitch)
+            ? streamer.Malformed(WideRowsReason)
+            : CopyRows(streamer, destination, destinationPitch, source, sourcePitch, width, height);
     }
 
     /// <summary>Fills bytes, or a matrix of rows with a pitch, with one value.</summary>
@@ -44,11 +41,11 @@ internal static class CopyCommands
         ulong width = dwords[1] + 1UL;
         ulong height = (dwords[0] & Matrix) != 0 ? dwords[2] + 1UL : 1;
         ulong pitch = dwords[3] + 1UL;
-        ulong destination = Address(dwords[4..]);
+        ulong destination = CommandFields.Address(dwords[4..]);
         byte value = (byte)(dwords[6] >> valueShift);
         if (height > 1 && width > pitch)
         {
-            return -Errno.EINVAL;
+            return streamer.Malformed(WideRowsReason);
         }
 
         int result = 0;
@@ -60,5 +57,16 @@ internal static class CopyCommands
         return result;
     }
 
-    private static ulong Address(ReadOnlySpan<uint> dwords) => dwords[0] | (ulong)dwords[1] << 32;
+    /// <summary>Copies rows, each with a pitch on either side.</summary>
+    public static int CopyRows(
+        CommandStreamer streamer, ulong destination, ulong destinationPitch, ulong source, ulong sourcePitch, ulong width, ulong height)
+    {
+        int result = 0;
+        for (ulong row = 0; row < height && result == 0; row++)
+        {
+            result = streamer.Copy(destination + (row * destinationPitch), source + (row * sourcePitch), width);
+        }
+
+        return result;
+    }
 }

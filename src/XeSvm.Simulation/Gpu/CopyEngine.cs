@@ -21,7 +21,7 @@ internal sealed unsafe class CopyEngine(SoftwareDevice device, Gt gt)
     /// <param name="addresses">One slot per 4 KiB page; a folio fills the slot of its first page.</param>
     /// <param name="vramOffset">Where the first page goes.</param>
     /// <param name="work">Takes the bytes copied.</param>
-    /// <returns>0, or -EFAULT when the IOMMU refused an address.</returns>
+    /// <returns>0; -EFAULT when the IOMMU refused an address; -EIO by fault injection.</returns>
     public int CopyToDevice(ReadOnlySpan<DeviceAddress> addresses, ulong vramOffset, ref DmaWork work)
     {
         long begin = Stopwatch.GetTimestamp();
@@ -29,6 +29,13 @@ internal sealed unsafe class CopyEngine(SoftwareDevice device, Gt gt)
         CopyRun run = default;
         ulong job = 0;
         int result = 0;
+        Hold(device.Options.Faults.Delay(FaultPoint.SlowCopy));
+        if (device.Options.Faults.Fails(FaultPoint.Copy))
+        {
+            result = -Errno.EIO;
+            goto done;
+        }
+
         for (int i = 0; i < addresses.Length;)
         {
             ref readonly DeviceAddress address = ref addresses[i];
@@ -73,6 +80,16 @@ internal sealed unsafe class CopyEngine(SoftwareDevice device, Gt gt)
 
     /// <summary>Clears VRAM, as a new buffer object is cleared.</summary>
     public void Clear(ulong vramOffset, ulong size) => new Span<byte>(device.VramBase + vramOffset, checked((int)size)).Clear();
+
+    /// <summary>A slow engine: the time passes, as the wait for the copy's fence does.</summary>
+    private static void Hold(TimeSpan delay)
+    {
+        long begin = Stopwatch.GetTimestamp();
+        while (delay != TimeSpan.Zero && Stopwatch.GetElapsedTime(begin) < delay)
+        {
+            Thread.Yield();
+        }
+    }
 
     private byte* Resolve(ulong busAddress)
     {

@@ -7,13 +7,15 @@ internal sealed class ExecJobRing(int width, int limit)
 
     private ulong[] _batches = [];
     private UserFenceWrite?[] _fences = [];
+    private List<DmaFence>?[] _waits = [];
 
     /// <summary>Stores a job.</summary>
     /// <param name="sequence">Its sequence number.</param>
     /// <param name="outstanding">How many jobs, the numbers just below, are stored already; less than the limit.</param>
     /// <param name="batches">One batch address per slot of the queue's width.</param>
     /// <param name="fence">Its user fence, if any.</param>
-    public void Put(long sequence, int outstanding, ReadOnlySpan<ulong> batches, UserFenceWrite? fence)
+    /// <param name="waits">What has to be signalled before it may run.</param>
+    public void Put(long sequence, int outstanding, ReadOnlySpan<ulong> batches, UserFenceWrite? fence, ReadOnlySpan<DmaFence> waits = default)
     {
         if (outstanding == _fences.Length)
         {
@@ -23,6 +25,20 @@ internal sealed class ExecJobRing(int width, int limit)
         int index = (int)(sequence % _fences.Length);
         batches.CopyTo(_batches.AsSpan(index * width, width));
         _fences[index] = fence;
+        if (!waits.IsEmpty)
+        {
+            (_waits[index] ??= []).AddRange(waits);
+        }
+    }
+
+    /// <summary>Moves what a stored job waits for to a list.</summary>
+    public void TakeWaits(long sequence, List<DmaFence> waits)
+    {
+        if (_waits[(int)(sequence % _fences.Length)] is { } stored)
+        {
+            waits.AddRange(stored);
+            stored.Clear();
+        }
     }
 
     /// <summary>Takes a copy of a stored job.</summary>
@@ -38,13 +54,16 @@ internal sealed class ExecJobRing(int width, int limit)
         int capacity = Math.Min(Math.Max(InitialCapacity, _fences.Length * 2), limit);
         var batches = new ulong[capacity * width];
         var fences = new UserFenceWrite?[capacity];
+        var waits = new List<DmaFence>?[capacity];
         for (long job = sequence - outstanding; job < sequence; job++)
         {
             int index = (int)(job % capacity);
             Get(job, batches.AsSpan(index * width, width), out fences[index]);
+            waits[index] = _waits[(int)(job % _fences.Length)];
         }
 
         _batches = batches;
         _fences = fences;
+        _waits = waits;
     }
 }

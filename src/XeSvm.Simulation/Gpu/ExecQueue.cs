@@ -1,8 +1,9 @@
 namespace XeSvm.Simulation.Gpu;
 
 /// <summary>
-/// An exec queue: jobs run one after the other on a thread of the queue's own, which the first submission starts. A job runs its batches
-/// in slot order, then writes its user fence and wakes the waiters. A batch that fails bans the queue for good (xe_exec_queue.c).
+/// An exec queue: jobs run one after the other on a thread of the queue's own, which the first submission starts. A job waits for its
+/// in-fences, runs its batches in slot order, writes its user fence, signals its fence and wakes the waiters. A batch that fails bans the
+/// queue for good (xe_exec_queue.c).
 /// </summary>
 internal sealed class ExecQueue
 {
@@ -21,9 +22,9 @@ internal sealed class ExecQueue
     private readonly IExecQueueOwner? _owner;
     private readonly ExecJobRing _jobs;
     private readonly string _threadName;
+    private readonly FenceWaker _dependency;
     private Thread? _thread;
     private long _submitted;
-    private long _completed;
     private volatile bool _banned;
 
     /// <param name="name">Names the thread.</param>
@@ -42,6 +43,7 @@ internal sealed class ExecQueue
         _waiters = waiters;
         _owner = owner;
         _jobs = new ExecJobRing(width, MaxOutstandingJobs);
+        _dependency = new FenceWaker(_work);
     }
 
     /// <summary>The engine that executes.</summary>
@@ -57,7 +59,10 @@ internal sealed class ExecQueue
     public long Submitted => Volatile.Read(ref _submitted);
 
     /// <summary>Jobs done; every job up to this sequence number.</summary>
-    public long Completed => Volatile.Read(ref _completed);
+    public long Completed => Timeline.Completed;
+
+    /// <summary>The fences of the jobs, by sequence number.</summary>
+    public FenceTimeline Timeline { get; } = new();
 
     /// <summary>Whether no job is outstanding.</summary>
     public bool IsIdle => Completed == Submitted;
@@ -69,7 +74,14 @@ internal sealed class ExecQueue
     /// <param name="batches">GPU addresses of the batches, <see cref="Width"/> of them.</param>
     /// <param name="fence">Written after the batches have ended.</param>
     /// <param name="sequence">The job's sequence number, from 1.</param>
-    public int Submit(ReadOnlySpan<ulong> batches, UserFenceWrite? fence, out long sequence)
+    public int Submit(ReadOnlySpan<ulong> batches, UserFenceWrite? fence, out long sequence) => Submit(batches, fence, [], out sequence);
+
+    /// <summary>As <see cref="Submit(ReadOnlySpan{ulong}, UserFenceWrite?, out long)"/>, with fences to wait for first.</summary>
+    /// <param name="batches">GPU addresses of the batches, <see cref="Width"/> of them.</param>
+    /// <param name="fence">Written after the batches have ended.</param>
+    /// <param name="waits">The job runs when all of them are signalled, be it with an error.</param>
+    /// <param name="sequence">The job's sequence number, from 1.</param>
+    public int Submit(ReadOnlySpan<ulong> batches, UserFenceWrite? fence, ReadOnlySpan<DmaFence> waits, out long sequence)
     {
         sequence = 0;
         if (batches.Length != Width)
@@ -96,7 +108,7 @@ internal sealed class ExecQueue
             }
 
             sequence = _submitted + 1;
-            _jobs.Put(sequence, outstanding, batches, fence);
+            _jobs.Put(sequence, outstanding, batches, fence, waits);
             Volatile.Write(ref _submitted, sequence);
         }
 
@@ -173,8 +185,9 @@ internal sealed class ExecQueue
     {
         GpuAccessSlot slot = _space.Gate.Register();
         var memory = new GpuMemoryView(_space, slot, Engine.Gt, _stop);
-        var streamer = new CommandStreamer(memory, Engine.Class, _stop);
+        var streamer = new CommandStreamer(memory, Engine.Class, _stop, _waiters);
         ulong[] batches = new ulong[Width];
+        var waits = new List<DmaFence>();
         int result = 0;
         while (result == 0)
         {
@@ -193,7 +206,15 @@ internal sealed class ExecQueue
             UserFenceWrite? fence;
             lock (_lock)
             {
-                _jobs.Get(_completed + 1, batches, out fence);
+                long sequence = Completed + 1;
+                _jobs.TakeWaits(sequence, waits);
+                _jobs.Get(sequence, batches, out fence);
+            }
+
+            WaitForFences(waits);
+            if (_stop.IsRequested)
+            {
+                break;
             }
 
             result = RunJob(streamer, memory, batches, fence);
@@ -205,6 +226,33 @@ internal sealed class ExecQueue
 
         _space.Gate.Unregister(slot);
         DropJobs(result);
+    }
+
+    /// <summary>Waits until all fences are signalled, or the queue is asked to stop.</summary>
+    private void WaitForFences(List<DmaFence> fences)
+    {
+        foreach (DmaFence fence in fences)
+        {
+            if (!_dependency.TryAdd(fence))
+            {
+                continue;
+            }
+
+            while (true)
+            {
+                long generation = _work.Generation;
+                if (_stop.IsRequested || fence.IsSignaled)
+                {
+                    break;
+                }
+
+                _work.Wait(generation, EventCount.Infinite);
+            }
+
+            _dependency.Cancel();
+        }
+
+        fences.Clear();
     }
 
     private int RunJob(CommandStreamer streamer, GpuMemoryView memory, ReadOnlySpan<ulong> batches, UserFenceWrite? fence)
@@ -246,8 +294,8 @@ internal sealed class ExecQueue
 
     private void Complete(int result)
     {
-        long sequence = _completed + 1;
-        Volatile.Write(ref _completed, sequence);
+        long sequence = Completed + 1;
+        Timeline.Complete(sequence, result);
         _owner?.OnJobDone(this, sequence, result);
         _progress.Wake();
         _waiters.Wake();

@@ -64,11 +64,12 @@ internal sealed unsafe class GpuMemoryView
         return Run(address, length, ref operation);
     }
 
-    /// <summary>Atomic add on a word of 4 or 8 bytes, which must be naturally aligned (-EINVAL); the old value comes back.</summary>
-    public int Add(ulong address, ulong addend, int size, out ulong old)
+    /// <summary>
+    /// An atomic operation on a word of 4 or 8 bytes, which must be naturally aligned (-EINVAL); -EOPNOTSUPP for one that its memory cannot do.
+    /// </summary>
+    public int Atomic(ulong address, in AtomicOperation operation)
     {
-        old = 0;
-        if ((size != sizeof(uint) && size != sizeof(ulong)) || (address & (uint)(size - 1)) != 0)
+        if (operation.Size is not (sizeof(uint) or sizeof(ulong)) || (address & (uint)(operation.Size - 1)) != 0)
         {
             return -Errno.EINVAL;
         }
@@ -84,7 +85,7 @@ internal sealed unsafe class GpuMemoryView
             int result = Translate(address, GpuAccess.Atomic, out GpuTarget target);
             if (result == 0)
             {
-                result = _targets.Add(target, addend, size, out old);
+                result = _targets.Atomic(target, operation);
             }
 
             _slot.Exit();

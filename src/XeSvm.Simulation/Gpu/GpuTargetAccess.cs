@@ -10,6 +10,10 @@ namespace XeSvm.Simulation.Gpu;
 /// </summary>
 internal sealed unsafe class GpuTargetAccess(ClientMemory client, IGpuBusAccess bus)
 {
+    // What IGpuBusAccess.Add takes.
+    private const long SmallestBusAddend = -2048;
+    private const long LargestBusAddend = 2047;
+
     /// <summary>Reads from a piece.</summary>
     public int Read(in GpuTarget target, void* destination, int length)
     {
@@ -45,24 +49,43 @@ internal sealed unsafe class GpuTargetAccess(ClientMemory client, IGpuBusAccess 
         }
     }
 
-    /// <summary>Atomic add on a naturally aligned word of 4 or 8 bytes.</summary>
-    public int Add(in GpuTarget target, ulong addend, int size, out ulong old)
+    /// <summary>An atomic operation on a naturally aligned word of 4 or 8 bytes; -EOPNOTSUPP when the memory cannot do it.</summary>
+    public int Atomic(in GpuTarget target, in AtomicOperation operation)
     {
-        switch (target.Kind)
+        if (target.Kind == GpuTargetKind.Null)
         {
-            case GpuTargetKind.Direct:
-                old = size == sizeof(uint)
-                    ? Interlocked.Add(ref *(uint*)target.Host, (uint)addend) - (uint)addend
-                    : Interlocked.Add(ref *(ulong*)target.Host, addend) - addend;
-                return 0;
-            case GpuTargetKind.DevicePage:
-                return client.AddDevice(target.Address, target.Host, addend, size, out old);
-            case GpuTargetKind.Bus:
-                return bus.Add(target.BusAddress, addend, size, out old);
-            default:
-                old = 0;
-                return 0;
+            return 0;
         }
+
+        // Additions have a way of their own, which costs one access.
+        if (operation.IsAddition(out ulong addend))
+        {
+            if (target.Kind == GpuTargetKind.DevicePage)
+            {
+                return client.AddDevice(target.Address, target.Host, addend, operation.Size, out _);
+            }
+
+            if (target.Kind == GpuTargetKind.Bus && operation.Size == sizeof(uint) && (long)addend is >= SmallestBusAddend and <= LargestBusAddend)
+            {
+                return bus.Add(target.BusAddress, (int)addend);
+            }
+        }
+
+        ulong expected = 0;
+        int result = Read(target, &expected, operation.Size);
+        while (result == 0)
+        {
+            ulong desired = operation.Apply(expected);
+            result = CompareExchange(target, expected, desired, operation.Size, out ulong seen);
+            if (result < 0 || seen == expected)
+            {
+                break;
+            }
+
+            expected = seen;
+        }
+
+        return result;
     }
 
     /// <summary>Copies between two pieces.</summary>
@@ -101,6 +124,22 @@ internal sealed unsafe class GpuTargetAccess(ClientMemory client, IGpuBusAccess 
 
         access = GpuAccess.Write;
         return Write(destination, buffer, length);
+    }
+
+    private int CompareExchange(in GpuTarget target, ulong expected, ulong desired, int size, out ulong seen)
+    {
+        switch (target.Kind)
+        {
+            case GpuTargetKind.Direct:
+                seen = size == sizeof(uint)
+                    ? Interlocked.CompareExchange(ref *(uint*)target.Host, (uint)desired, (uint)expected)
+                    : Interlocked.CompareExchange(ref *(ulong*)target.Host, desired, expected);
+                return 0;
+            case GpuTargetKind.DevicePage:
+                return client.CompareExchangeDevice(target.Address, target.Host, expected, desired, size, out seen);
+            default:
+                return bus.CompareExchange(target.BusAddress, expected, desired, size, out seen);
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -13,6 +13,12 @@ internal unsafe interface IGpuBusAccess
     /// <summary>Writes to a bus address. Naturally aligned writes of 4 and 8 bytes are single copies.</summary>
     int Write(ulong busAddress, void* source, int length);
 
-    /// <summary>Atomic add on an aligned word of 4 or 8 bytes; the old value comes back.</summary>
-    int Add(ulong busAddress, ulong addend, int size, out ulong old);
+    /// <summary>Atomic add of -2048 to 2047 on an aligned word of 4 bytes.</summary>
+    int Add(ulong busAddress, int addend);
+
+    /// <summary>
+    /// Writes an aligned word of 4 or 8 bytes when it is as expected, atomically, and tells what it was; -EOPNOTSUPP when memory of this kind
+    /// cannot do it.
+    /// </summary>
+    int CompareExchange(ulong busAddress, ulong expected, ulong desired, int size, out ulong seen);
 }

@@ -74,6 +74,26 @@ internal abstract unsafe class ClientMemory
     public abstract int AddDevice(ulong address, byte* vram, ulong addend, int size, out ulong old);
 
     /// <summary>
+    /// GPU compare-and-exchange on an aligned word of 4 or 8 bytes of a device page: writes when the word is as expected, and tells what it was;
+    /// -EAGAIN when the page is no longer at <paramref name="vram"/>; -EOPNOTSUPP when this client's memory cannot do it.
+    /// </summary>
+    public virtual int CompareExchangeDevice(ulong address, byte* vram, ulong expected, ulong desired, int size, out ulong seen)
+    {
+        seen = 0;
+        return -Errno.EOPNOTSUPP;
+    }
+
+    /// <summary>
+    /// The same on system memory, atomic against the CPU: -EFAULT not mapped or not writable; -EAGAIN not now; -EOPNOTSUPP when this
+    /// client's memory, or memory of this kind (shared, of a file), cannot do it.
+    /// </summary>
+    public virtual int CompareExchange(ulong address, ulong expected, ulong desired, int size, out ulong seen)
+    {
+        seen = 0;
+        return -Errno.EOPNOTSUPP;
+    }
+
+    /// <summary>
     /// The memory around an address as its owner mapped it, as far as <c>[low, high)</c> needs: neighbouring mappings with equal flags count
     /// as one, because registering part of a mapping for faults splits it.
     /// </summary>

@@ -3,8 +3,9 @@ namespace XeSvm.Simulation.Memory;
 /// <summary>One mapping of a client's address space: <c>[Start, End)</c>.</summary>
 internal readonly record struct ClientVma(ulong Start, ulong End, ClientVmaFlags Flags)
 {
-    /// <summary>Whether its pages may live in VRAM: private anonymous memory only, as the kernel has it.</summary>
-    public bool IsMigratable => (Flags & (ClientVmaFlags.Anonymous | ClientVmaFlags.Shared)) == ClientVmaFlags.Anonymous;
+    /// <summary>Whether its pages may live in VRAM: private anonymous memory only, and not hugetlb, as the kernel has it.</summary>
+    public bool IsMigratable =>
+        (Flags & (ClientVmaFlags.Anonymous | ClientVmaFlags.Shared | ClientVmaFlags.Hugetlb)) == ClientVmaFlags.Anonymous;
 }
 
 /// <summary>Facts of a mapping; the values are those of XESVM_VMA_*.</summary>
@@ -17,4 +18,10 @@ internal enum ClientVmaFlags : uint
     Execute = 4,
     Shared = 8,
     Anonymous = 16,
+
+    /// <summary>Pages of hugetlbfs.</summary>
+    Hugetlb = 32,
+
+    /// <summary>VM_IO or VM_PFNMAP: memory without pages that a device could share.</summary>
+    Special = 64,
 }

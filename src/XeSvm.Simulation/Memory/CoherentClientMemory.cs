@@ -108,17 +108,17 @@ internal sealed unsafe class CoherentClientMemory(string reason) : ClientMemory
     public override int WriteDevice(ulong address, byte* vram, void* source, int length) =>
         Write(address, source, (nuint)length) < 0 ? -Errno.EAGAIN : 0;
 
-    /// <remarks>The page is the CPU's, so the add is one on client memory. Nothing that executes asks for the old value.</remarks>
+    /// <remarks>The page is the CPU's, so the add is one on client memory: of 4 bytes and 12 bits only. Nothing that executes asks for the old value.</remarks>
     public override int AddDevice(ulong address, byte* vram, ulong addend, int size, out ulong old)
     {
         old = 0;
-        if (size != sizeof(int))
+        int result = size == sizeof(int) ? Add(address, (int)addend) : -Errno.EINVAL;
+        return result switch
         {
-            return -Errno.EINVAL;
-        }
-
-        int result = Add(address, (int)addend);
-        return result == -Errno.EFAULT ? -Errno.EAGAIN : result;
+            -Errno.EFAULT => -Errno.EAGAIN,
+            -Errno.EINVAL => -Errno.EOPNOTSUPP,
+            _ => result,
+        };
     }
 
     private byte* TakeStaging()

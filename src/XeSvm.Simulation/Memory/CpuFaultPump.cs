@@ -132,7 +132,8 @@ internal sealed unsafe class CpuFaultPump
                     e.address, (int)e.pages, (int)e.remaining, e.type == Xesvm.XESVM_EVENT_DISCARD, e.copy_ns));
                 break;
             case Xesvm.XESVM_EVENT_INVALIDATE:
-                Memory.Notifiers.Invalidate(e.address, end, MmuEvent.Unmap);
+                Memory.Notifiers.Invalidate(
+                    e.address, end, e.invalidation == Xesvm.XESVM_INVALIDATE_REMOVE ? MmuEvent.Clear : MmuEvent.Unmap);
                 break;
             case Xesvm.XESVM_EVENT_OVERFLOW:
                 Memory.Notifiers.Invalidate(0, ulong.MaxValue & ~PageConstants.PageMask, MmuEvent.Unmap);

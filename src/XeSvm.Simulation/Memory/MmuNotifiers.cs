@@ -6,8 +6,11 @@ internal enum MmuEvent
     /// <summary>The pages move or their protection changes; the mapping stays.</summary>
     Migrate,
 
-    /// <summary>The client removed the mapping (munmap, mremap, exit).</summary>
+    /// <summary>The client removed the mapping (MMU_NOTIFY_UNMAP: munmap, mremap, exit).</summary>
     Unmap,
+
+    /// <summary>The client dropped the content of the pages (MMU_NOTIFY_CLEAR: MADV_DONTNEED, MADV_FREE, MADV_REMOVE); the mapping stays.</summary>
+    Clear,
 }
 
 /// <summary>Something that mirrors a client's address space and must drop what it knows before pages change.</summary>

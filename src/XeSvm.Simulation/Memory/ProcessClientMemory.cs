@@ -106,6 +106,52 @@ internal sealed unsafe class ProcessClientMemory(CpuFaultPump owner, xesvm_pump*
         }
     }
 
+    public override int CompareExchangeDevice(ulong address, byte* vram, ulong expected, ulong desired, int size, out ulong seen)
+    {
+        fixed (ulong* result = &seen)
+        {
+            return NativeMethods.xesvm_pump_device_compare_exchange(pump, address, (ulong)vram, expected, desired, (uint)size, result);
+        }
+    }
+
+    /// <remarks>
+    /// The page is isolated for the moment of the exchange: what cannot be isolated for good, because it is shared or of a file, cannot be
+    /// exchanged; what is isolated already, or pinned, is to be tried again.
+    /// </remarks>
+    public override int CompareExchange(ulong address, ulong expected, ulong desired, int size, out ulong seen)
+    {
+        seen = 0;
+        int result;
+        fixed (ulong* old = &seen)
+        {
+            result = NativeMethods.xesvm_pump_client_compare_exchange(pump, address, expected, desired, (uint)size, old);
+        }
+
+        switch (result)
+        {
+            case -Errno.ENODATA:
+                result = Populate(address & ~PageConstants.PageMask, 1, write: true);
+                return result < 0 ? -Errno.EFAULT : -Errno.EAGAIN;
+            case -Errno.EBUSY:
+                return WhyBusy(address);
+            case -Errno.EEXIST:
+                return -Errno.EAGAIN;
+            default:
+                return result;
+        }
+    }
+
+    private int WhyBusy(ulong address)
+    {
+        const ClientVmaFlags access = ClientVmaFlags.Read | ClientVmaFlags.Write;
+        if (FindVma(address, out ClientVma vma) < 0 || vma.Start > address || (vma.Flags & access) != access)
+        {
+            return -Errno.EFAULT;
+        }
+
+        return (vma.Flags & (ClientVmaFlags.Anonymous | ClientVmaFlags.Shared)) == ClientVmaFlags.Anonymous ? -Errno.EAGAIN : -Errno.EOPNOTSUPP;
+    }
+
     /// <summary>Without the full mode a copy by system call does not fault device pages in: bring them home and copy again.</summary>
     private bool ShouldRetry(int result, ulong address, nuint length)
     {

@@ -12,6 +12,12 @@ namespace XeSvm.Simulation.Pagemap;
 /// </summary>
 internal sealed class DevicePagemap
 {
+    /// <summary>
+    /// Migrations of all devices share it; a second attempt at one has it alone, so that two devices that want the same pages do not
+    /// chase each other (xe_svm_alloc_vram).
+    /// </summary>
+    private static readonly ReaderWriterLockSlim s_migration = new();
+
     private readonly Lock _lock = new();
     private readonly LinkedList<DeviceMemoryAllocation> _leastRecentlyUsed = new();
     private readonly Stack<DeviceMemoryAllocation> _pool = new();
@@ -54,15 +60,20 @@ internal sealed class DevicePagemap
             return 0;
         }
 
+        s_migration.EnterReadLock();
         int result = PopulateMm(client, start, pages);
+        s_migration.ExitReadLock();
         if (result != -Errno.EBUSY)
         {
             return result;
         }
 
         // drm_gpusvm_range_evict: every page is faulted back to system memory, holes are filled, then one more attempt.
+        s_migration.EnterWriteLock();
         result = EvictRange(client, start, pages);
-        return result < 0 ? result : PopulateMm(client, start, pages);
+        result = result < 0 ? result : PopulateMm(client, start, pages);
+        s_migration.ExitWriteLock();
+        return result;
     }
 
     /// <summary>Brings a chunk back to system memory by simulated CPU faults (drm_gpusvm_range_evict).</summary>
@@ -127,16 +138,22 @@ internal sealed class DevicePagemap
     /// <exception cref="InvalidOperationException">Something stays, which only a bug of this backend can cause; its VRAM must be kept.</exception>
     public void EvictAll()
     {
-        while (AllocationCount > 0)
+        if (!TryEvictAll())
         {
-            if (!EvictOne() && AllocationCount > 0)
-            {
-                throw new InvalidOperationException($"{AllocationCount} allocations cannot be brought home to system memory.");
-            }
+            throw new InvalidOperationException($"{AllocationCount} allocations cannot be brought home to system memory.");
         }
 
         // A settlement that another thread has begun may still be at work on this device.
         Device.Client.Settle();
+    }
+
+    /// <summary>Sends home what can be: the device is lost. What stays is still there, and comes home when the CPU touches it.</summary>
+    public void Abandon()
+    {
+        // Migrations that began before the loss have ended when this is held; those after it see the loss.
+        s_migration.EnterWriteLock();
+        s_migration.ExitWriteLock();
+        TryEvictAll();
     }
 
     /// <summary>Settles pages that left: no GPU mapping names them any more, statistics have them, empty allocations give their VRAM back.</summary>
@@ -200,9 +217,27 @@ internal sealed class DevicePagemap
         }
     }
 
+    private bool TryEvictAll()
+    {
+        while (AllocationCount > 0)
+        {
+            if (!EvictOne() && AllocationCount > 0)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
     /// <summary>VRAM for one chunk, evicting older ones if need be (xe_drm_pagemap_populate_mm), then the migration itself.</summary>
     private int PopulateMm(ClientMemory client, ulong start, int pages)
     {
+        if (Device.Loss.IsLost)
+        {
+            return -Errno.ENODEV;
+        }
+
         ulong size = (ulong)pages << PageConstants.PageShift;
         int result = client.FindMapping(start, start, start + size, out ClientVma mapping);
         if (result < 0)
@@ -218,6 +253,11 @@ internal sealed class DevicePagemap
         if (!mapping.IsMigratable)
         {
             return -Errno.EBUSY;
+        }
+
+        if (Device.Options.Faults.Fails(FaultPoint.Vram))
+        {
+            return -Errno.ENOMEM;
         }
 
         ulong offset;

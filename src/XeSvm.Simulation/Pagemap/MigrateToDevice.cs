@@ -27,6 +27,11 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
 
         // migrate_vma_setup: the MMU notifiers run before the pages are taken, so no device uses the old place from here on.
         client.Notifiers.Invalidate(allocation.Start, end, MmuEvent.Migrate);
+        if (pagemap.Device.Options.Faults.Fails(FaultPoint.Isolate))
+        {
+            return -Errno.EBUSY;
+        }
+
         int result = client.Isolate(allocation.Start, allocation.Pages, out PageIsolation isolation);
         if (result < 0)
         {

@@ -25,47 +25,75 @@ internal sealed class SvmFaultHandler(Vm vm, SvmMirror mirror)
     private int _validInRow;
 
     /// <summary>Resolves one fault.</summary>
+    /// <param name="vma">The mirror area that contains the address.</param>
+    /// <param name="gt">The GT that faulted.</param>
+    /// <param name="address">The page.</param>
+    /// <param name="access">What the engine wants to do.</param>
     /// <returns>0 when the access may be replayed, or a negative errno.</returns>
     public int Handle(Vma vma, Gt gt, ulong address, GpuAccess access)
     {
-        int needsVram = NeedsVram(vma, access);
-        if (needsVram < 0)
+        while (true)
         {
-            return needsVram;
-        }
+            int needsVram = NeedsVram(vma, access);
+            if (needsVram < 0)
+            {
+                return needsVram;
+            }
 
+            int result = HandleOnce(vma, gt, address, needsVram != 0);
+            if (result != -Errno.EAGAIN)
+            {
+                return result;
+            }
+
+            // The garbage collector has changed the areas of the VM.
+            if (vm.Vmas.Find(address) is not { Kind: VmaKind.CpuAddressMirror } again)
+            {
+                return -Errno.EINVAL;
+            }
+
+            vma = again;
+        }
+    }
+
+    /// <summary>One call of the inner handler (__xe_svm_handle_pagefault); -EAGAIN when areas of the VM have changed.</summary>
+    private int HandleOnce(Vma vma, Gt gt, ulong address, bool needsVram)
+    {
         long begin = Stopwatch.GetTimestamp();
         gt.Statistics.Add(GtCounter.SvmPagefaultCount, 1);
-        bool devmemOnly = needsVram != 0 && vm.Device.IsDiscrete;
+        bool devmemOnly = needsVram && vm.Device.IsDiscrete;
         var fault = new Fault(vma, gt, address, devmemOnly) { Budget = devmemOnly ? AtomicMigrationBudget : OrdinaryMigrationBudget };
-        int result;
+        Pass pass;
         do
         {
-            result = TryOnce(ref fault);
+            pass = TryOnce(ref fault);
         }
-        while (result == -Errno.EAGAIN && ++fault.Passes < PassLimit);
+        while (pass.IsRetry && ++fault.Passes < PassLimit);
 
-        if (result == 0)
+        if (pass.IsRetry)
+        {
+            return -Errno.EFAULT;
+        }
+
+        if (pass.Result == 0)
         {
             gt.Statistics.AddMicroseconds(GtCounter.Svm4KPagefaultUs, fault.Size, Stopwatch.GetElapsedTime(begin));
         }
 
-        return result == -Errno.EAGAIN ? -Errno.EFAULT : result;
+        return pass.Result;
     }
 
-    /// <summary>One pass of the handler; -EAGAIN asks for another.</summary>
-    private int TryOnce(ref Fault fault)
+    private Pass TryOnce(ref Fault fault)
     {
         vm.Client.Settle();
         if (mirror.CollectGarbage())
         {
-            // Areas have changed, perhaps this one: the access is replayed and finds what there is now.
-            return 0;
+            return Pass.End(-Errno.EAGAIN);
         }
 
         if (vm.IsClosed)
         {
-            return -Errno.ENOENT;
+            return Pass.End(-Errno.ENOENT);
         }
 
         GtStatistics statistics = fault.Gt.Statistics;
@@ -75,30 +103,21 @@ internal sealed class SvmFaultHandler(Vm vm, SvmMirror mirror)
         int result = mirror.FindOrInsert(fault.Address, fault.Vma, threshold, devmemPossible, out SvmRange range);
         if (result < 0)
         {
-            return result;
+            return Pass.End(result);
         }
 
         fault.Size = range.Size;
         statistics.AddSized(GtCounter.Svm4KPagefaultCount, range.Size, 1);
         if (fault.DevmemOnly && !range.MigrateDevmem)
         {
-            return -Errno.EACCES;
+            return Pass.End(-Errno.EACCES);
         }
 
         // The place of the data is not looked at for ordinary faults: a valid range in system memory stays there.
         RangeState state = mirror.Examine(range, fault.Gt.TileId);
         if (state.Bound && (!fault.DevmemOnly || state.Pagemap == target))
         {
-            statistics.AddSized(GtCounter.Svm4KValidPagefaultCount, range.Size, 1);
-            if (!IsStuckAt(fault.Address))
-            {
-                return 0;
-            }
-
-            // The mapping is there, and the access fails all the same: the memory behind it has changed without a message, as when a
-            // mapped file was cut. Look at the pages anew.
-            mirror.Invalidate(range.Start, range.End, MmuEvent.Migrate);
-            return -Errno.EAGAIN;
+            return EndValid(fault, range);
         }
 
         if (--fault.Budget >= 0 && vm.Device.NeedsMigration(range, state, target))
@@ -107,16 +126,31 @@ internal sealed class SvmFaultHandler(Vm vm, SvmMirror mirror)
             if (result < 0 && !fault.DevmemOnly)
             {
                 // Out of attempts now: the next pass leaves the range in system memory.
-                return -Errno.EAGAIN;
+                return Pass.Retry;
             }
 
             if (result < 0 && fault.Budget <= 0)
             {
-                return result;
+                return Pass.End(result);
             }
         }
 
         return GetPagesAndBind(ref fault, range, target);
+    }
+
+    /// <summary>The fault finds the range mapped already, by another engine's fault or a prefetch.</summary>
+    private Pass EndValid(in Fault fault, SvmRange range)
+    {
+        fault.Gt.Statistics.AddSized(GtCounter.Svm4KValidPagefaultCount, range.Size, 1);
+        if (!IsStuckAt(fault.Address))
+        {
+            return Pass.End(0);
+        }
+
+        // The mapping is there, and the access fails all the same: the memory behind it has changed without a message, as when a
+        // mapped file was cut. Look at the pages anew.
+        mirror.Invalidate(range.Start, range.End, MmuEvent.Migrate);
+        return Pass.Retry;
     }
 
     /// <summary>Whether one page has been found valid too many times in a row for that to be queues that fault on it together.</summary>
@@ -131,7 +165,7 @@ internal sealed class SvmFaultHandler(Vm vm, SvmMirror mirror)
         return ++_validInRow % ValidInRowLimit == 0;
     }
 
-    private int GetPagesAndBind(ref Fault fault, SvmRange range, DevicePagemap? target)
+    private Pass GetPagesAndBind(ref Fault fault, SvmRange range, DevicePagemap? target)
     {
         GtStatistics statistics = fault.Gt.Statistics;
         long begin = Stopwatch.GetTimestamp();
@@ -143,20 +177,20 @@ internal sealed class SvmFaultHandler(Vm vm, SvmMirror mirror)
                 DevicePagemap.EvictRange(vm.Client, range.Start, range.PageCount);
             }
 
-            return -Errno.EAGAIN;
+            return Pass.Retry;
         }
 
         if (result < 0)
         {
             // As in the kernel the fault is acknowledged as served all the same: the GPU replays it and comes back here.
-            return 0;
+            return Pass.End(0);
         }
 
         statistics.AddMicroseconds(GtCounter.Svm4KGetPagesUs, range.Size, Stopwatch.GetElapsedTime(begin));
         begin = Stopwatch.GetTimestamp();
         result = mirror.Bind(range, fault.Gt.TileId, fault.Vma);
         statistics.AddMicroseconds(GtCounter.Svm4KBindUs, range.Size, Stopwatch.GetElapsedTime(begin));
-        return result;
+        return result == -Errno.EAGAIN ? Pass.Retry : Pass.End(result);
     }
 
     private int Migrate(GtStatistics statistics, DevicePagemap target, SvmRange range)
@@ -182,6 +216,14 @@ internal sealed class SvmFaultHandler(Vm vm, SvmMirror mirror)
             AtomicPolicy.Cpu => -Errno.EACCES,
             _ => 1,
         };
+    }
+
+    /// <summary>How one pass of the handler ended.</summary>
+    private readonly record struct Pass(bool IsRetry, int Result)
+    {
+        public static Pass Retry => new(true, 0);
+
+        public static Pass End(int result) => new(false, result);
     }
 
     /// <summary>One fault across its passes.</summary>

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 
 using XeSvm.Simulation.Driver;
 using XeSvm.Simulation.Gpu;
@@ -10,14 +11,15 @@ namespace XeSvm.Simulation.Svm;
 /// The mirror of a client's address space in one VM (drm_gpusvm, xe_svm.c): its ranges, their invalidation and their removal. Lock
 /// order: VM lock, settlement, notifier lock, page-table lock. The notifier lock alone guards ranges and their pages.
 /// </summary>
-internal sealed class SvmMirror : IMmuNotifier, IDisposable
+internal sealed class SvmMirror : IMmuNotifier, IThreadPoolWorkItem, IDisposable
 {
     private readonly Lock _notifierLock = new();
-    private readonly ChunkMap<SvmRange> _ranges = new();
+    private readonly SvmRangeTable _ranges = new();
     private readonly List<SvmRange> _affected = [];
     private readonly List<SvmRange> _garbage = [];
     private readonly Stack<SvmRange> _pool = new();
     private readonly SvmPageMapper _mapper;
+    private bool _collectionIsQueued;
 
     public SvmMirror(Vm vm)
     {
@@ -40,6 +42,18 @@ internal sealed class SvmMirror : IMmuNotifier, IDisposable
         }
     }
 
+    /// <summary>How many notifiers exist.</summary>
+    public int NotifierCount
+    {
+        get
+        {
+            lock (_notifierLock)
+            {
+                return _ranges.NotifierCount;
+            }
+        }
+    }
+
     /// <summary>Whether ranges live in <c>[start, end)</c>.</summary>
     public bool HasRanges(ulong start, ulong end)
     {
@@ -49,13 +63,22 @@ internal sealed class SvmMirror : IMmuNotifier, IDisposable
         }
     }
 
+    /// <summary>The range that contains an address.</summary>
+    public bool TryFind(ulong address, [NotNullWhen(true)] out SvmRange? range)
+    {
+        lock (_notifierLock)
+        {
+            return _ranges.TryFind(address, out range);
+        }
+    }
+
     /// <summary>Finds the range that contains an address, or creates one (drm_gpusvm_range_find_or_insert).</summary>
     /// <param name="address">The address.</param>
     /// <param name="vma">The mirror VMA that contains it.</param>
     /// <param name="checkThreshold">Chunks up to this size are taken only when all their pages exist already; 0: no such check.</param>
     /// <param name="devmemPossible">Whether the device could hold the memory.</param>
     /// <param name="range">The range.</param>
-    /// <returns>0, or a negative errno: -EINVAL outside the VM, -ENOENT no CPU mapping, -EPERM a read-only one.</returns>
+    /// <returns>0, or a negative errno: -EINVAL outside the VM, -ENOENT no CPU mapping, -EPERM a read-only one, -EIO a device's.</returns>
     public int FindOrInsert(ulong address, Vma vma, ulong checkThreshold, bool devmemPossible, out SvmRange range)
     {
         range = null!;
@@ -76,13 +99,15 @@ internal sealed class SvmMirror : IMmuNotifier, IDisposable
             return -Errno.EPERM;
         }
 
-        lock (_notifierLock)
+        if ((mapping.Flags & ClientVmaFlags.Special) != 0)
         {
-            if (_ranges.TryFind(address, out SvmRange? existing))
-            {
-                range = existing;
-                return 0;
-            }
+            return -Errno.EIO;
+        }
+
+        if (TryFind(address, out SvmRange? existing))
+        {
+            range = existing;
+            return 0;
         }
 
         // Ranges are created under the VM lock only, so nobody adds one between the look above and the addition below.
@@ -172,52 +197,53 @@ internal sealed class SvmMirror : IMmuNotifier, IDisposable
     {
         lock (_notifierLock)
         {
-            if (!range.Pages.IsValid || range.Unmapped)
+            if (!CanBind(range))
             {
                 return -Errno.EAGAIN;
             }
 
-            SvmPageTableWriter.Write(Vm, range, vma, tile);
-            range.TilePresent |= 1u << tile;
-            range.TileInvalidated &= ~(1u << tile);
-            range.Pages.Device?.Pagemap.Touch(range.Pages.Device);
+            WriteEntries(range, tile, vma);
+            return 0;
+        }
+    }
+
+    /// <summary>Writes the page-table entries of many ranges of one area in one go: all, or none when pages of one were invalidated.</summary>
+    /// <returns>0; -EAGAIN when the pages of one were invalidated since they were got.</returns>
+    public int BindAll(ReadOnlySpan<SvmRange> ranges, int tile, Vma vma)
+    {
+        lock (_notifierLock)
+        {
+            foreach (SvmRange range in ranges)
+            {
+                if (!CanBind(range))
+                {
+                    return -Errno.EAGAIN;
+                }
+            }
+
+            foreach (SvmRange range in ranges)
+            {
+                WriteEntries(range, tile, vma);
+            }
+
             return 0;
         }
     }
 
     /// <inheritdoc/>
-    /// <remarks>xe_svm_invalidate: zap, one TLB invalidation for all, then drop the DMA mappings of every touched range as a whole.</remarks>
+    /// <remarks>One callback for each notifier that the event touches; without ranges inside there is nothing to do and to count.</remarks>
     public void Invalidate(ulong start, ulong end, MmuEvent reason)
     {
         lock (_notifierLock)
         {
-            _affected.Clear();
-            _ranges.Collect(start, end, _affected);
-            if (_affected.Count == 0)
+            foreach (SvmNotifier notifier in _ranges.Overlapping(start, end))
             {
-                return;
-            }
-
-            long begin = Stopwatch.GetTimestamp();
-            bool zapped = Zap(isNotifierEvent: true);
-            if (zapped)
-            {
-                Vm.InvalidateTlb();
-            }
-
-            foreach (SvmRange range in _affected)
-            {
-                _mapper.Unmap(Vm.Client, range);
-                if (reason == MmuEvent.Unmap && !range.Unmapped)
+                _affected.Clear();
+                notifier.Ranges.Collect(Math.Max(start, notifier.Start), Math.Min(end, notifier.End), _affected);
+                if (_affected.Count != 0)
                 {
-                    range.Unmapped = true;
-                    _garbage.Add(range);
+                    InvalidateAffected(reason);
                 }
-            }
-
-            if (zapped)
-            {
-                Vm.Device.PrimaryGt.Statistics.AddMicroseconds(GtCounter.SvmTlbInvalUs, Stopwatch.GetElapsedTime(begin));
             }
         }
     }
@@ -237,25 +263,36 @@ internal sealed class SvmMirror : IMmuNotifier, IDisposable
     }
 
     /// <summary>
-    /// Removes the ranges whose memory the client has unmapped (xe_svm_garbage_collector), and resets their attributes where that was asked
-    /// for. Called under the VM lock.
+    /// Removes the ranges whose memory the client has unmapped (xe_svm_garbage_collector), and resets the attributes of areas that asked for
+    /// it. Called under the VM lock.
     /// </summary>
-    /// <returns>Whether the VM's areas have changed.</returns>
+    /// <returns>Whether areas of the VM have changed: who holds one has to look it up again.</returns>
     public bool CollectGarbage()
     {
         bool changed = false;
-        lock (_notifierLock)
+        while (TryTakeGarbage(out ulong start, out ulong end))
         {
-            foreach (SvmRange range in _garbage)
-            {
-                Remove(range);
-                changed |= VmAutoReset.Apply(Vm, range.Start, range.End);
-            }
-
-            _garbage.Clear();
+            changed |= SvmAttributeReset.Apply(Vm, start, end);
         }
 
         return changed;
+    }
+
+    /// <summary>The garbage collector as a work item: what was unmapped goes away although nobody faults or binds.</summary>
+    void IThreadPoolWorkItem.Execute()
+    {
+        lock (_notifierLock)
+        {
+            _collectionIsQueued = false;
+        }
+
+        lock (Vm.Lock)
+        {
+            if (!Vm.IsClosed)
+            {
+                CollectGarbage();
+            }
+        }
     }
 
     /// <summary>Removes every range in <c>[start, end)</c>: the mirror VMA goes, or is split across them. Called under the VM lock.</summary>
@@ -281,13 +318,9 @@ internal sealed class SvmMirror : IMmuNotifier, IDisposable
     /// <summary>Sends the range that an address lies inside of to system memory and removes it. Called under the VM lock.</summary>
     public void EvictStraddling(ulong address)
     {
-        SvmRange? range;
-        lock (_notifierLock)
+        if (!TryFind(address, out SvmRange? range) || range.Start == address)
         {
-            if (!_ranges.TryFind(address, out range) || range.Start == address)
-            {
-                return;
-            }
+            return;
         }
 
         if (Vm.Client.Residency.Examine(range.Start, range.End, out _) != Residency.System)
@@ -303,6 +336,71 @@ internal sealed class SvmMirror : IMmuNotifier, IDisposable
     {
         Vm.Client.Notifiers.Unregister(this);
         RemoveRanges(0, Vm.Size);
+    }
+
+    private static bool CanBind(SvmRange range) => range.Pages.IsValid && !range.Unmapped;
+
+    private void WriteEntries(SvmRange range, int tile, Vma vma)
+    {
+        SvmPageTableWriter.Write(Vm, range, vma, tile);
+        range.TilePresent |= 1u << tile;
+        range.TileInvalidated &= ~(1u << tile);
+        range.Pages.Device?.Pagemap.Touch(range.Pages.Device);
+    }
+
+    /// <summary>xe_svm_invalidate: zap, one TLB invalidation for all, then drop the DMA mappings of every touched range as a whole.</summary>
+    private void InvalidateAffected(MmuEvent reason)
+    {
+        long begin = Stopwatch.GetTimestamp();
+        bool zapped = Zap(isNotifierEvent: true);
+        if (zapped)
+        {
+            Vm.InvalidateTlb();
+        }
+
+        foreach (SvmRange range in _affected)
+        {
+            _mapper.Unmap(Vm.Client, range);
+            if (reason == MmuEvent.Unmap && !range.Unmapped)
+            {
+                range.Unmapped = true;
+                _garbage.Add(range);
+                QueueCollection();
+            }
+        }
+
+        if (zapped)
+        {
+            Vm.Device.PrimaryGt.Statistics.AddMicroseconds(GtCounter.SvmTlbInvalUs, Stopwatch.GetElapsedTime(begin));
+        }
+    }
+
+    private void QueueCollection()
+    {
+        if (!_collectionIsQueued)
+        {
+            _collectionIsQueued = true;
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        }
+    }
+
+    /// <summary>Removes one range that was unmapped, and says where it was.</summary>
+    private bool TryTakeGarbage(out ulong start, out ulong end)
+    {
+        start = end = 0;
+        lock (_notifierLock)
+        {
+            if (_garbage.Count == 0)
+            {
+                return false;
+            }
+
+            SvmRange range = _garbage[^1];
+            _garbage.RemoveAt(_garbage.Count - 1);
+            (start, end) = (range.Start, range.End);
+            Remove(range);
+            return true;
+        }
     }
 
     /// <summary>Zaps the bound ranges of the affected list; whether there was anything to zap.</summary>

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 using XeSvm.Simulation.Driver;
 using XeSvm.Simulation.Memory;
 using XeSvm.Simulation.Pagemap;
@@ -46,18 +48,27 @@ internal sealed class SvmPrefetch(Vm vm, SvmMirror mirror)
     }
 
     /// <summary>
-    /// Moves and binds what <see cref="Collect"/> found. A failure ends the work and is not reported: user space must not assume
-    /// residency (-ENODATA inside the driver, success outside).
+    /// Moves what <see cref="Collect"/> found, one range after the other, then binds all in one go. A failure ends the work and is not
+    /// reported: user space must not assume residency (-ENODATA inside the driver, success outside).
     /// </summary>
     public int Run(Vma vma, DevicePagemap? target)
     {
         int result = 0;
         foreach (SvmRange range in _ranges)
         {
-            result = PrefetchOne(vma, range, target);
+            result = Move(vma, range, target);
             if (result < 0)
             {
                 break;
+            }
+        }
+
+        if (result == 0)
+        {
+            // -EAGAIN: pages of one have left again meanwhile. The next access binds each as it is needed.
+            for (int tile = 0; tile < vm.Device.Tiles.Length; tile++)
+            {
+                _ = mirror.BindAll(CollectionsMarshal.AsSpan(_ranges), tile, vma);
             }
         }
 
@@ -68,7 +79,8 @@ internal sealed class SvmPrefetch(Vm vm, SvmMirror mirror)
     /// <summary>Forgets what <see cref="Collect"/> found.</summary>
     public void Clear() => _ranges.Clear();
 
-    private int PrefetchOne(Vma vma, SvmRange range, DevicePagemap? target)
+    /// <summary>Brings one range to its place and makes its pages known to the device; -ENODATA ends the prefetch without an error.</summary>
+    private int Move(Vma vma, SvmRange range, DevicePagemap? target)
     {
         RangeState state = mirror.Examine(range, tile: 0);
         if (target is null)
@@ -85,19 +97,6 @@ internal sealed class SvmPrefetch(Vm vm, SvmMirror mirror)
         }
 
         int result = mirror.GetPages(range, target is not null, devmemOnly: false, vma.IsReadOnly);
-        if (result < 0)
-        {
-            return result is -Errno.EOPNOTSUPP or -Errno.EFAULT or -Errno.EPERM ? -Errno.ENODATA : result;
-        }
-
-        for (int tile = 0; tile < vm.Device.Tiles.Length; tile++)
-        {
-            if (mirror.Bind(range, tile, vma) < 0)
-            {
-                return -Errno.ENODATA;
-            }
-        }
-
-        return 0;
+        return result is -Errno.EOPNOTSUPP or -Errno.EFAULT or -Errno.EPERM ? -Errno.ENODATA : result;
     }
 }

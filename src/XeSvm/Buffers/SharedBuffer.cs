@@ -29,11 +29,11 @@ internal sealed class SharedBuffer : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfZero(length);
         ulong size = new GpuRange(0, length).ToPages().Length;
-        XeBuffer buffer = XeBuffer.Create(vm.Device, vm.File, size, MemoryLocation.System);
+        XeBuffer buffer = XeBuffer.Create(vm.Device, vm.File, new() { Size = size, Placements = [MemoryLocation.System] });
         SharedBuffer? shared = null;
         try
         {
-            GpuRange range = new((ulong)buffer.MapForCpu(), size);
+            GpuRange range = new((ulong)buffer.MapForCpu().Address, size);
             vm.Bind(buffer, 0, range);
             shared = new SharedBuffer(vm, buffer, range);
             return shared;
@@ -52,7 +52,7 @@ internal sealed class SharedBuffer : IDisposable
     {
         if (Interlocked.Exchange(ref _disposed, 1) == 0)
         {
-            _vm.UnbindUnlessDisposed(_range);
+            _ = _vm.UnbindUnlessGone(_range);
             _buffer.Dispose();
         }
     }

@@ -1,131 +1,117 @@
-using XeSvm.Interop;
 using XeSvm.Interop.Uapi;
 
 namespace XeSvm;
 
 /// <summary>
 /// A buffer object: memory that the driver owns, in system memory or VRAM. A GPU reaches it where a VM binds it, the CPU where it is
-/// mapped. A binding keeps the memory alive after the buffer is disposed.
+/// mapped. A binding or a mapping keeps the memory alive after the buffer is disposed.
 /// </summary>
-public sealed unsafe class XeBuffer : IDisposable
+public sealed partial class XeBuffer : IDisposable
 {
-    private readonly DeviceFile _file;
+    private readonly GemHandle _handle;
     private readonly Lock _lock = new();
-    private nint _mapping;
+    private XeBufferMapping? _mapping;
     private bool _disposed;
 
-    private XeBuffer(DeviceFile file, uint handle, ulong size, MemoryLocation location)
+    private XeBuffer(GemHandle handle, ulong size, IReadOnlyList<MemoryLocation> placements, bool isImported)
     {
-        _file = file;
-        Handle = handle;
+        _handle = handle;
         Size = size;
-        Location = location;
+        Placements = placements;
+        IsImported = isImported;
     }
 
     /// <summary>The kernel's handle; not 0.</summary>
-    public uint Handle { get; }
+    public uint Handle => _handle.Id;
 
     /// <summary>Size in bytes.</summary>
     public ulong Size { get; }
 
-    /// <summary>Where the buffer was asked to be.</summary>
-    public MemoryLocation Location { get; }
+    /// <summary>Where the buffer may be; empty for one that was imported, whose place only its exporter knows.</summary>
+    public IReadOnlyList<MemoryLocation> Placements { get; }
+
+    /// <summary>The first of <see cref="Placements"/>; <see cref="MemoryLocation.Default"/> for a buffer that was imported.</summary>
+    public MemoryLocation Location => Placements.Count == 0 ? MemoryLocation.Default : Placements[0];
+
+    /// <summary>Whether the buffer came from a dma-buf.</summary>
+    public bool IsImported { get; }
 
     /// <summary>The buffer's memory, mapped for the CPU at the first use. VRAM is mapped write-combined: reading it is slow.</summary>
     /// <exception cref="InvalidOperationException">The buffer is larger than a span can be.</exception>
     /// <exception cref="XeException">It cannot be mapped.</exception>
     /// <exception cref="ObjectDisposedException">The buffer was disposed; the mapping went with it.</exception>
-    public Span<byte> Span
-    {
-        get
-        {
-            if (Size > int.MaxValue)
-            {
-                throw new InvalidOperationException($"The buffer has {Size} bytes, more than a span can hold.");
-            }
+    public Span<byte> Span => MapForCpu().Span;
 
-            return new Span<byte>((void*)MapForCpu(), (int)Size);
+    /// <summary>Maps the buffer for the CPU, from its first byte on.</summary>
+    /// <param name="length">Length in bytes, whole pages; 0 for all of the buffer.</param>
+    /// <param name="writable">Whether the CPU may write.</param>
+    /// <returns>A mapping of its own, which outlives the buffer.</returns>
+    /// <exception cref="XeException">
+    /// The driver refused: EINVAL when the buffer is smaller than that or was purged, EBUSY while it is marked as discardable.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The buffer was disposed.</exception>
+    public XeBufferMapping Map(nuint length = 0, bool writable = true)
+    {
+        XeResult result = TryMap(out XeBufferMapping? mapping, length, writable);
+        if (mapping is null)
+        {
+            ThrowHelper.Throw(result, XeOperation.Mmap, $"handle {Handle}, {(length == 0 ? Size : length)} of its {Size} bytes");
         }
+
+        return mapping;
     }
 
-    /// <summary>Removes the CPU mapping and closes the handle.</summary>
+    /// <summary>Maps the buffer for the CPU, from its first byte on, or says why not.</summary>
+    /// <param name="mapping">The mapping when the result is success; it outlives the buffer.</param>
+    /// <param name="length">Length in bytes, whole pages; 0 for all of the buffer.</param>
+    /// <param name="writable">Whether the CPU may write.</param>
+    /// <exception cref="ObjectDisposedException">The buffer was disposed.</exception>
+    public XeResult TryMap(out XeBufferMapping? mapping, nuint length = 0, bool writable = true)
+    {
+        mapping = null;
+        using HandleUse use = _handle.Borrow(this);
+        drm_xe_gem_mmap_offset request = new() { handle = use.Id };
+        XeResult result = use.File.Ioctl(DrmXe.DRM_IOCTL_XE_GEM_MMAP_OFFSET, ref request);
+        return result.IsSuccess
+            ? XeBufferMapping.TryMap(use.File, request.offset, length == 0 ? (nuint)Size : length, writable, out mapping)
+            : result;
+    }
+
+    /// <summary>Removes the CPU mapping of <see cref="Span"/> and closes the handle.</summary>
     public void Dispose()
     {
         lock (_lock)
         {
-            if (_disposed)
-            {
-                return;
-            }
-
             _disposed = true;
-            if (_mapping != 0)
-            {
-                _ = _file.Unmap(_mapping, (nuint)Size);
-            }
-
-            drm_gem_close request = new() { handle = Handle };
-            _ = _file.Ioctl(Drm.DRM_IOCTL_GEM_CLOSE, ref request);
-            _file.Release();
-        }
-    }
-
-    /// <summary>Makes a buffer object; it takes a reference of its own to the file.</summary>
-    internal static XeBuffer Create(XeDevice device, DeviceFile file, ulong size, MemoryLocation location)
-    {
-        XeMemoryRegion region = RegionOf(device, location);
-        drm_xe_gem_create request = new()
-        {
-            size = size,
-            placement = region.PlacementMask,
-            cpu_caching = region.MemoryClass == XeMemoryClass.System ? DrmXe.DRM_XE_GEM_CPU_CACHING_WB : DrmXe.DRM_XE_GEM_CPU_CACHING_WC,
-        };
-        XeResult result = file.Ioctl(DrmXe.DRM_IOCTL_XE_GEM_CREATE, ref request);
-        if (!result.IsSuccess)
-        {
-            ThrowHelper.Throw(result, XeOperation.GemCreate, $"{size} bytes in {location}, minimum page size {region.MinimumPageSize}");
+            _mapping?.Dispose();
         }
 
-        return new XeBuffer(file.Reference(), request.handle, size, location);
+        _handle.Dispose();
     }
 
-    /// <summary>The address of the CPU mapping, made at the first call.</summary>
-    internal nint MapForCpu()
+    /// <summary>The buffer's own CPU mapping, made at the first call.</summary>
+    internal XeBufferMapping MapForCpu()
     {
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            if (_mapping != 0)
-            {
-                return _mapping;
-            }
-
-            drm_xe_gem_mmap_offset request = new() { handle = Handle };
-            XeResult result = _file.Ioctl(DrmXe.DRM_IOCTL_XE_GEM_MMAP_OFFSET, ref request);
-            if (!result.IsSuccess)
-            {
-                ThrowHelper.Throw(result, XeOperation.GemMmapOffset, $"handle {Handle}");
-            }
-
-            result = _file.Map(request.offset, (nuint)Size, DrmMapProtection.Read | DrmMapProtection.Write, out nint address);
-            if (!result.IsSuccess)
-            {
-                ThrowHelper.Throw(result, XeOperation.Mmap, $"handle {Handle}, {Size} bytes at offset 0x{request.offset:x}");
-            }
-
-            _mapping = address;
-            return address;
+            return _mapping ??= Map();
         }
     }
 
-    private static XeMemoryRegion RegionOf(XeDevice device, MemoryLocation location)
+    /// <summary>Begins a use of the handle that <see cref="Release"/> ends, and checks that the request goes to the right file.</summary>
+    internal uint Acquire(DeviceFile file)
     {
-        if (location.IsDefault)
+        if (!ReferenceEquals(file, _handle.File))
         {
-            throw new ArgumentException("A buffer object needs a place: MemoryLocation.System or MemoryLocation.Device().", nameof(location));
+            throw new ArgumentException(
+                $"Buffer {Handle} belongs to another open device: export it and import it on this one.");
         }
 
-        return device.FindRegion(location)
-            ?? throw new ArgumentException($"The device has no memory region {location}. {device.DescribeRegions()}", nameof(location));
+        ObjectDisposedException.ThrowIf(!_handle.TryBorrow(), this);
+        return _handle.Id;
     }
+
+    /// <summary>Ends what <see cref="Acquire"/> began.</summary>
+    internal void Release() => _handle.DangerousRelease();
 }

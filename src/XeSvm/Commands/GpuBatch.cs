@@ -7,10 +7,10 @@ namespace XeSvm;
 /// wanted. Not for use by several threads at once.
 /// </summary>
 /// <remarks>
-/// The batch must not be changed or disposed while the GPU may still run it: wait for the point that <see cref="XeQueue.Submit"/> gave.
+/// The batch must not be changed or disposed while the GPU may still run it: wait for the point that <see cref="XeQueue.Submit(GpuBatch)"/> gave.
 /// If that happens all the same, the queue is banned or the memory is read in between; the process is not at risk.
 /// </remarks>
-public sealed unsafe class GpuBatch : IDisposable
+public sealed unsafe partial class GpuBatch : IDisposable
 {
     /// <summary>MI_BATCH_BUFFER_END and a word that fills up to 8 bytes always have room.</summary>
     private const int ReservedWords = 2;

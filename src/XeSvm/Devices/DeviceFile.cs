@@ -9,17 +9,21 @@ namespace XeSvm;
 internal sealed unsafe class DeviceFile
 {
     private readonly DrmFile _file;
-    private readonly DrmBackend? _ownedBackend;
+    private DrmBackend? _ownedBackend;
     private int _references = 1;
 
     /// <summary>Takes the file over, with one reference held by the caller.</summary>
     /// <param name="file">The open file.</param>
-    /// <param name="ownedBackend">A backend to dispose after the file, or <see langword="null"/>.</param>
-    internal DeviceFile(DrmFile file, DrmBackend? ownedBackend)
-    {
-        _file = file;
-        _ownedBackend = ownedBackend;
-    }
+    internal DeviceFile(DrmFile file) => _file = file;
+
+    /// <summary>The file's GEM handles.</summary>
+    internal GemTable Gems { get; } = new();
+
+    /// <summary>The descriptor by which requests on another device name this one, or -1.</summary>
+    internal int Descriptor => _file.Descriptor;
+
+    /// <summary>Takes a backend over, which is disposed after the file; <see langword="null"/> for none.</summary>
+    internal void Own(DrmBackend? backend) => _ownedBackend = backend;
 
     /// <summary>Takes a reference.</summary>
     /// <exception cref="ObjectDisposedException">The file is closed already.</exception>

@@ -5,7 +5,7 @@ using XeSvm.Interop.Uapi;
 namespace XeSvm;
 
 /// <summary>DEVICE_QUERY: the two-call protocol, and the decoding of its answers.</summary>
-internal static unsafe class DeviceQuery
+internal static unsafe partial class DeviceQuery
 {
     /// <summary>No answer of the driver comes near this; more is a sign of a broken driver, not a reason to allocate.</summary>
     private const uint LargestAnswer = 1 << 20;
@@ -46,8 +46,7 @@ internal static unsafe class DeviceQuery
         XeEngine[] engines = new XeEngine[Count(head.num_engines, items.Length, "ENGINES")];
         for (int index = 0; index < engines.Length; index++)
         {
-            drm_xe_engine_class_instance instance = items[index].instance;
-            engines[index] = new XeEngine((XeEngineClass)instance.engine_class, instance.engine_instance, instance.gt_id);
+            engines[index] = EngineOf(items[index].instance);
         }
 
         return engines;
@@ -98,30 +97,41 @@ internal static unsafe class DeviceQuery
         return gts;
     }
 
+    private static XeEngine EngineOf(drm_xe_engine_class_instance instance) =>
+        new((XeEngineClass)instance.engine_class, instance.engine_instance, instance.gt_id);
+
     private static byte[] Ask(DeviceFile file, uint query, string name)
     {
-        drm_xe_device_query request = new() { query = query };
-        Check(file.Ioctl(DrmXe.DRM_IOCTL_XE_DEVICE_QUERY, ref request), name, 0);
-        if (request.size > LargestAnswer)
+        XeResult result = TryAsk(file, query, name, out byte[] answer);
+        if (!result.IsSuccess)
         {
-            throw Malformed(name, $"it would have {request.size} bytes");
-        }
-
-        byte[] answer = new byte[request.size];
-        fixed (byte* data = answer)
-        {
-            request.data = (ulong)data;
-            Check(file.Ioctl(DrmXe.DRM_IOCTL_XE_DEVICE_QUERY, ref request), name, request.size);
+            ThrowHelper.Throw(result, XeOperation.DeviceQuery, $"query {name}");
         }
 
         return answer;
     }
 
-    private static void Check(XeResult result, string name, uint size)
+    /// <summary>Asks for the size, and then for exactly that many bytes; an answer that is empty is not fetched.</summary>
+    private static XeResult TryAsk(DeviceFile file, uint query, string name, out byte[] answer)
     {
-        if (!result.IsSuccess)
+        answer = [];
+        drm_xe_device_query request = new() { query = query };
+        XeResult result = file.Ioctl(DrmXe.DRM_IOCTL_XE_DEVICE_QUERY, ref request);
+        if (!result.IsSuccess || request.size == 0)
         {
-            ThrowHelper.Throw(result, XeOperation.DeviceQuery, $"query {name}, size {size}");
+            return result;
+        }
+
+        if (request.size > LargestAnswer)
+        {
+            throw Malformed(name, $"it would have {request.size} bytes");
+        }
+
+        answer = new byte[request.size];
+        fixed (byte* data = answer)
+        {
+            request.data = (ulong)data;
+            return file.Ioctl(DrmXe.DRM_IOCTL_XE_DEVICE_QUERY, ref request);
         }
     }
 

@@ -23,5 +23,6 @@ public sealed record XeConfiguration(
         SupportsLowLatencyHint: (Flags & DrmXe.DRM_XE_QUERY_CONFIG_FLAG_HAS_LOW_LATENCY) != 0,
         SupportsCpuAddressMirror: (Flags & DrmXe.DRM_XE_QUERY_CONFIG_FLAG_HAS_CPU_ADDR_MIRROR) != 0,
         SupportsNoCompressionHint: (Flags & DrmXe.DRM_XE_QUERY_CONFIG_FLAG_HAS_NO_COMPRESSION_HINT) != 0,
-        SupportsPurging: (Flags & DrmXe.DRM_XE_QUERY_CONFIG_FLAG_HAS_PURGING_SUPPORT) != 0);
+        SupportsPurging: (Flags & DrmXe.DRM_XE_QUERY_CONFIG_FLAG_HAS_PURGING_SUPPORT) != 0,
+        SupportsStateCacheOption: (Flags & DrmXe.DRM_XE_QUERY_CONFIG_FLAG_HAS_DISABLE_STATE_CACHE_PERF_FIX) != 0);
 }

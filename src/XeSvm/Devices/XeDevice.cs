@@ -8,14 +8,14 @@ namespace XeSvm;
 /// An open <c>xe</c> device. VMs, buffers and queues that are made on it keep the device file open: they may be disposed in any order,
 /// before or after the device.
 /// </summary>
-public sealed class XeDevice : IDisposable
+public sealed partial class XeDevice : IDisposable
 {
-    private readonly DeviceFile _file;
-    private int _disposed;
+    private readonly DeviceHandle _handle;
 
-    private XeDevice(DeviceFile file, string backendName, DrmNode node, string reason)
+    private XeDevice(DeviceHandle handle, string backendName, DrmNode node, string reason)
     {
-        _file = file;
+        DeviceFile file = handle.File;
+        _handle = handle;
         BackendName = backendName;
         Node = node;
         BackendReason = reason;
@@ -127,20 +127,6 @@ public sealed class XeDevice : IDisposable
         return text.IsAvailable;
     }
 
-    /// <summary>Makes a VM that mirrors the process's whole address space: every CPU address is a GPU address.</summary>
-    /// <exception cref="XeException">The device or the kernel cannot do it; the message says what is missing.</exception>
-    public XeVm CreateMirrorVm() => XeVm.Create(this, mirror: true);
-
-    /// <summary>Makes an empty VM that serves GPU page faults. Only what is bound in it can be reached.</summary>
-    /// <exception cref="XeException">The device cannot do it; the message says what is missing.</exception>
-    public XeVm CreateVm() => XeVm.Create(this, mirror: false);
-
-    /// <summary>Makes a buffer object.</summary>
-    /// <param name="size">Size in bytes; a multiple of the place's minimum page size.</param>
-    /// <param name="location">Where it lives: <see cref="MemoryLocation.System"/> or <see cref="MemoryLocation.Device"/>.</param>
-    /// <exception cref="XeException">The driver refused.</exception>
-    public XeBuffer CreateBuffer(ulong size, MemoryLocation location) => XeBuffer.Create(this, File, size, location);
-
     /// <summary>The first engine of a class.</summary>
     /// <param name="engineClass">The class.</param>
     /// <exception cref="InvalidOperationException">The device has no such engine.</exception>
@@ -149,18 +135,14 @@ public sealed class XeDevice : IDisposable
             $"The device has no {engineClass} engine. It has: {string.Join(", ", Engines)}.");
 
     /// <summary>Gives the device's own hold on the device file back. What was made on it keeps working.</summary>
-    public void Dispose()
-    {
-        if (Interlocked.Exchange(ref _disposed, 1) == 0)
-        {
-            _file.Release();
-        }
-    }
+    public void Dispose() => _handle.Dispose();
 
     /// <summary>The memory region of a location, or <see langword="null"/>.</summary>
-    internal XeMemoryRegion? FindRegion(MemoryLocation location) => location.IsSystem
-        ? MemoryRegions.FirstOrDefault(region => region.MemoryClass == XeMemoryClass.System)
-        : MemoryRegions.Where(region => region.MemoryClass == XeMemoryClass.Vram).ElementAtOrDefault(location.VramIndex);
+    internal XeMemoryRegion? FindRegion(MemoryLocation location) => location.Peer is { } peer && !ReferenceEquals(peer, this)
+        ? null
+        : location.IsSystem
+            ? MemoryRegions.FirstOrDefault(region => region.MemoryClass == XeMemoryClass.System)
+            : MemoryRegions.Where(region => region.MemoryClass == XeMemoryClass.Vram).ElementAtOrDefault(location.VramIndex);
 
     /// <summary>The memory regions in words, for messages.</summary>
     internal string DescribeRegions()
@@ -174,10 +156,13 @@ public sealed class XeDevice : IDisposable
     {
         get
         {
-            ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);
-            return _file;
+            ObjectDisposedException.ThrowIf(_handle.IsDisposed, this);
+            return _handle.File;
         }
     }
+
+    /// <summary>Keeps the file open for a request.</summary>
+    internal HandleUse Borrow() => _handle.Borrow(this);
 
     private static XeDevice Open(DrmBackend backend, DrmNode node, string reason, DrmBackend? ownedBackend)
     {
@@ -187,10 +172,15 @@ public sealed class XeDevice : IDisposable
             ThrowHelper.Throw(XeResult.FromCall(result), XeOperation.Open, $"{node.Path} on the {backend.Name} backend");
         }
 
+        // The device's handle is the file's first user; if the queries fail, it closes the file, but leaves the backend to the caller.
+        DeviceFile shared = new(file);
+        DeviceHandle handle = new(shared);
+        shared.Release();
         bool opened = false;
         try
         {
-            XeDevice device = new(new DeviceFile(file, ownedBackend), backend.Name, node, reason);
+            XeDevice device = new(handle, backend.Name, node, reason);
+            shared.Own(ownedBackend);
             opened = true;
             return device;
         }
@@ -198,7 +188,7 @@ public sealed class XeDevice : IDisposable
         {
             if (!opened)
             {
-                file.Dispose();
+                handle.Dispose();
             }
         }
     }

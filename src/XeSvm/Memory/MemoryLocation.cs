@@ -7,7 +7,11 @@ public readonly struct MemoryLocation : IEquatable<MemoryLocation>
 {
     private readonly int _value;
 
-    private MemoryLocation(int value) => _value = value;
+    private MemoryLocation(int value, XeDevice? peer = null)
+    {
+        _value = value;
+        Peer = peer;
+    }
 
     /// <summary>
     /// No wish: the driver's default for advice (the VRAM of the tile that faults), and for a prefetch whatever was advised.
@@ -29,11 +33,14 @@ public readonly struct MemoryLocation : IEquatable<MemoryLocation>
     /// <summary>The number of the VRAM region, from 0, when <see cref="IsDevice"/>.</summary>
     public int VramIndex => IsDevice ? _value - 2 : throw new InvalidOperationException($"{this} is not VRAM.");
 
+    /// <summary>Another device, when the VRAM is that of a device which was named; else <see langword="null"/>.</summary>
+    public XeDevice? Peer { get; }
+
     /// <summary>Whether two locations are the same.</summary>
-    public static bool operator ==(MemoryLocation left, MemoryLocation right) => left._value == right._value;
+    public static bool operator ==(MemoryLocation left, MemoryLocation right) => left.Equals(right);
 
     /// <summary>Whether two locations differ.</summary>
-    public static bool operator !=(MemoryLocation left, MemoryLocation right) => left._value != right._value;
+    public static bool operator !=(MemoryLocation left, MemoryLocation right) => !left.Equals(right);
 
     /// <summary>VRAM of the VM's device.</summary>
     /// <param name="vramIndex">The number of the VRAM region, from 0; a device with one tile has one.</param>
@@ -44,8 +51,19 @@ public readonly struct MemoryLocation : IEquatable<MemoryLocation>
         return new MemoryLocation(vramIndex + 2);
     }
 
+    /// <summary>
+    /// VRAM of another device, for advice: the two devices need a fast interconnect (ENOLINK without one).
+    /// </summary>
+    /// <param name="device">The device. The advice holds its memory; it may be disposed afterwards.</param>
+    /// <param name="vramIndex">The number of the VRAM region, from 0.</param>
+    public static MemoryLocation PeerDevice(XeDevice device, int vramIndex = 0)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        return new MemoryLocation(Device(vramIndex)._value, device);
+    }
+
     /// <inheritdoc/>
-    public bool Equals(MemoryLocation other) => _value == other._value;
+    public bool Equals(MemoryLocation other) => _value == other._value && ReferenceEquals(Peer, other.Peer);
 
     /// <inheritdoc/>
     public override bool Equals(object? obj) => obj is MemoryLocation other && Equals(other);
@@ -53,7 +71,7 @@ public readonly struct MemoryLocation : IEquatable<MemoryLocation>
     /// <inheritdoc/>
     public override int GetHashCode() => _value;
 
-    /// <summary><c>default</c>, <c>system</c> or <c>device(n)</c>.</summary>
+    /// <summary><c>default</c>, <c>system</c>, <c>device(n)</c> or, of another device, <c>device(n) of NODE</c>.</summary>
     public override string ToString() => IsDefault ? "default" : IsSystem ? "system"
-        : string.Create(CultureInfo.InvariantCulture, $"device({VramIndex})");
+        : string.Create(CultureInfo.InvariantCulture, $"device({VramIndex}){(Peer is null ? "" : $" of {Peer.Node.Path}")}");
 }

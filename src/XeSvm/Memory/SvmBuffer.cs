@@ -23,8 +23,9 @@ public sealed unsafe class SvmBuffer<T> : IDisposable
     private bool _disposed;
 
     /// <summary>Allocates memory; it takes a reference of its own to the file.</summary>
-    internal SvmBuffer(DeviceFile file, nuint length)
+    internal SvmBuffer(XeVm vm, nuint length)
     {
+        DeviceFile file = vm.File;
         ArgumentOutOfRangeException.ThrowIfZero(length);
         if (length > nuint.MaxValue / (nuint)sizeof(T))
         {
@@ -34,8 +35,12 @@ public sealed unsafe class SvmBuffer<T> : IDisposable
 
         _memory = AnonymousMemory.Map(length * (nuint)sizeof(T));
         _file = file.Reference();
+        Vm = vm;
         Length = length;
     }
+
+    /// <summary>The VM that it was allocated for. All mirror VMs of the process see it.</summary>
+    public XeVm Vm { get; }
 
     /// <summary>Number of elements.</summary>
     public nuint Length { get; }
@@ -50,6 +55,28 @@ public sealed unsafe class SvmBuffer<T> : IDisposable
     /// <summary>The whole mapping as a range for prefetch and advice.</summary>
     /// <exception cref="ObjectDisposedException">The buffer was disposed.</exception>
     public GpuRange Range => new(GpuAddress, _memory.Length);
+
+    /// <summary>The whole mapping, to be advised and prefetched.</summary>
+    /// <exception cref="ObjectDisposedException">The buffer was disposed.</exception>
+    public SvmRange SvmRange => new(Vm, Range);
+
+    /// <summary>Where the memory should be when the GPU touches it; see <see cref="SvmRange.PreferredLocation"/>.</summary>
+    /// <exception cref="ObjectDisposedException">The buffer was disposed.</exception>
+    /// <exception cref="XeException">The driver refused.</exception>
+    public MemoryLocation? PreferredLocation
+    {
+        get => SvmRange.PreferredLocation;
+        set => SvmRange.PreferredLocation = value;
+    }
+
+    /// <summary>Who does atomic operations on the memory; see <see cref="SvmRange.AtomicAccess"/>.</summary>
+    /// <exception cref="ObjectDisposedException">The buffer was disposed.</exception>
+    /// <exception cref="XeException">The driver refused.</exception>
+    public AtomicAccess? AtomicAccess
+    {
+        get => SvmRange.AtomicAccess;
+        set => SvmRange.AtomicAccess = value;
+    }
 
     /// <summary>All elements.</summary>
     /// <exception cref="InvalidOperationException">There are more than <see cref="int.MaxValue"/>: use <see cref="AsSpan"/>.</exception>
@@ -104,6 +131,47 @@ public sealed unsafe class SvmBuffer<T> : IDisposable
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, Length);
         return GpuAddress + index * (nuint)sizeof(T);
     }
+
+    /// <summary>Some of the elements, to be advised and prefetched.</summary>
+    /// <param name="start">Index of the first.</param>
+    /// <param name="length">How many, at least 1.</param>
+    /// <exception cref="ArgumentOutOfRangeException">They do not all lie inside the buffer.</exception>
+    /// <exception cref="ObjectDisposedException">The buffer was disposed.</exception>
+    public SvmRange Slice(nuint start, nuint length)
+    {
+        ArgumentOutOfRangeException.ThrowIfZero(length);
+        CheckPart(start, length);
+        return new SvmRange(Vm, new GpuRange(GpuAddress + start * (nuint)sizeof(T), length * (nuint)sizeof(T)));
+    }
+
+    /// <summary>Tells the driver something about the memory.</summary>
+    /// <param name="advice">What.</param>
+    /// <exception cref="ObjectDisposedException">The buffer was disposed.</exception>
+    /// <exception cref="XeException">The driver refused, or cannot take such advice (EOPNOTSUPP).</exception>
+    public void Advise(Advice advice) => Vm.Advise(Range, advice);
+
+    /// <summary>Tells the driver something about the memory, or says why not.</summary>
+    /// <param name="advice">What.</param>
+    /// <exception cref="ObjectDisposedException">The buffer was disposed.</exception>
+    public XeResult TryAdvise(Advice advice) => Vm.TryAdvise(Range, advice);
+
+    /// <summary>The advice for each mapping that the memory touches.</summary>
+    /// <exception cref="ObjectDisposedException">The buffer was disposed.</exception>
+    /// <exception cref="XeException">The driver refused; it needs Linux 6.18.</exception>
+    public IReadOnlyList<SvmRangeAttributes> GetAttributes() => Vm.GetAttributes(Range);
+
+    /// <summary>Moves the memory ahead of its use; see <see cref="XeVm.Prefetch"/>.</summary>
+    /// <param name="location">Where to; <see cref="MemoryLocation.Default"/> means where the advice says.</param>
+    /// <exception cref="ObjectDisposedException">The buffer was disposed.</exception>
+    /// <exception cref="XeException">The driver refused.</exception>
+    public void Prefetch(MemoryLocation location) => Vm.Prefetch(Range, location);
+
+    /// <summary>Moves the memory ahead of its use, on a thread of the pool.</summary>
+    /// <param name="location">Where to; <see cref="MemoryLocation.Default"/> means where the advice says.</param>
+    /// <param name="cancellationToken">Ends the prefetch between two parts; what was moved stays where it is.</param>
+    /// <exception cref="ObjectDisposedException">The buffer was disposed.</exception>
+    public Task PrefetchAsync(MemoryLocation location, CancellationToken cancellationToken = default) =>
+        Vm.PrefetchAsync(Range, location, cancellationToken);
 
     /// <summary>Unmaps the memory, or lets the last unpinning do it.</summary>
     public void Dispose()
@@ -170,7 +238,12 @@ public sealed unsafe class SvmBuffer<T> : IDisposable
     private void CheckPart(nuint start, int length)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(length);
-        if (start > Length || (nuint)length > Length - start)
+        CheckPart(start, (nuint)length);
+    }
+
+    private void CheckPart(nuint start, nuint length)
+    {
+        if (start > Length || length > Length - start)
         {
             throw new ArgumentOutOfRangeException(
                 nameof(start), start, $"{length} elements from {start} on do not lie inside a buffer of {Length} elements.");

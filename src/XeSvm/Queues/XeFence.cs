@@ -6,24 +6,22 @@ namespace XeSvm;
 /// A user fence: a word of 8 bytes that the GPU raises when a batch of the queue has ended (xe_exec.c). Its value only grows, so a point
 /// is reached when the word is at least the point's value.
 /// </summary>
-public sealed unsafe class XeFence
+public sealed class XeFence
 {
-    private readonly SharedBuffer _memory;
+    private readonly FenceWord _word;
     private readonly DeviceFile _file;
     private readonly uint _queueId;
-    private readonly Lock _lock = new();
-    private bool _disposed;
 
-    /// <summary>Makes the fence of a queue; the caller disposes the memory through <see cref="Close"/>.</summary>
-    internal XeFence(SharedBuffer memory, DeviceFile file, uint queueId)
+    /// <summary>Makes the fence of a queue.</summary>
+    internal XeFence(FenceWord word, DeviceFile file, uint queueId)
     {
-        _memory = memory;
+        _word = word;
         _file = file;
         _queueId = queueId;
     }
 
     /// <summary>The word's address, for CPU and GPU; a multiple of 8.</summary>
-    public ulong GpuAddress => (ulong)_memory.Address;
+    public ulong GpuAddress => _word.Address;
 
     /// <summary>The word's value now.</summary>
     /// <exception cref="ObjectDisposedException">The queue was disposed.</exception>
@@ -31,25 +29,26 @@ public sealed unsafe class XeFence
     {
         get
         {
-            lock (_lock)
-            {
-                ObjectDisposedException.ThrowIf(_disposed, this);
-                return Volatile.Read(ref *(ulong*)_memory.Address);
-            }
+            ObjectDisposedException.ThrowIf(!_word.TryBorrow(), this);
+            ulong value = _word.Value;
+            _word.Release();
+            return value;
         }
     }
 
     /// <summary>Waits until the word is at least a value.</summary>
     /// <param name="value">The value.</param>
     /// <param name="timeout">How long at most; <see cref="Timeout.InfiniteTimeSpan"/> for ever.</param>
+    /// <param name="cancellationToken">Ends the wait, within 20 ms; the batch goes on.</param>
     /// <exception cref="XeException">
     /// EIO: the queue was banned, by an access outside any mapping or a hang, and the word will never be reached. ETIME: the timeout is
     /// over.
     /// </exception>
     /// <exception cref="ObjectDisposedException">The queue was disposed.</exception>
-    public void Wait(ulong value, TimeSpan timeout)
+    /// <exception cref="OperationCanceledException">The wait was cancelled.</exception>
+    public void Wait(ulong value, TimeSpan timeout, CancellationToken cancellationToken = default)
     {
-        XeResult result = TryWait(value, timeout);
+        XeResult result = TryWait(value, timeout, cancellationToken);
         if (!result.IsSuccess)
         {
             ThrowHelper.Throw(result, XeOperation.WaitUserFence, DescribeWait(value, timeout));
@@ -59,37 +58,29 @@ public sealed unsafe class XeFence
     /// <summary>Waits until the word is at least a value, or says why it is not.</summary>
     /// <param name="value">The value.</param>
     /// <param name="timeout">How long at most; <see cref="Timeout.InfiniteTimeSpan"/> for ever, zero for one look.</param>
+    /// <param name="cancellationToken">Ends the wait, within 20 ms; the batch goes on.</param>
     /// <returns>Success, ETIME when the timeout is over, or EIO when the queue was banned.</returns>
     /// <exception cref="ObjectDisposedException">The queue was disposed.</exception>
-    public XeResult TryWait(ulong value, TimeSpan timeout)
+    /// <exception cref="OperationCanceledException">The wait was cancelled.</exception>
+    public XeResult TryWait(ulong value, TimeSpan timeout, CancellationToken cancellationToken = default)
     {
-        DeviceFile file;
-        lock (_lock)
-        {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-            file = _file.Reference();
-        }
-
-        // The reference keeps the file open while this thread sleeps in it, whatever another thread disposes.
+        ObjectDisposedException.ThrowIf(!_word.TryBorrow(), this);
+        DeviceFile? file = null;
         try
         {
-            return UserFenceWait.ForValue(file, GpuAddress, value, timeout, _queueId);
+            // The references keep file and word while this thread sleeps, whatever another thread disposes.
+            file = _file.Reference();
+            return UserFenceWait.ForValue(file, GpuAddress, value, timeout, _queueId, cancellationToken);
         }
         finally
         {
-            file.Release();
+            file?.Release();
+            _word.Release();
         }
     }
 
     /// <summary>Ends the fence with its queue.</summary>
-    internal void Close()
-    {
-        lock (_lock)
-        {
-            _disposed = true;
-            _memory.Dispose();
-        }
-    }
+    internal void Close() => _word.Close();
 
     private string DescribeWait(ulong value, TimeSpan timeout)
     {

@@ -4,136 +4,146 @@ using XeSvm.Interop.Uapi;
 namespace XeSvm;
 
 /// <summary>
-/// A queue of batches on one engine, in one VM. Batches run in order, asynchronously. An access outside any mapping bans the queue:
-/// waits then answer EIO and submissions ECANCELED.
+/// A queue of batches on one engine or several, in one VM. Batches run in order, asynchronously. An access outside any mapping bans the
+/// queue: waits then answer EIO and submissions ECANCELED.
 /// </summary>
 [SuppressMessage("Naming", "CA1711", Justification = "Queue is the kernel's word: EXEC_QUEUE_CREATE.")]
-public sealed unsafe class XeQueue : IDisposable
+public sealed unsafe partial class XeQueue : IDisposable
 {
-    private readonly DeviceFile _file;
+    private readonly QueueHandle _handle;
     private readonly Lock _lock = new();
     private ulong _value;
-    private bool _disposed;
 
-    private XeQueue(XeVm vm, DeviceFile file, XeEngine engine, uint id, SharedBuffer fenceMemory)
+    private XeQueue(XeVm vm, XeQueueOptions options, QueueHandle handle, FenceWord fence)
     {
-        _file = file;
+        _handle = handle;
         Vm = vm;
-        Engine = engine;
-        Id = id;
-        Fence = new XeFence(fenceMemory, file, id);
+        Options = options;
+        Fence = new XeFence(fence, handle.File, handle.Id);
     }
 
     /// <summary>The VM that batches run in.</summary>
     public XeVm Vm { get; }
 
-    /// <summary>The engine that executes them.</summary>
-    public XeEngine Engine { get; }
+    /// <summary>What was asked for when the queue was made.</summary>
+    public XeQueueOptions Options { get; }
+
+    /// <summary>The engine that executes the batches; the first one when there are several.</summary>
+    public XeEngine Engine => Options.Engines[0];
 
     /// <summary>The kernel's id; not 0.</summary>
-    public uint Id { get; }
+    public uint Id => _handle.Id;
 
     /// <summary>The fence that the end of each batch raises.</summary>
     public XeFence Fence { get; }
 
-    /// <summary>Submits a batch.</summary>
-    /// <param name="batch">An ended batch of the same VM. It must not be changed or disposed before the point is reached.</param>
-    /// <returns>The point that is reached when the batch has ended.</returns>
-    /// <exception cref="XeException">ECANCELED: the queue was banned or its VM disposed.</exception>
-    public XeFencePoint Submit(GpuBatch batch)
+    /// <summary>Whether the queue was reset, killed or banned, so that it takes no more work (EXEC_QUEUE_GET_PROPERTY).</summary>
+    /// <exception cref="XeException">The driver refused.</exception>
+    /// <exception cref="ObjectDisposedException">The queue was disposed.</exception>
+    public bool IsBanned
     {
-        XeResult result = TrySubmit(batch, out XeFencePoint point);
-        if (!result.IsSuccess)
+        get
         {
-            ThrowHelper.Throw(
-                result, XeOperation.Exec, $"queue {Id} on {Engine}, batch of {batch.ByteCount} bytes at 0x{batch.GpuAddress:x}");
-        }
-
-        return point;
-    }
-
-    /// <summary>Submits a batch, or says why not.</summary>
-    /// <param name="batch">An ended batch of the same VM. It must not be changed or disposed before the point is reached.</param>
-    /// <param name="point">The point that is reached when the batch has ended.</param>
-    public XeResult TrySubmit(GpuBatch batch, out XeFencePoint point)
-    {
-        ArgumentNullException.ThrowIfNull(batch);
-        batch.RequireReadyFor(Vm);
-
-        // Values must reach the ring in the order in which they were given out.
-        lock (_lock)
-        {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-            drm_xe_sync sync = new()
+            XeResult result = TryGetBan(out bool banned);
+            if (!result.IsSuccess)
             {
-                type = DrmXe.DRM_XE_SYNC_TYPE_USER_FENCE,
-                flags = DrmXe.DRM_XE_SYNC_FLAG_SIGNAL,
-                addr = Fence.GpuAddress,
-                timeline_value = _value + 1,
-            };
-            drm_xe_exec request = new()
-            {
-                exec_queue_id = Id,
-                num_syncs = 1,
-                syncs = (ulong)&sync,
-                address = batch.GpuAddress,
-                num_batch_buffer = 1,
-            };
-            XeResult result = _file.Ioctl(DrmXe.DRM_IOCTL_XE_EXEC, ref request);
-            if (result.IsSuccess)
-            {
-                _value++;
+                ThrowHelper.Throw(result, XeOperation.QueueProperty, $"ban of queue {Id}");
             }
 
-            point = new XeFencePoint(Fence, _value);
-            return result;
+            return banned;
         }
+    }
+
+    /// <summary>Whether the queue was reset, killed or banned, or why that cannot be told.</summary>
+    /// <param name="banned">The answer when the result is success.</param>
+    /// <exception cref="ObjectDisposedException">The queue was disposed.</exception>
+    public XeResult TryGetBan(out bool banned)
+    {
+        using HandleUse use = _handle.Borrow(this);
+        drm_xe_exec_queue_get_property request = new()
+        {
+            exec_queue_id = use.Id,
+            property = DrmXe.DRM_XE_EXEC_QUEUE_GET_PROPERTY_BAN,
+        };
+        XeResult result = use.File.Ioctl(DrmXe.DRM_IOCTL_XE_EXEC_QUEUE_GET_PROPERTY, ref request);
+        banned = request.value != 0;
+        return result;
+    }
+
+    /// <summary>Changes the priority within the queue's group (EXEC_QUEUE_SET_PROPERTY).</summary>
+    /// <param name="priority">0 to 2.</param>
+    /// <exception cref="XeException">EINVAL: the queue is in no group, or the priority is above 2.</exception>
+    /// <exception cref="ObjectDisposedException">The queue was disposed.</exception>
+    public void SetGroupPriority(int priority)
+    {
+        XeResult result = TrySetGroupPriority(priority);
+        if (!result.IsSuccess)
+        {
+            ThrowHelper.Throw(result, XeOperation.QueueProperty, $"priority {priority} in the group of queue {Id}");
+        }
+    }
+
+    /// <summary>Changes the priority within the queue's group, or says why not.</summary>
+    /// <param name="priority">0 to 2.</param>
+    /// <exception cref="ObjectDisposedException">The queue was disposed.</exception>
+    public XeResult TrySetGroupPriority(int priority)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(priority);
+        using HandleUse use = _handle.Borrow(this);
+        drm_xe_exec_queue_set_property request = new()
+        {
+            exec_queue_id = use.Id,
+            property = DrmXe.DRM_XE_EXEC_QUEUE_SET_PROPERTY_MULTI_QUEUE_PRIORITY,
+            value = (ulong)priority,
+        };
+        return use.File.Ioctl(DrmXe.DRM_IOCTL_XE_EXEC_QUEUE_SET_PROPERTY, ref request);
     }
 
     /// <summary>Destroys the queue: work that has not ended is thrown away.</summary>
     public void Dispose()
     {
-        lock (_lock)
-        {
-            if (_disposed)
-            {
-                return;
-            }
-
-            _disposed = true;
-            drm_xe_exec_queue_destroy request = new() { exec_queue_id = Id };
-            _ = _file.Ioctl(DrmXe.DRM_IOCTL_XE_EXEC_QUEUE_DESTROY, ref request);
-            Fence.Close();
-            _file.Release();
-        }
+        _handle.Dispose();
+        Fence.Close();
     }
 
     /// <summary>Makes a queue.</summary>
-    internal static XeQueue Create(XeVm vm, XeEngine engine)
+    internal static XeResult TryCreate(XeVm vm, XeQueueOptions options, out XeQueue? queue)
     {
-        ArgumentNullException.ThrowIfNull(engine);
-        DeviceFile file = vm.File;
-        SharedBuffer fenceMemory = SharedBuffer.Create(vm, sizeof(ulong));
-        drm_xe_engine_class_instance instance = new()
+        queue = null;
+        using HandleUse use = vm.Borrow();
+        SharedBuffer memory = SharedBuffer.Create(vm, sizeof(ulong));
+        try
         {
-            engine_class = (ushort)engine.EngineClass,
-            engine_instance = (ushort)engine.Instance,
-            gt_id = (ushort)engine.GtId,
-        };
-        drm_xe_exec_queue_create request = new()
+            XeResult result = XeQueueCreation.Issue(use, options, out uint id);
+            if (result.IsSuccess)
+            {
+                QueueHandle handle = new(use.File, id, vm.BorrowForQueue());
+                queue = new XeQueue(vm, options, handle, new FenceWord(memory, memory.Address));
+            }
+
+            return result;
+        }
+        finally
         {
-            width = 1,
-            num_placements = 1,
-            vm_id = vm.Id,
-            instances = (ulong)&instance,
-        };
-        XeResult result = file.Ioctl(DrmXe.DRM_IOCTL_XE_EXEC_QUEUE_CREATE, ref request);
-        if (!result.IsSuccess)
+            if (queue is null)
+            {
+                memory.Dispose();
+            }
+        }
+    }
+
+    /// <summary>Begins a use of the id that <see cref="Release"/> ends.</summary>
+    internal uint Acquire(DeviceFile file)
+    {
+        if (!ReferenceEquals(file, _handle.File))
         {
-            fenceMemory.Dispose();
-            ThrowHelper.Throw(result, XeOperation.QueueCreate, $"engine {engine} in VM {vm.Id}");
+            throw new ArgumentException($"Queue {Id} belongs to another open device.");
         }
 
-        return new XeQueue(vm, file.Reference(), engine, request.exec_queue_id, fenceMemory);
+        ObjectDisposedException.ThrowIf(!_handle.TryBorrow(), this);
+        return _handle.Id;
     }
+
+    /// <summary>Ends what <see cref="Acquire"/> began.</summary>
+    internal void Release() => _handle.DangerousRelease();
 }

@@ -3,39 +3,98 @@ using XeSvm.Interop.Uapi;
 
 namespace XeSvm;
 
-/// <content>VM_BIND: mapping, unmapping and prefetching. Every call waits until the page tables are written.</content>
-public sealed unsafe partial class XeVm
+/// <content>VM_BIND: mapping, unmapping and prefetching.</content>
+public sealed partial class XeVm
 {
-    /// <summary>Binds a part of a buffer at a GPU address.</summary>
+    /// <summary>Binds a part of a buffer at a GPU address, and waits until the page tables are written.</summary>
     /// <param name="buffer">The buffer, of the same device.</param>
     /// <param name="bufferOffset">First byte of the buffer; a multiple of the page size.</param>
     /// <param name="range">Where the GPU shall see it; whole pages. What is bound there is replaced.</param>
     /// <exception cref="XeException">The driver refused; nothing was bound.</exception>
-    public void Bind(XeBuffer buffer, ulong bufferOffset, GpuRange range)
-    {
-        XeResult result = TryBind(buffer, bufferOffset, range);
-        if (!result.IsSuccess)
-        {
-            ThrowHelper.Throw(
-                result,
-                XeOperation.VmBind,
-                $"map of buffer {buffer.Handle} ({buffer.Size} bytes) from {bufferOffset} at {range} in VM {Id}");
-        }
-    }
+    public void Bind(XeBuffer buffer, ulong bufferOffset, GpuRange range) => Bind([XeBindOperation.Map(buffer, bufferOffset, range)]);
 
-    /// <summary>Binds a part of a buffer at a GPU address, or says why not.</summary>
+    /// <summary>Binds a part of a buffer at a GPU address and waits until the page tables are written, or says why not.</summary>
     /// <param name="buffer">The buffer, of the same device.</param>
     /// <param name="bufferOffset">First byte of the buffer; a multiple of the page size.</param>
     /// <param name="range">Where the GPU shall see it; whole pages. What is bound there is replaced.</param>
-    public XeResult TryBind(XeBuffer buffer, ulong bufferOffset, GpuRange range)
+    public XeResult TryBind(XeBuffer buffer, ulong bufferOffset, GpuRange range) =>
+        TryBind([XeBindOperation.Map(buffer, bufferOffset, range)]);
+
+    /// <summary>Does all of the operations or none, and waits until the page tables are written.</summary>
+    /// <param name="operations">The operations, at least one; they are done in this order.</param>
+    /// <exception cref="XeException">The driver refused; nothing was changed.</exception>
+    public void Bind(params ReadOnlySpan<XeBindOperation> operations)
     {
-        ArgumentNullException.ThrowIfNull(buffer);
-        drm_xe_vm_bind_op operation = Operation(DrmXe.DRM_XE_VM_BIND_OP_MAP, range);
-        operation.obj = buffer.Handle;
-        operation.obj_offset = bufferOffset;
-        operation.flags = DrmXe.DRM_XE_VM_BIND_FLAG_IMMEDIATE;
-        return Submit(operation);
+        XeResult result = TryBind(operations);
+        if (!result.IsSuccess)
+        {
+            ThrowBind(result, operations);
+        }
     }
+
+    /// <summary>Does all of the operations or none and waits until the page tables are written, or says why not.</summary>
+    /// <param name="operations">The operations, at least one; they are done in this order.</param>
+    /// <returns>EINVAL also for the prefetch to a memory region that the device does not have.</returns>
+    public XeResult TryBind(params ReadOnlySpan<XeBindOperation> operations)
+    {
+        if (operations.IsEmpty)
+        {
+            throw new ArgumentException("There is nothing to bind: at least one operation is needed.", nameof(operations));
+        }
+
+        using HandleUse use = _handle.Borrow(this);
+        return BindAndWait(use, operations);
+    }
+
+    /// <summary>Queues all of the operations or none and does not wait for the page tables.</summary>
+    /// <param name="operations">The operations, in this order; none only signals the syncs, when all earlier binds of the queue are done.</param>
+    /// <param name="syncs">
+    /// What to wait for first, and what to signal when page tables are written and translations invalidated. Mirrors, and maps in a
+    /// fault VM that are not <see cref="XeBindOptions.Immediate"/>, take no waits: EOPNOTSUPP, though the change was made (xe_vm.c).
+    /// </param>
+    /// <param name="queue">A bind queue of this VM, or <see langword="null"/> for the VM's own.</param>
+    /// <exception cref="XeException">The driver refused.</exception>
+    public void SubmitBind(ReadOnlySpan<XeBindOperation> operations, ReadOnlySpan<XeSync> syncs, XeBindQueue? queue = null)
+    {
+        XeResult result = TrySubmitBind(operations, syncs, queue);
+        if (!result.IsSuccess)
+        {
+            ThrowBind(result, operations);
+        }
+    }
+
+    /// <summary>Queues all of the operations or none and does not wait for the page tables, or says why not.</summary>
+    /// <param name="operations">The operations, in this order; none only signals the syncs, when all earlier binds of the queue are done.</param>
+    /// <param name="syncs">What to wait for and to signal, as for <see cref="SubmitBind"/>.</param>
+    /// <param name="queue">A bind queue of this VM, or <see langword="null"/> for the VM's own.</param>
+    public XeResult TrySubmitBind(ReadOnlySpan<XeBindOperation> operations, ReadOnlySpan<XeSync> syncs, XeBindQueue? queue = null)
+    {
+        using HandleUse use = _handle.Borrow(this);
+        if (queue is null)
+        {
+            return BindRequest.Issue(Device, use, queueId: 0, operations, syncs, default);
+        }
+
+        using HandleUse queueUse = queue.Borrow(this);
+        return BindRequest.Issue(Device, use, queueUse.Id, operations, syncs, default);
+    }
+
+    /// <summary>Makes a queue for binds, whose binds are in no order with those of other queues unless their addresses overlap.</summary>
+    /// <exception cref="XeException">The driver refused.</exception>
+    public XeBindQueue CreateBindQueue()
+    {
+        XeResult result = XeBindQueue.TryCreate(this, out XeBindQueue? queue);
+        if (queue is null)
+        {
+            ThrowHelper.Throw(result, XeOperation.QueueCreate, $"a bind queue in VM {Id}");
+        }
+
+        return queue;
+    }
+
+    /// <summary>Makes a queue for binds, or says why not.</summary>
+    /// <param name="queue">The queue when the result is success.</param>
+    public XeResult TryCreateBindQueue(out XeBindQueue? queue) => XeBindQueue.TryCreate(this, out queue);
 
     /// <summary>Removes what is bound in a range. In a mirror VM the range mirrors the process's memory again.</summary>
     /// <param name="range">Whole pages.</param>
@@ -51,8 +110,16 @@ public sealed unsafe partial class XeVm
 
     /// <summary>Removes what is bound in a range, or says why not. In a mirror VM the range mirrors the process's memory again.</summary>
     /// <param name="range">Whole pages.</param>
-    public XeResult TryUnbind(GpuRange range) =>
-        IsMirror ? MirrorRange(range) : Submit(Operation(DrmXe.DRM_XE_VM_BIND_OP_UNMAP, range));
+    public XeResult TryUnbind(GpuRange range) => TryBind([UnbindOperation(range)]);
+
+    /// <summary>Removes everything that is bound of a buffer. In a mirror VM that leaves holes: there, unbind its ranges.</summary>
+    /// <param name="buffer">The buffer, of the same device.</param>
+    /// <exception cref="XeException">The driver refused; nothing was unbound.</exception>
+    public void UnbindAll(XeBuffer buffer) => Bind([XeBindOperation.UnmapAll(buffer)]);
+
+    /// <summary>Removes everything that is bound of a buffer, or says why not.</summary>
+    /// <param name="buffer">The buffer, of the same device.</param>
+    public XeResult TryUnbindAll(XeBuffer buffer) => TryBind([XeBindOperation.UnmapAll(buffer)]);
 
     /// <summary>
     /// Moves memory ahead of its use and fills the GPU's page tables. A hint: the driver passes over what it cannot move and does not say so.
@@ -60,85 +127,76 @@ public sealed unsafe partial class XeVm
     /// <param name="range">The memory; widened to whole pages.</param>
     /// <param name="location">Where to; <see cref="MemoryLocation.Default"/> means where the advice says.</param>
     /// <exception cref="XeException">The driver refused.</exception>
-    public void Prefetch(GpuRange range, MemoryLocation location)
-    {
-        XeResult result = TryPrefetch(range, location);
-        if (!result.IsSuccess)
-        {
-            ThrowHelper.Throw(result, XeOperation.VmBindPrefetch, $"prefetch of {range} to {location} in VM {Id}");
-        }
-    }
+    public void Prefetch(GpuRange range, MemoryLocation location) => Bind([XeBindOperation.Prefetch(range.ToPages(), location)]);
 
     /// <summary>Moves memory ahead of its use, or says why not.</summary>
     /// <param name="range">The memory; widened to whole pages.</param>
     /// <param name="location">Where to; <see cref="MemoryLocation.Default"/> means where the advice says.</param>
-    public XeResult TryPrefetch(GpuRange range, MemoryLocation location)
-    {
-        drm_xe_vm_bind_op operation = Operation(DrmXe.DRM_XE_VM_BIND_OP_PREFETCH, range.ToPages());
-        if (location.IsDefault)
-        {
-            operation.prefetch_mem_region_instance = DrmXe.DRM_XE_CONSULT_MEM_ADVISE_PREF_LOC;
-        }
-        else if (Device.FindRegion(location) is { } region)
-        {
-            operation.prefetch_mem_region_instance = (uint)region.Instance;
-        }
-        else
-        {
-            return new XeResult(Errno.EINVAL);
-        }
-
-        return Submit(operation);
-    }
-
-    /// <summary>Sets a range to mirror the process's memory.</summary>
-    internal XeResult MirrorRange(GpuRange range)
-    {
-        drm_xe_vm_bind_op operation = Operation(DrmXe.DRM_XE_VM_BIND_OP_MAP, range);
-        operation.flags = DrmXe.DRM_XE_VM_BIND_FLAG_CPU_ADDR_MIRROR;
-        return Submit(operation);
-    }
-
-    private drm_xe_vm_bind_op Operation(uint op, GpuRange range) => new()
-    {
-        op = op,
-        addr = range.Address,
-        range = range.Length,
-        pat_index = Device.WriteBackPatIndex,
-    };
+    /// <returns>EINVAL also for a memory region that the device does not have.</returns>
+    public XeResult TryPrefetch(GpuRange range, MemoryLocation location) =>
+        TryBind([XeBindOperation.Prefetch(range.ToPages(), location)]);
 
     /// <summary>
-    /// Issues one bind and waits for it. One at a time: ids are reused after VM_DESTROY, so a bind must never race with Dispose, and the
-    /// fence has one word.
+    /// Undoes a bind of a child that goes away. A VM that was disposed may still be there, as long as others use it; one that is gone has
+    /// nothing left to undo.
     /// </summary>
-    private XeResult Submit(drm_xe_vm_bind_op operation)
+    internal XeResult UnbindUnlessGone(GpuRange range)
+    {
+        if (!_handle.TryBorrowWhatIsLeft())
+        {
+            _handle.WaitUntilDestroyed();
+            return XeResult.Success;
+        }
+
+        try
+        {
+            using HandleUse use = new(_handle);
+            return BindAndWait(use, [UnbindOperation(range)]);
+        }
+        finally
+        {
+            _handle.DangerousRelease();
+        }
+    }
+
+    /// <summary>One at a time, as the fence has one word and its values must be reached in their order.</summary>
+    private XeResult BindAndWait(HandleUse use, ReadOnlySpan<XeBindOperation> operations)
     {
         lock (_lock)
         {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-            drm_xe_sync sync = new()
+            drm_xe_sync done = new()
             {
                 type = DrmXe.DRM_XE_SYNC_TYPE_USER_FENCE,
                 flags = DrmXe.DRM_XE_SYNC_FLAG_SIGNAL,
-                addr = (ulong)_bindFence.Address,
+                addr = _handle.BindFenceAddress,
                 timeline_value = _bindValue + 1,
             };
-            drm_xe_vm_bind request = new()
-            {
-                vm_id = Id,
-                num_binds = 1,
-                bind = operation,
-                num_syncs = 1,
-                syncs = (ulong)&sync,
-            };
-            XeResult result = _file.Ioctl(DrmXe.DRM_IOCTL_XE_VM_BIND, ref request);
+            XeResult result = BindRequest.Issue(Device, use, queueId: 0, operations, [], done);
             if (!result.IsSuccess)
             {
                 return result;
             }
 
             _bindValue++;
-            return UserFenceWait.ForValue(_file, (ulong)_bindFence.Address, _bindValue, s_bindTimeout, queueId: 0);
+            return UserFenceWait.ForValue(use.File, _handle.BindFenceAddress, _bindValue, s_bindTimeout, queueId: 0);
         }
+    }
+
+    private XeBindOperation UnbindOperation(GpuRange range) =>
+        IsMirror ? XeBindOperation.Mirror(range, _mirrorOptions) : XeBindOperation.Unmap(range);
+
+    private void ThrowBind(XeResult result, ReadOnlySpan<XeBindOperation> operations)
+    {
+        const int Shown = 4;
+        string[] words = new string[Math.Min(operations.Length, Shown)];
+        for (int index = 0; index < words.Length; index++)
+        {
+            words[index] = operations[index].ToString();
+        }
+
+        string rest = operations.Length > Shown ? $" and {operations.Length - Shown} more" : "";
+        string request = words.Length == 0 ? "no operation, only syncs" : string.Join("; ", words) + rest;
+        string operation = operations.Length == 1 ? operations[0].Name : XeOperation.VmBind;
+        ThrowHelper.Throw(result, operation, $"{request} in VM {Id}");
     }
 }

@@ -1,39 +1,44 @@
-using XeSvm.Interop.Uapi;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace XeSvm;
 
 /// <summary>
-/// A GPU address space that serves page faults, for long-running work. A mirror VM has the process's addresses: any memory of the
-/// process can be used by the GPU at the address that the CPU knows.
+/// A GPU address space. A mirror VM has the process's addresses: any memory of the process can be used by the GPU at the address that the
+/// CPU knows.
 /// </summary>
 public sealed partial class XeVm : IDisposable
 {
     /// <summary>A bind that takes longer than this has met a hang; the longest legitimate ones prefetch many gigabytes.</summary>
     private static readonly TimeSpan s_bindTimeout = TimeSpan.FromSeconds(60);
 
-    private readonly DeviceFile _file;
-    private readonly AnonymousMemory _bindFence;
+    private readonly VmHandle _handle;
+    private readonly XeBindOptions _mirrorOptions;
     private readonly Lock _lock = new();
     private ulong _bindValue;
-    private bool _disposed;
 
-    private XeVm(XeDevice device, AnonymousMemory bindFence, uint id, bool mirror)
+    private XeVm(XeDevice device, VmHandle handle, XeVmOptions options)
     {
-        _file = device.File.Reference();
-        _bindFence = bindFence;
+        _handle = handle;
+        _mirrorOptions = MirrorOptionsOf(options);
         Device = device;
-        Id = id;
-        IsMirror = mirror;
+        Options = options;
     }
 
     /// <summary>The device that the VM is on.</summary>
     public XeDevice Device { get; }
 
+    /// <summary>What was asked for when the VM was made.</summary>
+    public XeVmOptions Options { get; }
+
     /// <summary>The kernel's id; not 0.</summary>
-    public uint Id { get; }
+    public uint Id => _handle.Id;
+
+    /// <summary>How the VM keeps work and moving memory apart.</summary>
+    public XeVmMode Mode => Options.Mode;
 
     /// <summary>Whether the VM mirrors the process's addresses.</summary>
-    public bool IsMirror { get; }
+    public bool IsMirror => Options.Mirror;
 
     /// <summary>Size of the address space in bytes: addresses from 0 to below it.</summary>
     public ulong AddressSpaceSize => 1UL << Device.Configuration.VirtualAddressBits;
@@ -47,13 +52,67 @@ public sealed partial class XeVm : IDisposable
         where T : unmanaged
     {
         RequireMirror("Memory of the process");
-        return new SvmBuffer<T>(File, length);
+        return new SvmBuffer<T>(this, length);
+    }
+
+    /// <summary>Memory that the process has already, such as a mapping of its own, as a range that can be advised and prefetched.</summary>
+    /// <param name="address">The first byte.</param>
+    /// <param name="length">Length in bytes.</param>
+    /// <exception cref="InvalidOperationException">The VM is no mirror.</exception>
+    public SvmRange Mirror(nint address, nuint length)
+    {
+        RequireMirror("Memory of the process");
+        ArgumentOutOfRangeException.ThrowIfZero(length);
+        return new SvmRange(this, new GpuRange((ulong)address, length));
+    }
+
+    /// <summary>
+    /// Memory that the process has already, as a range that can be advised and prefetched. The memory must not move: native or pinned memory.
+    /// </summary>
+    /// <typeparam name="T">The elements' type.</typeparam>
+    /// <param name="memory">The memory.</param>
+    /// <exception cref="InvalidOperationException">The VM is no mirror.</exception>
+    public unsafe SvmRange Mirror<T>(ReadOnlySpan<T> memory)
+        where T : unmanaged
+    {
+        nint address = (nint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(memory));
+        return Mirror(address, (nuint)memory.Length * (nuint)sizeof(T));
     }
 
     /// <summary>Makes a queue on an engine.</summary>
     /// <param name="engine">One of the device's engines.</param>
     /// <exception cref="XeException">The driver refused.</exception>
-    public XeQueue CreateQueue(XeEngine engine) => XeQueue.Create(this, engine);
+    public XeQueue CreateQueue(XeEngine engine)
+    {
+        ArgumentNullException.ThrowIfNull(engine);
+        return CreateQueue(new XeQueueOptions { Engines = [engine] });
+    }
+
+    /// <summary>Makes a queue.</summary>
+    /// <param name="options">What it shall be like.</param>
+    /// <exception cref="ArgumentException">The options contradict each other.</exception>
+    /// <exception cref="XeException">The driver refused.</exception>
+    public XeQueue CreateQueue(XeQueueOptions options)
+    {
+        XeResult result = TryCreateQueue(options, out XeQueue? queue);
+        if (queue is null)
+        {
+            ThrowHelper.Throw(result, XeOperation.QueueCreate, $"{XeQueueCreation.Describe(options)} in VM {Id}");
+        }
+
+        return queue;
+    }
+
+    /// <summary>Makes a queue, or says why not.</summary>
+    /// <param name="options">What it shall be like.</param>
+    /// <param name="queue">The queue when the result is success.</param>
+    /// <exception cref="ArgumentException">The options contradict each other.</exception>
+    /// <exception cref="XeException">There is no memory for the queue's fence.</exception>
+    public XeResult TryCreateQueue(XeQueueOptions options, out XeQueue? queue)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return XeQueue.TryCreate(this, options, out queue);
+    }
 
     /// <summary>Makes an empty batch in a buffer object that CPU and GPU see at one address; fetching it never faults.</summary>
     /// <param name="capacity">Room for commands, in bytes; rounded up to pages.</param>
@@ -71,81 +130,41 @@ public sealed partial class XeVm : IDisposable
         return new GpuBatch(this, AnonymousMemory.Map(capacity));
     }
 
-    /// <summary>Destroys the VM. Queues on it are stopped by that; they still have to be disposed.</summary>
-    public void Dispose()
-    {
-        lock (_lock)
-        {
-            if (_disposed)
-            {
-                return;
-            }
-
-            _disposed = true;
-            drm_xe_vm_destroy request = new() { vm_id = Id };
-            _ = _file.Ioctl(DrmXe.DRM_IOCTL_XE_VM_DESTROY, ref request);
-
-            // VM_DESTROY waits for pending binds (xe_vm.c), so none of them can write the fence from here on.
-            _bindFence.Dispose();
-            _file.Release();
-        }
-    }
-
-    /// <summary>Makes a VM; a mirror VM mirrors all addresses that the GPU can form.</summary>
-    internal static XeVm Create(XeDevice device, bool mirror)
-    {
-        if (mirror && !device.Capabilities.SupportsCpuAddressMirror)
-        {
-            throw new XeException(
-                Interop.Errno.EOPNOTSUPP,
-                XeOperation.VmBindMirror,
-                $"a mirror VM on {device.Node.Path}",
-                "The device's configuration lacks HAS_CPU_ADDR_MIRROR: it needs an Xe2 GPU or later and a kernel built with DRM_XE_GPUSVM.");
-        }
-
-        AnonymousMemory bindFence = AnonymousMemory.Map(sizeof(ulong));
-        drm_xe_vm_create request = new() { flags = DrmXe.DRM_XE_VM_CREATE_FLAG_LR_MODE | DrmXe.DRM_XE_VM_CREATE_FLAG_FAULT_MODE };
-        XeResult result = device.File.Ioctl(DrmXe.DRM_IOCTL_XE_VM_CREATE, ref request);
-        if (!result.IsSuccess)
-        {
-            bindFence.Dispose();
-            ThrowHelper.Throw(result, XeOperation.VmCreate, "flags LR_MODE | FAULT_MODE");
-        }
-
-        XeVm vm = new(device, bindFence, request.vm_id, mirror);
-        if (mirror)
-        {
-            result = vm.MirrorRange(new GpuRange(0, vm.AddressSpaceSize));
-            if (!result.IsSuccess)
-            {
-                vm.Dispose();
-                ThrowHelper.Throw(result, XeOperation.VmBindMirror, $"mirror of {new GpuRange(0, vm.AddressSpaceSize)}");
-            }
-        }
-
-        return vm;
-    }
+    /// <summary>
+    /// Destroys the VM. Queues on it are stopped by that and still have to be disposed; a long-running VM goes with its last queue.
+    /// </summary>
+    public void Dispose() => _handle.Dispose();
 
     /// <summary>The open file; children take references of their own.</summary>
     internal DeviceFile File
     {
         get
         {
-            ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed), this);
-            return _file;
+            ObjectDisposedException.ThrowIf(_handle.IsDisposed, this);
+            return _handle.File;
         }
     }
 
-    /// <summary>Undoes a bind of a child that goes away; a VM that went first has nothing left to undo.</summary>
-    internal void UnbindUnlessDisposed(GpuRange range)
+    /// <summary>Keeps the VM for a request.</summary>
+    internal HandleUse Borrow() => _handle.Borrow(this);
+
+    /// <summary>Keeps the VM for a request of the same file.</summary>
+    internal HandleUse Borrow(DeviceFile file) => ReferenceEquals(file, _handle.File)
+        ? _handle.Borrow(this)
+        : throw new ArgumentException($"VM {Id} belongs to another open device.");
+
+    /// <summary>
+    /// The VM's handle, borrowed for as long as a queue lives where VM_DESTROY must not come before the queue's end; else <see langword="null"/>.
+    /// </summary>
+    internal VmHandle? BorrowForQueue()
     {
-        lock (_lock)
+        if (Mode != XeVmMode.LongRunning)
         {
-            if (!_disposed)
-            {
-                _ = TryUnbind(range);
-            }
+            return null;
         }
+
+        ObjectDisposedException.ThrowIf(!_handle.TryBorrow(), this);
+        return _handle;
     }
 
     private void RequireMirror(string what)

@@ -139,7 +139,11 @@ public sealed class UapiTests(ITestOutputHelper output)
     {
         Assert.Equal(40, _kernel.Structs.Count(item => item.Name is "xe_vm_fault" || item.Name.StartsWith("drm_xe_", StringComparison.Ordinal)));
         Assert.Equal(16, _kernel.Requests.Count(item => item.Name.StartsWith("DRM_IOCTL_XE_", StringComparison.Ordinal)));
+        Assert.Equal(35, _kernel.Requests.Count);
         Assert.Equal(147 + 16 + _kernel.EnumMembers, _kernel.XeConstants.Count);
+        output.WriteLine(
+            $"{_kernel.Structs.Count} structs (40 of xe), {_kernel.Structs.Sum(item => item.Fields.Count)} fields with the flexible arrays, " +
+            $"{_kernel.XeConstants.Count + _kernel.DrmConstants.Count} constants, {_kernel.Requests.Count} requests.");
     }
 
     // char is one byte in the kernel; there is no other managed byte.

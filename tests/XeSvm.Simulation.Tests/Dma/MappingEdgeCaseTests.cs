@@ -165,7 +165,7 @@ public class MappingEdgeCaseTests
         long links = strategy == "iova-filled" ? 8 : 6;
         for (long k = 0; k < links; k++)
         {
-            fixture.Injection.FailAfter(DmaOperation.Link, k);
+            fixture.Injection.FailAfter(FaultPoint.Link, k);
             Assert.Equal(-Errno.ENOMEM, fixture.MapMigrate(pages));
             Assert.Equal((ulong)k * Page, fixture.Mapping.Offset);
             Assert.Equal((int)k, Leaves(fixture.Domain).Count);
@@ -188,7 +188,7 @@ public class MappingEdgeCaseTests
         long links = strategy == "iova-filled" ? 6 : 4;
         for (long k = 0; k < links; k++)
         {
-            fixture.Injection.FailAfter(DmaOperation.Link, k);
+            fixture.Injection.FailAfter(FaultPoint.Link, k);
             Assert.Equal(-Errno.ENOMEM, fixture.MapRange(pages));
             fixture.UnmapRange(pages);
             AssertNothingLeft(fixture);
@@ -251,8 +251,8 @@ public class MappingEdgeCaseTests
             for (long k = 0; k < 8; k++)
             {
                 MigratePage[] pages = Shape("SSSSSSSS");
-                fixture.Injection.FailAfter(DmaOperation.TryAllocIova, 0, 100);
-                fixture.Injection.FailAfter(DmaOperation.MapPage, k);
+                fixture.Injection.FailAfter(FaultPoint.IovaAllocation, 0, 100);
+                fixture.Injection.FailAfter(FaultPoint.Map, k);
                 Assert.Equal(-Errno.EFAULT, fixture.MapMigrate(pages));
                 Assert.Equal((int)k, Leaves(fixture.Domain).Count);
                 Array.Clear(pages);
@@ -268,7 +268,7 @@ public class MappingEdgeCaseTests
         ForEachMode(strategy, fixture =>
         {
             MigratePage[] pages = Shape(".SSSSSSS");
-            fixture.Injection.FailAfter(DmaOperation.TryAllocIova, 0);
+            fixture.Injection.FailAfter(FaultPoint.IovaAllocation, 0);
             Assert.Equal(0, fixture.MapMigrate(pages));
             DmaWork work = fixture.TakeWork();
             Assert.Equal((7UL, 0UL, 1UL), (work.MapCalls, work.LinkCalls, work.FallbackSegments));
@@ -315,7 +315,7 @@ public class MappingEdgeCaseTests
     public void A_failed_sync_unwinds_everything(string strategy) => ForEachMode(strategy, fixture =>
     {
         MigratePage[] pages = Shape("SS.SSSSS");
-        fixture.Injection.FailAfter(DmaOperation.Sync, 0);
+        fixture.Injection.FailAfter(FaultPoint.Sync, 0);
         Assert.Equal(-Errno.EIO, fixture.MapMigrate(pages));
         fixture.UnmapMigrate(pages);
         AssertNothingLeft(fixture);

@@ -16,7 +16,7 @@ internal sealed class MappingFixture : IDisposable
 
     public OperationCounters Counters { get; } = new();
 
-    public DmaFaultInjection Injection { get; } = new();
+    public FaultInjector Injection { get; } = new(FaultPlan.None);
 
     public IommuDomain Domain { get; }
 

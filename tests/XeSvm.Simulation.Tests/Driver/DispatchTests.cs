@@ -7,6 +7,7 @@ using XeSvm.Interop.Uapi;
 namespace XeSvm.Simulation.Tests.Driver;
 
 /// <summary>What holds for every ioctl, whatever its handler (drm_ioctl).</summary>
+[Trait("Rule", "1")]
 public sealed unsafe class DispatchTests : IDisposable
 {
     private const uint DirectionWrite = 1u << 30; // the kernel reads
@@ -15,6 +16,15 @@ public sealed unsafe class DispatchTests : IDisposable
     private readonly DrmClient _client = new();
 
     public void Dispose() => _client.Dispose();
+
+    [Fact]
+    [Trait("Rule", "1.7")]
+    public void A_core_ioctl_that_render_nodes_refuse_is_EACCES_once_its_argument_was_read()
+    {
+        var cap = default(drm_set_client_cap);
+        Assert.Equal(-Errno.EACCES, _client.Ioctl(Drm.DRM_IOCTL_SET_CLIENT_CAP, ref cap));
+        Assert.Equal(-Errno.EFAULT, _client.File.Ioctl(Drm.DRM_IOCTL_SET_CLIENT_CAP, (void*)DrmClient.BadPointer));
+    }
 
     [Theory]
     [InlineData(0x00u)]
@@ -32,7 +42,11 @@ public sealed unsafe class DispatchTests : IDisposable
     {
         uint[] known =
         [
-            Drm.DRM_IOCTL_VERSION, Drm.DRM_IOCTL_GEM_CLOSE, Drm.DRM_IOCTL_GET_CAP,
+            Drm.DRM_IOCTL_VERSION, Drm.DRM_IOCTL_GEM_CLOSE, Drm.DRM_IOCTL_GET_CAP, Drm.DRM_IOCTL_SET_CLIENT_CAP,
+            Drm.DRM_IOCTL_SYNCOBJ_CREATE, Drm.DRM_IOCTL_SYNCOBJ_DESTROY, Drm.DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, Drm.DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE,
+            Drm.DRM_IOCTL_SYNCOBJ_WAIT, Drm.DRM_IOCTL_SYNCOBJ_RESET, Drm.DRM_IOCTL_SYNCOBJ_SIGNAL, Drm.DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT,
+            Drm.DRM_IOCTL_SYNCOBJ_QUERY, Drm.DRM_IOCTL_SYNCOBJ_TRANSFER, Drm.DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL, Drm.DRM_IOCTL_SYNCOBJ_EVENTFD,
+            DrmXe.DRM_IOCTL_XE_EXEC_QUEUE_SET_PROPERTY, DrmXe.DRM_IOCTL_XE_OBSERVATION,
             DrmXe.DRM_IOCTL_XE_DEVICE_QUERY, DrmXe.DRM_IOCTL_XE_GEM_CREATE, DrmXe.DRM_IOCTL_XE_GEM_MMAP_OFFSET,
             DrmXe.DRM_IOCTL_XE_VM_CREATE, DrmXe.DRM_IOCTL_XE_VM_DESTROY, DrmXe.DRM_IOCTL_XE_VM_BIND,
             DrmXe.DRM_IOCTL_XE_EXEC_QUEUE_CREATE, DrmXe.DRM_IOCTL_XE_EXEC_QUEUE_DESTROY, DrmXe.DRM_IOCTL_XE_EXEC_QUEUE_GET_PROPERTY,

@@ -4,12 +4,14 @@ using static XeSvm.Interop.Uapi.DrmXe;
 namespace XeSvm.Simulation.Tests.Driver;
 
 /// <summary>EXEC with CPU faults by userfaultfd.</summary>
+[Trait("Rule", "9")]
 public sealed class ExecIoctlTests : ExecIoctlBehaviour
 {
     protected override string CpuFaults => "auto";
 }
 
 /// <summary>The same without userfaultfd.</summary>
+[Trait("Rule", "9")]
 public sealed class CoherentExecIoctlTests : ExecIoctlBehaviour
 {
     protected override string CpuFaults => "coherent";

@@ -4,6 +4,7 @@ using static XeSvm.Interop.Uapi.DrmXe;
 namespace XeSvm.Simulation.Tests.Driver;
 
 /// <summary>EXEC_QUEUE_CREATE, DESTROY and GET_PROPERTY.</summary>
+[Trait("Rule", "8")]
 public sealed unsafe class ExecQueueIoctlTests : IDisposable
 {
     private const uint Vm = 1;

@@ -4,6 +4,7 @@ using static XeSvm.Interop.Uapi.DrmXe;
 namespace XeSvm.Simulation.Tests.Driver;
 
 /// <summary>The sync records of EXEC and VM_BIND (xe_sync_entry_parse).</summary>
+[Trait("Rule", "10")]
 public sealed unsafe class SyncEntryTests : IDisposable
 {
     private const uint Unknown = 77;

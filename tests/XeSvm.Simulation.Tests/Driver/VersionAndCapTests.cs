@@ -5,6 +5,7 @@ using XeSvm.Interop.Uapi;
 namespace XeSvm.Simulation.Tests.Driver;
 
 /// <summary>The two core ioctls by which a client finds out what it has opened.</summary>
+[Trait("Rule", "1.core")]
 public sealed unsafe class VersionAndCapTests : IDisposable
 {
     private const int Room = 32;
@@ -77,12 +78,11 @@ public sealed unsafe class VersionAndCapTests : IDisposable
 
     [Theory]
     [InlineData(Drm.DRM_CAP_TIMESTAMP_MONOTONIC, 1)]
-    [InlineData(Drm.DRM_CAP_SYNCOBJ, 0)]
-    [InlineData(Drm.DRM_CAP_SYNCOBJ_TIMELINE, 0)]
+    [InlineData(Drm.DRM_CAP_SYNCOBJ, 1)]
+    [InlineData(Drm.DRM_CAP_SYNCOBJ_TIMELINE, 1)]
     [InlineData(Drm.DRM_CAP_PRIME, 3)]
     public void Caps_that_need_no_modesetting_are_answered(ulong capability, ulong expected)
     {
-        // As a driver without the syncobj features answers.
         var cap = new drm_get_cap { capability = capability, value = 77 };
         Assert.Equal(0, _client.Ioctl(Drm.DRM_IOCTL_GET_CAP, ref cap));
         Assert.Equal(expected, cap.value);

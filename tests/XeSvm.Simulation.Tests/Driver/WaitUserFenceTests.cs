@@ -7,6 +7,7 @@ using static XeSvm.Interop.Uapi.DrmXe;
 namespace XeSvm.Simulation.Tests.Driver;
 
 /// <summary>WAIT_USER_FENCE: checks in order, comparisons, times, and what ends a wait.</summary>
+[Trait("Rule", "11")]
 public sealed unsafe class WaitUserFenceTests : IDisposable
 {
     private const uint UnknownQueue = 77;

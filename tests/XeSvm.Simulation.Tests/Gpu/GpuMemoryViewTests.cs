@@ -70,8 +70,7 @@ public sealed unsafe class GpuMemoryViewTests
         Assert.Equal(0, view.Write(GpuMachine.NullVa, &value, 8));
         Assert.Equal(0, view.Read(GpuMachine.NullVa, &value, 8));
         Assert.Equal(0UL, value);
-        Assert.Equal(0, view.Add(GpuMachine.NullVa, 3, 8, out ulong old));
-        Assert.Equal(0UL, old);
+        Assert.Equal(0, view.Atomic(GpuMachine.NullVa, AtomicOperation.Add(3, 8)));
         foreach (ulong place in s_places)
         {
             Assert.Equal(0, view.Fill(place, 0xff, 3 * Page));
@@ -87,21 +86,20 @@ public sealed unsafe class GpuMemoryViewTests
     [Theory]
     [InlineData(4)]
     [InlineData(8)]
-    public void Atomic_add_returns_the_old_value_and_wraps(int size)
+    public void Atomic_add_wraps(int size)
     {
         using GpuMachine machine = new GpuMachine().MapEverything();
         GpuMemoryView view = machine.CreateView();
         foreach (ulong place in s_places)
         {
             Assert.Equal(0, view.Fill(place, 0xff, 16));
-            Assert.Equal(0, view.Add(place, 1, size, out ulong old));
-            Assert.Equal(size == 4 ? uint.MaxValue : ulong.MaxValue, old);
+            Assert.Equal(0, view.Atomic(place, AtomicOperation.Add(1, size)));
             Assert.Equal(-1, new Span<byte>(machine.Backing(place), size).IndexOfAnyExcept((byte)0));
             Assert.Equal(0xff, machine.Backing(place)[size]);
-            Assert.Equal(-Errno.EINVAL, view.Add(place + 2, 1, size, out _));
+            Assert.Equal(-Errno.EINVAL, view.Atomic(place + 2, AtomicOperation.Add(1, size)));
         }
 
-        Assert.Equal(-Errno.EINVAL, view.Add(GpuMachine.VramVa, 1, 2, out _));
+        Assert.Equal(-Errno.EINVAL, view.Atomic(GpuMachine.VramVa, AtomicOperation.Add(1, 2)));
     }
 
     [Fact]
@@ -132,7 +130,7 @@ public sealed unsafe class GpuMemoryViewTests
         machine.Faults.Service = (_, _) => -Errno.EACCES;
         ulong value = 0;
         Assert.Equal(-Errno.EACCES, view.Read(GpuMachine.UnmappedVa, &value, 8));
-        Assert.Equal(-Errno.EACCES, view.Add(GpuMachine.UnmappedVa, 1, 4, out _));
+        Assert.Equal(-Errno.EACCES, view.Atomic(GpuMachine.UnmappedVa, AtomicOperation.Add(1, 4)));
         Assert.Equal(-Errno.EACCES, view.Copy(GpuMachine.UnmappedVa, GpuMachine.UnmappedVa, 8));
         Assert.Equal([GpuAccess.Read, GpuAccess.Atomic, GpuAccess.Read], machine.Faults.Seen.Select(fault => fault.Access));
     }
@@ -153,8 +151,8 @@ public sealed unsafe class GpuMemoryViewTests
         Assert.Empty(machine.Faults.Seen);
         value = 41;
         Assert.Equal(0, view.Write(GpuMachine.VramVa, &value, 8));
-        Assert.Equal(0, view.Add(GpuMachine.VramVa, 1, 8, out ulong old));
-        Assert.Equal(41UL, old);
+        Assert.Equal(0, view.Atomic(GpuMachine.VramVa, AtomicOperation.Add(1, 8)));
+        Assert.Equal(42UL, *(ulong*)machine.Vram);
         Assert.Equal([GpuAccess.Write, GpuAccess.Atomic], machine.Faults.Seen.Select(fault => fault.Access));
     }
 
@@ -174,7 +172,7 @@ public sealed unsafe class GpuMemoryViewTests
         Assert.Equal([(va, GpuAccess.Write), (va + Page, GpuAccess.Write)], machine.Faults.Seen);
         Assert.Equal(200, new Span<byte>(machine.Vram, 2 * (int)Page).Count((byte)7));
         machine.Client.TakeHome(va);
-        Assert.Equal(0, view.Add(va, 1, 4, out _));
+        Assert.Equal(0, view.Atomic(va, AtomicOperation.Add(1, 4)));
         Assert.Equal((va, GpuAccess.Atomic), machine.Faults.Seen[^1]);
         machine.Client.TakeHome(va + Page);
         Assert.Equal(0, view.Copy(va, va + Page, 64));
@@ -280,7 +278,7 @@ public sealed unsafe class GpuMemoryViewTests
             {
                 view.Write(place, &value, 8);
                 view.Read(place + 4090, &value, 8);
-                view.Add(place, 1, 4, out _);
+                view.Atomic(place, AtomicOperation.Add(1, 4));
                 view.Fill(place, 1, 9000);
                 view.Copy(GpuMachine.BusVa + 100_000, place, 9000);
             }

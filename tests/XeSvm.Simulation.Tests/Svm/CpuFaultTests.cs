@@ -122,6 +122,26 @@ public unsafe class CpuFaultTests
     }
 
     [SkippableFact]
+    public void Dropped_pages_keep_their_range_and_unmapped_ones_end_it()
+    {
+        using GpuClient gpu = Open();
+        ulong memory = GpuClient.Map(2 * Block, Block);
+        GpuClient.Touch(memory, 2 * Block);
+        Assert.Equal(0, gpu.Store(memory + 8, 3));
+        Assert.Equal(0, gpu.Store(memory + Block + 8, 4));
+        Assert.Equal(0, SystemCalls.Advise((nint)memory, (nuint)Block, MemoryAdvice.DontNeed));
+        GpuClient.Unmap(memory + Block, Block);
+
+        // A mirror area cannot be unbound from under its ranges.
+        Assert.Equal(-Errno.EBUSY, gpu.UnbindRange(gpu.Vm, memory, Block));
+        Assert.Equal(0, gpu.UnbindRange(gpu.Vm, memory + Block, Block));
+        Assert.Equal(0, gpu.Store(memory + 16, 5));
+        Assert.Equal(5ul, *(ulong*)(memory + 16));
+        Assert.Equal(0ul, *(ulong*)(memory + 8));
+        GpuClient.Unmap(memory, Block);
+    }
+
+    [SkippableFact]
     public void A_system_call_that_meets_device_pages_gets_the_data()
     {
         using GpuClient gpu = Open();

@@ -1,6 +1,7 @@
 using XeSvm.Simulation.Dma;
 using XeSvm.Simulation.Driver;
 using XeSvm.Simulation.Pagemap;
+using XeSvm.Simulation.Tests.Dma;
 using XeSvm.Simulation.Tests.Driver;
 
 namespace XeSvm.Simulation.Tests.Svm;
@@ -14,7 +15,7 @@ public unsafe class MappingEdgeTests
 
     private static GpuClient Open(string strategy) => new(new SoftwareBackendOptions { VramBytes = 64 << 20, Strategy = strategy });
 
-    private static DmaFaultInjection Inject(GpuClient gpu) => ((SoftwareFile)gpu.File).Device.Dma.Injection ??= new DmaFaultInjection();
+    private static FaultInjector Inject(GpuClient gpu) => gpu.Device.Options.Faults;
 
     private static void AssertClean(GpuClient gpu) => Assert.Equal("clean\n", gpu.File.ReadDebugFile("dma_audit").Text);
 
@@ -26,7 +27,7 @@ public unsafe class MappingEdgeTests
         ulong memory = GpuClient.Map(0x10000, Block);
         GpuClient.Touch(memory, 0x10000);
         Assert.Equal(0, gpu.Run());
-        DmaOperation operation = strategy is "per-page" or "scatterlist" ? DmaOperation.MapPage : DmaOperation.Link;
+        FaultPoint operation = strategy is "per-page" or "scatterlist" ? FaultPoint.Map : FaultPoint.Link;
         int[] pages = strategy == "scatterlist" ? [0] : [0, 1, 7, 15]; // a scatterlist is one call
         foreach (int passes in pages)
         {
@@ -50,7 +51,7 @@ public unsafe class MappingEdgeTests
         ulong memory = GpuClient.Map(Block, Block);
         GpuClient.Touch(memory, Block);
         Assert.Equal(0, gpu.Run());
-        Inject(gpu).FailAfter(DmaOperation.TryAllocIova, 0, failures: 1);
+        Inject(gpu).FailAfter(FaultPoint.IovaAllocation, 0, failures: 1);
         Assert.Equal(0, gpu.Store(memory + 8, 5));
         Assert.Equal(1, gpu.Counter("svm_2M_migrate_count"));
         if (strategy.StartsWith("iova", StringComparison.Ordinal))

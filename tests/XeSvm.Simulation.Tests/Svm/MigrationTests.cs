@@ -130,35 +130,6 @@ public abstract unsafe class MigrationBehaviour
         GpuClient.Unmap(memory, Block);
     }
 
-    [Fact]
-    public void A_working_set_of_twice_the_VRAM_runs_to_the_end_with_right_data()
-    {
-        using var gpu = new GpuClient(Options with { VramBytes = 16 << 20 });
-        ulong bytes = 32 << 20;
-        ulong memory = GpuClient.Map(bytes, Block);
-        GpuClient.Touch(memory, bytes);
-        for (int pass = 0; pass < 2; pass++)
-        {
-            for (ulong at = 0; at < bytes; at += Block)
-            {
-                Assert.Equal(0, gpu.Store(memory + at + 0x1010, (uint)(at >> 20) + (uint)pass));
-            }
-        }
-
-        for (ulong at = 0; at < bytes; at += 4096)
-        {
-            Assert.Equal(at >> 12, *(ulong*)(memory + at));
-        }
-
-        for (ulong at = 0; at < bytes; at += Block)
-        {
-            Assert.Equal((uint)(at >> 20) + 1, *(uint*)(memory + at + 0x1010));
-        }
-
-        Assert.Equal("clean\n", gpu.File.ReadDebugFile("dma_audit").Text);
-        GpuClient.Unmap(memory, bytes);
-    }
-
     [Theory]
     [InlineData("per-page", Block, 512, 512, 512)]
     [InlineData("iova", Block, 1, 512, 1)]

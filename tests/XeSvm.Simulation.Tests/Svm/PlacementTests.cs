@@ -83,6 +83,44 @@ public abstract unsafe class PlacementBehaviour
     }
 
     [Fact]
+    public void On_system_memory_atomics_of_8_bytes_and_large_operands_work_where_CPU_faults_do()
+    {
+        using GpuClient gpu = Open();
+        ulong memory = GpuClient.Map(Block, Block);
+        GpuClient.Touch(memory, Block);
+        *(ulong*)(memory + 0x40) = uint.MaxValue;
+        *(uint*)(memory + 0x1000) = 0xf0f0;
+        Assert.Equal(0, gpu.Advise(memory, Block, -1));
+        Assert.Equal(0, AdviseAtomic(gpu, memory, DrmXe.DRM_XE_ATOMIC_DEVICE));
+        int result = gpu.Run(
+            0x178c2709, (uint)(memory + 0x40), (uint)(memory >> 32), 1, 0, 0x55, 0, 0, 0, 0, 0,
+            0x17840309, (uint)(memory + 0x1000), (uint)(memory >> 32), 0xffff, 0, 0, 0, 0, 0, 0, 0);
+        Assert.Equal(0, gpu.Counter("svm_2M_migrate_count"));
+
+        // Without userfaultfd nothing can take the page away from the CPU for the moment of the operation.
+        Assert.Equal(gpu.IsCoherent ? -Errno.EIO : 0, result);
+        Assert.Equal(gpu.IsCoherent ? uint.MaxValue : 0x56_0000_0000UL, *(ulong*)(memory + 0x40));
+        Assert.Equal(gpu.IsCoherent ? 0xf0f0U : 0x0f0fU, *(uint*)(memory + 0x1000));
+        GpuClient.Unmap(memory, Block);
+    }
+
+    [Fact]
+    public void On_shared_memory_atomics_that_need_the_page_taken_away_ban_the_queue()
+    {
+        using GpuClient gpu = Open();
+        Assert.Equal(0, SystemCalls.MemfdCreate("test", out FileDescriptorHandle? file));
+        Assert.Equal(0, SystemCalls.SetLength(file!, Block));
+        Assert.Equal(0, SystemCalls.MapShared(file!, 0, (nuint)Block, MemoryProtection.ReadWrite, 0, out nint mapping));
+        ulong memory = (ulong)mapping;
+        Assert.Equal(0, AdviseAtomic(gpu, memory, DrmXe.DRM_XE_ATOMIC_DEVICE));
+        Assert.Equal(0, gpu.Run(AtomicIncrement, (uint)memory, (uint)(memory >> 32)));
+        Assert.Equal(-Errno.EIO, gpu.Run(0x17882501, (uint)memory, (uint)(memory >> 32)));
+        Assert.Equal(1u, *(uint*)memory);
+        GpuClient.Unmap(memory, Block);
+        file!.Dispose();
+    }
+
+    [Fact]
     public void With_the_CPU_policy_an_atomic_is_refused()
     {
         using GpuClient gpu = Open();

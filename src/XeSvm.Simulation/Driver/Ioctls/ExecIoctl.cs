@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 using XeSvm.Interop.Uapi;
 using XeSvm.Simulation.Gpu;
 
@@ -32,12 +34,19 @@ internal static unsafe class ExecIoctl
             return -Errno.ECANCELED;
         }
 
-        int result = SyncEntry.ParseAll(file, queue.Vm, args->syncs, args->num_syncs, SyncPurpose.Exec, out UserFence fence);
-        if (result < 0)
+        SyncEntries syncs = SyncEntries.OfThread;
+        int result = syncs.Parse(file, queue.Vm, args->syncs, args->num_syncs, SyncPurpose.Exec);
+        if (result == 0)
         {
-            return result;
+            result = Submit(file, queue, args, syncs);
         }
 
+        syncs.Clear();
+        return result;
+    }
+
+    private static int Submit(SoftwareFile file, XeExecQueue queue, drm_xe_exec* args, SyncEntries syncs)
+    {
         ulong* batches = stackalloc ulong[WidestQueue];
         batches[0] = args->address;
         if (args->num_batch_buffer > 1 && file.Client.Read(args->address, batches, (nuint)(queue.Width * sizeof(ulong))) < 0)
@@ -52,11 +61,33 @@ internal static unsafe class ExecIoctl
 
         if (args->num_batch_buffer == 0)
         {
-            // Fence-only: a long-running VM does nothing at all, not even signal; other VMs have only syncobjs to signal.
+            return SignalLast(queue, syncs);
+        }
+
+        UserFenceWrite? write = syncs.UserFence is { IsPresent: true } fence ? new UserFenceWrite(fence.Address, fence.Value) : null;
+        int result = queue.Submit(new ReadOnlySpan<ulong>(batches, queue.Width), write, CollectionsMarshal.AsSpan(syncs.Waits), out DmaFence done);
+        if (result == 0)
+        {
+            syncs.SignalWith(done);
+        }
+
+        return result;
+    }
+
+    /// <summary>An exec without a batch: the last job's fence goes out. On a long-running VM nothing at all happens, not even a signal.</summary>
+    private static int SignalLast(XeExecQueue queue, SyncEntries syncs)
+    {
+        if (queue.Vm.IsLongRunning)
+        {
             return 0;
         }
 
-        UserFenceWrite? write = fence.IsPresent ? new UserFenceWrite(fence.Address, fence.Value) : null;
-        return queue.Submit(new ReadOnlySpan<ulong>(batches, queue.Width), write);
+        if (syncs.CarriesFence)
+        {
+            return -Errno.EOPNOTSUPP;
+        }
+
+        syncs.SignalWith(queue.LastFence);
+        return 0;
     }
 }

@@ -12,14 +12,16 @@ internal static unsafe class GetCapIoctl
         switch (cap->capability)
         {
             case Drm.DRM_CAP_TIMESTAMP_MONOTONIC:
+            case Drm.DRM_CAP_SYNCOBJ:
+            case Drm.DRM_CAP_SYNCOBJ_TIMELINE:
                 cap->value = 1;
                 return 0;
             case Drm.DRM_CAP_PRIME:
                 cap->value = Drm.DRM_PRIME_CAP_IMPORT | Drm.DRM_PRIME_CAP_EXPORT;
                 return 0;
             default:
-                // Syncobj caps are 0 until the driver has those ioctls; the rest needs modesetting.
-                return cap->capability is Drm.DRM_CAP_SYNCOBJ or Drm.DRM_CAP_SYNCOBJ_TIMELINE ? 0 : -Errno.EOPNOTSUPP;
+                // The rest needs modesetting.
+                return -Errno.EOPNOTSUPP;
         }
     }
 }

@@ -1,6 +1,8 @@
 using System.Buffers;
 
 using XeSvm.Interop.Uapi;
+using XeSvm.Simulation.Driver.Fences;
+using XeSvm.Simulation.Gpu;
 
 namespace XeSvm.Simulation.Driver.Ioctls;
 
@@ -59,10 +61,10 @@ internal static unsafe class VmBindIoctl
             }
         }
 
-        int queue = CheckQueue(file, vm, args->exec_queue_id);
-        if (queue < 0)
+        int found = FindQueue(file, vm, args->exec_queue_id, out BindQueue? queue);
+        if (found < 0)
         {
-            return queue;
+            return found;
         }
 
         // Pending unmaps of the client take effect before the bind looks at anything.
@@ -83,28 +85,28 @@ internal static unsafe class VmBindIoctl
                 }
             }
 
-            VmBindTransaction transaction = vm.BindTransaction;
+            VmBindTransaction transaction = vm.RentTransaction();
+            SyncEntries syncs = SyncEntries.OfThread;
+            bool queued = false;
             try
             {
-                int result = ResolveAndCommit(file, transaction, vm, args, ops, out UserFence fence);
-                if (result == 0)
-                {
-                    fence.SignalFromCpu(file);
-                }
-
-                return result;
+                int result = ResolveAndApply(file, transaction, syncs, vm, args, ops);
+                return result < 0 ? result : Schedule(transaction, syncs, vm, queue!, out queued);
             }
             finally
             {
-                transaction.End();
+                syncs.Clear();
+                if (!queued)
+                {
+                    transaction.End();
+                }
             }
         }
     }
 
-    private static int ResolveAndCommit(
-        SoftwareFile file, VmBindTransaction transaction, Vm vm, drm_xe_vm_bind* args, ReadOnlySpan<drm_xe_vm_bind_op> ops, out UserFence fence)
+    private static int ResolveAndApply(
+        SoftwareFile file, VmBindTransaction transaction, SyncEntries syncs, Vm vm, drm_xe_vm_bind* args, ReadOnlySpan<drm_xe_vm_bind_op> ops)
     {
-        fence = default;
         foreach (ref readonly drm_xe_vm_bind_op op in ops)
         {
             int resolved = transaction.Resolve(file, op);
@@ -115,7 +117,7 @@ internal static unsafe class VmBindIoctl
         }
 
         var purpose = ops.IsEmpty ? SyncPurpose.EmptyBind : SyncPurpose.Bind;
-        int parsed = SyncEntry.ParseAll(file, vm, args->syncs, args->num_syncs, purpose, out fence);
+        int parsed = syncs.Parse(file, vm, args->syncs, args->num_syncs, purpose);
         if (parsed < 0)
         {
             return parsed;
@@ -130,17 +132,72 @@ internal static unsafe class VmBindIoctl
             }
         }
 
-        return transaction.Commit();
+        return transaction.Check();
     }
 
-    private static int CheckQueue(SoftwareFile file, Vm vm, uint id)
+    /// <summary>Writes the page tables now, or has them written when everything that the call waits for is signalled.</summary>
+    private static int Schedule(VmBindTransaction transaction, SyncEntries syncs, Vm vm, BindQueue queue, out bool queued)
     {
+        queued = false;
+        if (!transaction.HasPageTableWork && syncs.CarriesFence)
+        {
+            // The areas have changed, and stay so, but the kernel has no job that could wait (vm_bind_ioctl_signal_fences).
+            int done = transaction.Commit(deferred: false);
+            return done < 0 ? done : -Errno.EOPNOTSUPP;
+        }
+
+        bool wait = vm.Binds.MustQueue(transaction, queue, syncs.Waits);
+        if (wait && !vm.Binds.TryStartThread())
+        {
+            return -Errno.ENOMEM;
+        }
+
+        int result = transaction.Commit(wait);
+        if (result < 0)
+        {
+            return result;
+        }
+
+        DmaFence fence = queue.Begin();
+        if (syncs.UserFence.IsPresent)
+        {
+            transaction.Remember(fence);
+        }
+
+        if (wait)
+        {
+            queued = true;
+            vm.Binds.Enqueue(transaction, fence, syncs.Waits, syncs.UserFence);
+        }
+        else
+        {
+            fence.Timeline!.Complete(fence.Sequence);
+            syncs.UserFence.SignalFromCpu(vm);
+        }
+
+        syncs.SignalWith(fence);
+        return 0;
+    }
+
+    private static int FindQueue(SoftwareFile file, Vm vm, uint id, out BindQueue? queue)
+    {
+        queue = vm.DefaultBinds;
         if (id == 0)
         {
             return 0;
         }
 
-        return !file.Queues.TryGet(id, out XeExecQueue? queue) ? -Errno.ENOENT
-            : queue.IsBindQueue && ReferenceEquals(queue.Vm, vm) ? 0 : -Errno.EINVAL;
+        if (!file.Queues.TryGet(id, out XeExecQueue? named))
+        {
+            return -Errno.ENOENT;
+        }
+
+        if (!named.IsBindQueue || !ReferenceEquals(named.Vm, vm))
+        {
+            return -Errno.EINVAL;
+        }
+
+        queue = named.Binds;
+        return 0;
     }
 }

@@ -28,6 +28,7 @@ internal static unsafe class VmDestroyIoctl
             return -Errno.ENOENT;
         }
 
+        vm.Binds.WaitUntilDrained(file);
         vm.Close();
         vm.Release();
         return 0;

@@ -65,6 +65,11 @@ internal static unsafe class WaitUserFenceIoctl
                 return -Errno.EINTR;
             }
 
+            if (file.Device.Loss.IsLost)
+            {
+                return -Errno.ECANCELED;
+            }
+
             if (queue is { IsBanned: true })
             {
                 return -Errno.EIO;

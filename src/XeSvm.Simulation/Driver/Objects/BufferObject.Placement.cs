@@ -29,11 +29,12 @@ internal sealed unsafe partial class BufferObject
                 return 0;
             }
 
+            bool noVram = HasVramPlacement && Device.Options.Faults.Fails(FaultPoint.Vram);
             for (int pass = 0; pass < 2; pass++)
             {
                 foreach (SoftwareTile tile in Device.Tiles)
                 {
-                    if ((Placement & tile.VramBit) != 0 && TryMoveToVram(tile, keep, evict: pass > 0) == 0)
+                    if (!noVram && (Placement & tile.VramBit) != 0 && TryMoveToVram(tile, keep, evict: pass > 0) == 0)
                     {
                         return 0;
                     }
@@ -63,6 +64,7 @@ internal sealed unsafe partial class BufferObject
             }
 
             return region == MemoryRegions.SystemInstance ? MoveToSystem()
+                : Device.Options.Faults.Fails(FaultPoint.Vram) ? -Errno.ENOMEM
                 : TryMoveToVram(Device.Tiles[(int)region - MemoryRegions.FirstVramInstance], keep, evict: true);
         }
     }

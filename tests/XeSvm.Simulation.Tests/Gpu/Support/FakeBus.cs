@@ -34,15 +34,27 @@ internal sealed unsafe class FakeBus(byte* memory, ulong size) : IGpuBusAccess
         return result;
     }
 
-    public int Add(ulong busAddress, ulong addend, int size, out ulong old)
+    public int Add(ulong busAddress, int addend)
     {
-        old = 0;
+        Assert.True(addend is >= -2048 and <= 2047, "An addend has more than 12 bits.");
+        int result = Check(busAddress, sizeof(int), out byte* at);
+        if (result == 0)
+        {
+            Interlocked.Add(ref *(int*)at, addend);
+        }
+
+        return result;
+    }
+
+    public int CompareExchange(ulong busAddress, ulong expected, ulong desired, int size, out ulong seen)
+    {
+        seen = 0;
         int result = Check(busAddress, size, out byte* at);
         if (result == 0)
         {
-            old = size == 4
-                ? Interlocked.Add(ref *(uint*)at, (uint)addend) - (uint)addend
-                : Interlocked.Add(ref *(ulong*)at, addend) - addend;
+            seen = size == sizeof(uint)
+                ? Interlocked.CompareExchange(ref *(uint*)at, (uint)desired, (uint)expected)
+                : Interlocked.CompareExchange(ref *(ulong*)at, desired, expected);
         }
 
         return result;

@@ -55,6 +55,20 @@ internal sealed unsafe class FakeClientMemory : ClientMemory
         return 0;
     }
 
+    public override int CompareExchangeDevice(ulong address, byte* vram, ulong expected, ulong desired, int size, out ulong seen)
+    {
+        seen = 0;
+        if (!IsThere(address, vram, size))
+        {
+            return -Errno.EAGAIN;
+        }
+
+        seen = size == sizeof(uint)
+            ? Interlocked.CompareExchange(ref *(uint*)vram, (uint)desired, (uint)expected)
+            : Interlocked.CompareExchange(ref *(ulong*)vram, desired, expected);
+        return 0;
+    }
+
     public override int Read(ulong address, void* destination, nuint length) => -Errno.EFAULT;
 
     public override int Write(ulong address, void* source, nuint length) => -Errno.EFAULT;

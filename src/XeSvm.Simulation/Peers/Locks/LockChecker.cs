@@ -1,0 +1,109 @@
+using System.Collections.Concurrent;
+
+namespace XeSvm.Simulation.Peers.Locks;
+
+/// <summary>
+/// Proves lock order as it is used, on every run: keeps what each thread holds and which class was ever taken inside which, and reports an
+/// order that contradicts an earlier one, or an operation whose own locks its caller's context forbids. What the kernel's lockdep does for
+/// the patches' context rules; always on, since a rule that is broken only when an allocation happens to need a lock shows up too late.
+/// </summary>
+internal sealed class LockChecker : IDisposable
+{
+    private static readonly int s_classes = Enum.GetValues<LockClass>().Length;
+
+    // [a, b]: b was taken while a was held.
+    private readonly int[,] _taken = new int[s_classes, s_classes];
+    private readonly ConcurrentQueue<LockViolation> _violations = new();
+    private readonly ThreadLocal<List<(LockClass Class, object Instance)>> _held = new(() => new(8));
+
+    /// <summary>A checker that knows the documented order from the start: outer classes before inner ones.</summary>
+    public LockChecker()
+    {
+        for (int outer = 0; outer < s_classes; outer++)
+        {
+            for (int inner = outer + 1; inner < s_classes; inner++)
+            {
+                _taken[outer, inner] = 1;
+            }
+        }
+    }
+
+    /// <summary>Everything that was wrong so far; empty is healthy.</summary>
+    public IReadOnlyCollection<LockViolation> Violations => _violations;
+
+    /// <summary>Whether this thread holds a lock of a class.</summary>
+    public bool Holds(LockClass lockClass) => _held.Value!.Exists(held => held.Class == lockClass);
+
+    /// <summary>Says that this thread is about to take a lock. False: in this context it must not; it was reported.</summary>
+    public bool MayTake(LockClass wanted, object? instance, string name)
+    {
+        foreach ((LockClass held, object heldInstance) in _held.Value!)
+        {
+            if (held == wanted ? !MayNest(wanted, heldInstance, instance) : IsTakenInside(wanted, held))
+            {
+                string rule = held == wanted
+                    ? $"{name} wants {wanted} while another {held} is held outside of one transaction."
+                    : $"{name} wants {wanted} while {held}, which nests inside it, is held.";
+                _violations.Enqueue(new LockViolation(name, held, rule));
+                return false;
+            }
+
+            Volatile.Write(ref _taken[(int)held, (int)wanted], 1);
+        }
+
+        return true;
+    }
+
+    /// <summary>Checks an operation against what this thread holds, whether or not it takes a lock this time. False: it was reported.</summary>
+    public bool Allows(LockedOperation operation)
+    {
+        foreach (LockClass lockClass in operation.MayTake)
+        {
+            if (!MayTake(lockClass, null, operation.Name))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>Notes a lock as held by this thread.</summary>
+    public void Taken(LockClass lockClass, object instance) => _held.Value!.Add((lockClass, instance));
+
+    /// <summary>Notes a lock as given back.</summary>
+    public void Released(LockClass lockClass, object instance)
+    {
+        List<(LockClass Class, object Instance)> held = _held.Value!;
+        int index = held.FindLastIndex(entry => entry.Class == lockClass && ReferenceEquals(entry.Instance, instance));
+        if (index < 0)
+        {
+            throw new SynchronizationLockException($"This thread does not hold the {lockClass} lock that it gives back.");
+        }
+
+        held.RemoveAt(index);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _held.Dispose();
+
+    // Reservations nest in one transaction only, and the same one never.
+    private bool MayNest(LockClass wanted, object heldInstance, object? instance) =>
+        wanted == LockClass.Reservation && instance is not null && !ReferenceEquals(heldInstance, instance) && Holds(LockClass.Validation);
+
+    // Whether "held" was ever taken inside "wanted": then "wanted" inside "held" closes a circle.
+    private bool IsTakenInside(LockClass wanted, LockClass held)
+    {
+        int outer = (int)wanted;
+        for (int direct = 0; direct < s_classes; direct++)
+        {
+            bool leads = Volatile.Read(ref _taken[outer, direct]) != 0;
+            if (leads && (direct == (int)held || Volatile.Read(ref _taken[direct, (int)held]) != 0))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+}

@@ -1,0 +1,168 @@
+using System.Buffers;
+using XeSvm.Interop;
+
+namespace XeSvm;
+
+/// <summary>
+/// A buffer object's memory as the CPU sees it. After <see cref="Dispose"/> it gives no span, memory or pin any more; the pages stay mapped
+/// until the last pin is gone. Spans that were taken before end with the mapping: do not keep them.
+/// </summary>
+/// <remarks>
+/// The mapping keeps the memory alive after the buffer is disposed. There is no finalizer, as a span could outlive this object: a mapping
+/// that nobody disposes stays until the process ends.
+/// </remarks>
+public sealed unsafe class XeBufferMapping : IMemoryOwner<byte>
+{
+    private readonly DeviceFile _file;
+    private readonly Lock _lock = new();
+    private readonly nint _address;
+    private MappingMemoryManager? _manager;
+    private int _pins;
+    private bool _disposed;
+
+    private XeBufferMapping(DeviceFile file, nint address, nuint length, bool isWritable)
+    {
+        _file = file;
+        _address = address;
+        Length = length;
+        IsWritable = isWritable;
+    }
+
+    /// <summary>Length in bytes.</summary>
+    public nuint Length { get; }
+
+    /// <summary>Whether the CPU may write. A write to a read-only mapping ends the process, as any such write does.</summary>
+    public bool IsWritable { get; }
+
+    /// <summary>The first byte.</summary>
+    /// <exception cref="ObjectDisposedException">The mapping was disposed.</exception>
+    public nint Address
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed), this);
+            return _address;
+        }
+    }
+
+    /// <summary>All of it.</summary>
+    /// <exception cref="InvalidOperationException">It is larger than a span can be: use <see cref="AsSpan"/>.</exception>
+    /// <exception cref="ObjectDisposedException">The mapping was disposed.</exception>
+    public Span<byte> Span => new((void*)Address, SpanLength());
+
+    /// <summary>All of it, in a form that can be kept and pinned; it fails, instead of pointing nowhere, once this is disposed.</summary>
+    /// <exception cref="InvalidOperationException">It is larger than a memory can be.</exception>
+    /// <exception cref="ObjectDisposedException">The mapping was disposed.</exception>
+    public Memory<byte> Memory
+    {
+        get
+        {
+            _ = Address;
+            return (_manager ??= new MappingMemoryManager(this, SpanLength())).Memory;
+        }
+    }
+
+    /// <summary>A part of it.</summary>
+    /// <param name="start">First byte.</param>
+    /// <param name="length">Length in bytes.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The part does not lie inside the mapping.</exception>
+    /// <exception cref="ObjectDisposedException">The mapping was disposed.</exception>
+    public Span<byte> AsSpan(nuint start, int length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        if (start > Length || (nuint)length > Length - start)
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(start), start, $"{length} bytes from {start} on do not lie inside a mapping of {Length} bytes.");
+        }
+
+        return new Span<byte>((byte*)Address + start, length);
+    }
+
+    /// <summary>Unmaps the memory, or lets the last unpinning do it.</summary>
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            if (_disposed)
+            {
+                return;
+            }
+
+            _disposed = true;
+            if (_pins == 0)
+            {
+                Unmap();
+            }
+        }
+    }
+
+    /// <summary>Maps an object of the file; it takes a reference of its own to the file.</summary>
+    internal static XeResult TryMap(
+        DeviceFile file, ulong offset, nuint length, bool writable, out XeBufferMapping? mapping)
+    {
+        DrmMapProtection protection = writable ? DrmMapProtection.Read | DrmMapProtection.Write : DrmMapProtection.Read;
+        XeResult result = file.Map(offset, length, protection, out nint address);
+        mapping = result.IsSuccess ? new XeBufferMapping(file.Reference(), address, length, writable) : null;
+        return result;
+    }
+
+    private int SpanLength() => Length <= int.MaxValue
+        ? (int)Length
+        : throw new InvalidOperationException(
+            $"The mapping has {Length} bytes, more than a span can hold: take parts with AsSpan(start, length).");
+
+    private void Unmap()
+    {
+        _ = _file.Unmap(_address, Length);
+        _file.Release();
+    }
+
+    private MemoryHandle Pin(int offset, IPinnable owner)
+    {
+        lock (_lock)
+        {
+            byte* pointer = (byte*)Address + offset;
+            _pins++;
+            return new MemoryHandle(pointer, default, owner);
+        }
+    }
+
+    private void Unpin()
+    {
+        lock (_lock)
+        {
+            if (_pins == 0)
+            {
+                throw new InvalidOperationException("The mapping is not pinned.");
+            }
+
+            _pins--;
+            if (_pins == 0 && _disposed)
+            {
+                Unmap();
+            }
+        }
+    }
+
+    private sealed class MappingMemoryManager(XeBufferMapping mapping, int length) : MemoryManager<byte>
+    {
+        public override Memory<byte> Memory => CreateMemory(length);
+
+        public override Span<byte> GetSpan() => mapping.AsSpan(0, length);
+
+        public override MemoryHandle Pin(int elementIndex = 0)
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(elementIndex);
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(elementIndex, length);
+            return mapping.Pin(elementIndex, this);
+        }
+
+        public override void Unpin() => mapping.Unpin();
+
+        protected override void Dispose(bool disposing)
+        {
+            // The memory is the mapping's.
+        }
+    }
+}
