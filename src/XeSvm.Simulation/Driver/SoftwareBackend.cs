@@ -78,26 +78,33 @@ public sealed class SoftwareBackend : DrmBackend
             }
 
             device.AddReference();
-            var opened = new SoftwareFile(device);
-            device.OpenFiles.Add(opened);
-            file = opened;
+            file = new SoftwareFile(device);
             return 0;
         }
     }
 
     /// <summary>
     /// Loses every device for good, as a real one that hangs beyond recovery is lost: running work ends, its fences are signalled with an error,
-    /// and every ioctl on every file answers ECANCELED (xe_device_declare_wedged). For tests of what programs do then. Without effect before
+    /// every ioctl on every file answers ECANCELED (xe_device_declare_wedged), data goes back to system memory, and the device cannot be
+    /// opened again. For tests of what programs do then. Without effect before
     /// the first <see cref="Open"/>.
     /// </summary>
     public void DeclareWedged()
     {
+        SoftwareDevice[] devices;
         lock (_lock)
         {
-            foreach (SoftwareDevice? device in _devices)
+            devices = Array.FindAll(_devices, device => device is not null)!;
+            foreach (SoftwareDevice device in devices)
             {
-                device?.DeclareWedged();
+                device.AddReference();
             }
+        }
+
+        foreach (SoftwareDevice device in devices)
+        {
+            device.Loss.Declare();
+            device.Release();
         }
     }
 

@@ -106,11 +106,8 @@ internal sealed unsafe class SoftwareDevice : IDisposable
 
     public UserFenceWaiters UserFences { get; } = new();
 
-    /// <summary>The open files of the device.</summary>
-    public OpenFiles OpenFiles { get; } = new();
-
-    /// <summary>The device is lost for good: every ioctl answers ECANCELED (xe_device_wedged).</summary>
-    public bool IsWedged => Loss.IsLost;
+    /// <summary>How long a job of a VM that is not long-running may run (xe's job_timeout_ms); counts for queues that are created later.</summary>
+    public TimeSpan JobTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>How long SYNCOBJ_TRANSFER waits for a fence to be submitted (DRM_SYNCOBJ_WAIT_FOR_SUBMIT_TIMEOUT).</summary>
     public TimeSpan SyncobjSubmitTimeout { get; set; } = TimeSpan.FromSeconds(5);
@@ -191,11 +188,6 @@ internal sealed unsafe class SoftwareDevice : IDisposable
         VramMemory.Dispose();
         Unreachable.Dispose();
     }
-
-    /// <summary>
-    /// Loses the device (xe_device_declare_wedged): running work is stopped, its fences are signalled with an error, and no ioctl works any more.
-    /// </summary>
-    public void DeclareWedged() => Loss.Declare();
 
     /// <summary>Keeps why a queue was banned last, for people who wonder.</summary>
     public void RecordBan(in BatchError error)

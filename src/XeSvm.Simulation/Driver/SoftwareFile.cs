@@ -99,16 +99,6 @@ internal sealed unsafe class SoftwareFile(SoftwareDevice device) : DrmFile
         }
     }
 
-    /// <summary>Stops all work of the file, as the loss of the device does; its queues stay, banned.</summary>
-    public void KillQueues()
-    {
-        BlockedCalls.WakeAll();
-        foreach (XeExecQueue queue in Queues.Snapshot())
-        {
-            queue.Kill();
-        }
-    }
-
     /// <summary>The object that a handle names, with a reference for the caller; false when there is none.</summary>
     public bool TryGetObject(uint handle, [NotNullWhen(true)] out BufferObject? bufferObject) =>
         Handles.TryGet(handle, out bufferObject) && bufferObject.TryAddReference();
@@ -154,7 +144,6 @@ internal sealed unsafe class SoftwareFile(SoftwareDevice device) : DrmFile
         }
 
         CloseObjects();
-        Device.OpenFiles.Remove(this);
         FenceDescriptors.Sweep();
         Device.Release();
     }

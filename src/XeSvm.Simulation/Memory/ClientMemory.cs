@@ -34,6 +34,54 @@ internal abstract unsafe class ClientMemory
     /// </summary>
     public abstract void Settle();
 
+    /// <summary>How the memory is mapped that devices know of.</summary>
+    protected internal MappingRecords Mappings { get; } = new();
+
+    /// <summary>
+    /// Notices changes of mappings that nobody has reported: of memory that userfaultfd does not watch, of protections, and of all memory
+    /// where there is no userfaultfd. Memory that is gone, or is other memory now, is invalidated as unmapped; memory whose
+    /// protection has changed only as moved. Two mappings with equal flags cannot be told apart. The rules for locks are those of <see cref="Settle"/>.
+    /// </summary>
+    public void Revalidate(ulong start, ulong end)
+    {
+        while (start < end && Mappings.TryFind(start, end, out ClientVma record))
+        {
+            start = record.Start;
+            bool mapped = FindVma(start, out ClientVma vma) == 0 && vma.Start <= start;
+            ulong changed = mapped ? Math.Min(vma.End, record.End) : NextMapping(vma, record.End);
+            if (!mapped || vma.Flags != record.Flags)
+            {
+                Mappings.Remove(start, changed);
+                bool gone = !mapped || ((vma.Flags ^ record.Flags) & ClientVmaFlags.Kind) != 0;
+                Notifiers.Invalidate(start, changed, gone ? MmuEvent.Unmap : MmuEvent.Migrate);
+                if (gone)
+                {
+                    MappingGone(start, changed);
+                }
+            }
+
+            start = changed;
+        }
+    }
+
+    /// <summary>Records how a range is mapped, which a device is about to be told of.</summary>
+    protected void RecordMappings(ulong start, ulong end)
+    {
+        while (start < end && FindVma(start, out ClientVma vma) == 0 && vma.Start <= start)
+        {
+            ulong stop = Math.Min(vma.End, end);
+            Mappings.Add(start, stop, vma.Flags);
+            start = stop;
+        }
+    }
+
+    /// <summary>The client has unmapped a range, and nobody has reported it.</summary>
+    protected virtual void MappingGone(ulong start, ulong end)
+    {
+    }
+
+    private static ulong NextMapping(in ClientVma above, ulong end) => above.End == 0 ? end : Math.Min(above.Start, end);
+
     /// <summary>copy_from_user.</summary>
     public abstract int Read(ulong address, void* destination, nuint length);
 

@@ -24,4 +24,7 @@ internal enum ClientVmaFlags : uint
 
     /// <summary>VM_IO or VM_PFNMAP: memory without pages that a device could share.</summary>
     Special = 64,
+
+    /// <summary>What mprotect does not change.</summary>
+    Kind = Shared | Anonymous | Hugetlb | Special,
 }

@@ -38,7 +38,13 @@ internal sealed unsafe class CoherentClientMemory(string reason) : ClientMemory
     public override int Populate(ulong address, int pages, bool write)
     {
         int restored = Restore(address, pages);
-        return restored < 0 ? restored : ProcessMappings.Populate(address, pages, write);
+        if (restored < 0)
+        {
+            return restored;
+        }
+
+        RecordMappings(address, address + ((ulong)pages << PageConstants.PageShift));
+        return ProcessMappings.Populate(address, pages, write);
     }
 
     public override int Isolate(ulong address, int pages, out PageIsolation isolation)
@@ -50,6 +56,7 @@ internal sealed unsafe class CoherentClientMemory(string reason) : ClientMemory
             return -Errno.EEXIST;
         }
 
+        RecordMappings(address, end);
         byte* staging = TakeStaging();
         nuint length = (nuint)pages << PageConstants.PageShift;
         if (Read(address, staging, length) < 0)
@@ -85,22 +92,11 @@ internal sealed unsafe class CoherentClientMemory(string reason) : ClientMemory
     /// <remarks>The content is in the CPU's pages already: only the books change.</remarks>
     public override int Restore(ulong address, int pages)
     {
-        int moved = 0;
-        lock (_lock)
-        {
-            ulong end = address + ((ulong)pages << PageConstants.PageShift);
-            _homebound.Clear();
-            Residency.Collect(address, end, _homebound);
-            foreach (Pagemap.DeviceMemoryAllocation allocation in _homebound)
-            {
-                int count = allocation.RemainingPages;
-                moved += count;
-                allocation.PagesLeft(new DevicePagesLeft(allocation.Start, count, 0, Discarded: false, 0));
-            }
-        }
-
-        return moved;
+        return Leave(address, address + ((ulong)pages << PageConstants.PageShift), discarded: false);
     }
+
+    /// <remarks>Of an allocation that is gone in part, the rest is in the CPU's pages as ever.</remarks>
+    protected override void MappingGone(ulong start, ulong end) => Leave(start, end, discarded: true);
 
     public override int ReadDevice(ulong address, byte* vram, void* destination, int length) =>
         Read(address, destination, (nuint)length) < 0 ? -Errno.EAGAIN : 0;
@@ -119,6 +115,24 @@ internal sealed unsafe class CoherentClientMemory(string reason) : ClientMemory
             -Errno.EINVAL => -Errno.EOPNOTSUPP,
             _ => result,
         };
+    }
+
+    private int Leave(ulong start, ulong end, bool discarded)
+    {
+        int moved = 0;
+        lock (_lock)
+        {
+            _homebound.Clear();
+            Residency.Collect(start, end, _homebound);
+            foreach (Pagemap.DeviceMemoryAllocation allocation in _homebound)
+            {
+                int count = allocation.RemainingPages;
+                moved += count;
+                allocation.PagesLeft(new DevicePagesLeft(allocation.Start, count, 0, discarded, 0));
+            }
+        }
+
+        return moved;
     }
 
     private byte* TakeStaging()

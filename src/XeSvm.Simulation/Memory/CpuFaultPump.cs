@@ -131,9 +131,12 @@ internal sealed unsafe class CpuFaultPump
                 Memory.Owners.Find(e.allocation)?.PagesLeft(new DevicePagesLeft(
                     e.address, (int)e.pages, (int)e.remaining, e.type == Xesvm.XESVM_EVENT_DISCARD, e.copy_ns));
                 break;
+            case Xesvm.XESVM_EVENT_INVALIDATE when e.invalidation == Xesvm.XESVM_INVALIDATE_REMOVE:
+                Memory.Notifiers.Invalidate(e.address, end, MmuEvent.Clear);
+                break;
             case Xesvm.XESVM_EVENT_INVALIDATE:
-                Memory.Notifiers.Invalidate(
-                    e.address, end, e.invalidation == Xesvm.XESVM_INVALIDATE_REMOVE ? MmuEvent.Clear : MmuEvent.Unmap);
+                Memory.Mappings.Remove(e.address, end);
+                Memory.Notifiers.Invalidate(e.address, end, MmuEvent.Unmap);
                 break;
             case Xesvm.XESVM_EVENT_OVERFLOW:
                 Memory.Notifiers.Invalidate(0, ulong.MaxValue & ~PageConstants.PageMask, MmuEvent.Unmap);

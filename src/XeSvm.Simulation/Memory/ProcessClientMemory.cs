@@ -62,8 +62,11 @@ internal sealed unsafe class ProcessClientMemory(CpuFaultPump owner, xesvm_pump*
 
     public override bool IsPopulated(ulong address, int pages) => ProcessMappings.IsPopulated(this, address, pages);
 
-    public override int Populate(ulong address, int pages, bool write) =>
-        NativeMethods.xesvm_pump_populate(pump, address, (uint)pages, write ? 1u : 0);
+    public override int Populate(ulong address, int pages, bool write)
+    {
+        RecordMappings(address, address + ((ulong)pages << PageConstants.PageShift));
+        return NativeMethods.xesvm_pump_populate(pump, address, (uint)pages, write ? 1u : 0);
+    }
 
     public override int Isolate(ulong address, int pages, out PageIsolation isolation)
     {

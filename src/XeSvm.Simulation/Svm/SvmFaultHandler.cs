@@ -86,6 +86,8 @@ internal sealed class SvmFaultHandler(Vm vm, SvmMirror mirror)
     private Pass TryOnce(ref Fault fault)
     {
         vm.Client.Settle();
+        ulong block = fault.Address & ~PageConstants.BlockMask;
+        vm.Client.Revalidate(block, block + PageConstants.BlockSize);
         if (mirror.CollectGarbage())
         {
             return Pass.End(-Errno.EAGAIN);

@@ -200,10 +200,9 @@ public abstract unsafe class VmBindMirrorBehaviour : IDisposable
         DrmClient.Unmap(memory, 2 * Block);
     }
 
-    [SkippableFact]
+    [Fact]
     public void When_the_client_has_unmapped_the_memory_the_mirror_can_be_unmapped()
     {
-        Skip.If(Gpu.IsCoherent, "Without userfaultfd the driver is not told of an unmap.");
         ulong memory = DrmClient.Map(Block, Block);
         DrmClient.Touch(memory, Block);
         Assert.Equal(0, Gpu.Store(memory, 1));

@@ -22,6 +22,7 @@ internal static unsafe class MadviseIoctl
         }
 
         vm.Client.Settle();
+        vm.Client.Revalidate(0, vm.Size);
         bool retained = true;
         lock (vm.Lock)
         {

@@ -69,6 +69,7 @@ internal static unsafe class VmBindIoctl
 
         // Pending unmaps of the client take effect before the bind looks at anything.
         vm.Client.Settle();
+        vm.Client.Revalidate(0, vm.Size);
         lock (vm.Lock)
         {
             vm.Svm?.CollectGarbage();
