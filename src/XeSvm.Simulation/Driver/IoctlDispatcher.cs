@@ -79,6 +79,8 @@ internal static unsafe class IoctlDispatcher
         Add(table, GemFlink, &RefuseOnRenderNode);
         Add(table, GemOpen, &RefuseOnRenderNode);
         Add(table, Drm.DRM_IOCTL_GEM_CLOSE, &GemCloseIoctl.Invoke);
+        Add(table, Drm.DRM_IOCTL_PRIME_HANDLE_TO_FD, &PrimeIoctls.HandleToDescriptor);
+        Add(table, Drm.DRM_IOCTL_PRIME_FD_TO_HANDLE, &PrimeIoctls.DescriptorToHandle);
         Add(table, Drm.DRM_IOCTL_SYNCOBJ_CREATE, &SyncobjIoctls.Create);
         Add(table, Drm.DRM_IOCTL_SYNCOBJ_DESTROY, &SyncobjIoctls.Destroy);
         Add(table, Drm.DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, &SyncobjDescriptorIoctls.HandleToFd);
@@ -105,6 +107,8 @@ internal static unsafe class IoctlDispatcher
         Add(table, DrmXe.DRM_IOCTL_XE_EXEC, &ExecIoctl.Invoke);
         Add(table, DrmXe.DRM_IOCTL_XE_WAIT_USER_FENCE, &WaitUserFenceIoctl.Invoke);
         Add(table, DrmXe.DRM_IOCTL_XE_MADVISE, &MadviseIoctl.Invoke);
+        Add(table, DrmXe.DRM_IOCTL_XE_VM_QUERY_MEM_RANGE_ATTRS, &VmQueryMemRangeAttrsIoctl.Invoke);
+        Add(table, DrmXe.DRM_IOCTL_XE_VM_GET_PROPERTY, &VmGetPropertyIoctl.Invoke);
         return table;
     }
 

@@ -65,6 +65,11 @@ internal sealed unsafe class SoftwareFile(SoftwareDevice device) : DrmFile
 
         try
         {
+            if (offset == PciBarrier.Offset)
+            {
+                return PciBarrier.Map(Device, length, protection, out address);
+            }
+
             return length == 0 || !Device.FakeOffsets.TryFind(offset, out BufferObject? bufferObject) || !bufferObject.TryAddReference()
                 ? -Errno.EINVAL
                 : MapAndRelease(bufferObject, length, protection, out address);
@@ -162,6 +167,8 @@ internal sealed unsafe class SoftwareFile(SoftwareDevice device) : DrmFile
         {
             syncobj.Release();
         }
+
+        Device.DmaBufs.Sweep();
     }
 
     private int MapAndRelease(BufferObject bufferObject, nuint length, DrmMapProtection protection, out nint address)

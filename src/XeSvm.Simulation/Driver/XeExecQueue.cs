@@ -19,7 +19,7 @@ internal sealed class XeExecQueue : IDisposable, IExecQueueOwner
     {
         Vm = vm;
         _binds = engine is null ? new BindQueue() : null;
-        _queue = engine is null ? null : new ExecQueue($"xe {engine.Class} queue", engine, width, vm.AddressSpace, vm.Device.UserFences, this)
+        _queue = engine is null ? null : new ExecQueue($"xe {engine.Class} queue", engine, width, vm.AddressSpaceOf(engine.Gt), vm.Device.UserFences, this)
         {
             JobTimeout = vm.IsLongRunning ? Timeout.InfiniteTimeSpan : vm.Device.JobTimeout,
         };

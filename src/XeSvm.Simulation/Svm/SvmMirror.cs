@@ -338,7 +338,7 @@ internal sealed class SvmMirror : IMmuNotifier, IThreadPoolWorkItem, IDisposable
 
     private void WriteEntries(SvmRange range, int tile, Vma vma)
     {
-        SvmPageTableWriter.Write(Vm, range, vma);
+        SvmPageTableWriter.Write(Vm, range, vma, tile);
         range.TilePresent |= 1u << tile;
         range.TileInvalidated &= ~(1u << tile);
         range.Pages.Device?.Pagemap.Touch(range.Pages.Device);

@@ -56,6 +56,8 @@ public sealed unsafe class DispatchTests : IDisposable
             DrmXe.DRM_IOCTL_XE_VM_CREATE, DrmXe.DRM_IOCTL_XE_VM_DESTROY, DrmXe.DRM_IOCTL_XE_VM_BIND,
             DrmXe.DRM_IOCTL_XE_EXEC_QUEUE_CREATE, DrmXe.DRM_IOCTL_XE_EXEC_QUEUE_DESTROY, DrmXe.DRM_IOCTL_XE_EXEC_QUEUE_GET_PROPERTY,
             DrmXe.DRM_IOCTL_XE_EXEC, DrmXe.DRM_IOCTL_XE_WAIT_USER_FENCE, DrmXe.DRM_IOCTL_XE_MADVISE,
+            Drm.DRM_IOCTL_PRIME_HANDLE_TO_FD, Drm.DRM_IOCTL_PRIME_FD_TO_HANDLE,
+            DrmXe.DRM_IOCTL_XE_VM_QUERY_MEM_RANGE_ATTRS, DrmXe.DRM_IOCTL_XE_VM_GET_PROPERTY,
         ];
         var holes = Enumerable.Range(0, 256).Select(number => (uint)number).Except(known.Select(request => request & 0xff));
         Assert.All(holes, number =>

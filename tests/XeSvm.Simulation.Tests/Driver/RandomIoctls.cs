@@ -22,7 +22,7 @@ internal sealed unsafe class RandomIoctls(DrmFile file, ulong arena, ulong arena
     /// <summary>Calls that take or give file descriptors, which belong to others or would pile up, and one that may wait for seconds.</summary>
     private static readonly uint[] s_notForGarbage =
     [
-        Drm.DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD & 0xff, Drm.DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE & 0xff, Drm.DRM_IOCTL_SYNCOBJ_EVENTFD & 0xff,
+        Drm.DRM_IOCTL_PRIME_HANDLE_TO_FD & 0xff, Drm.DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD & 0xff, Drm.DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE & 0xff, Drm.DRM_IOCTL_SYNCOBJ_EVENTFD & 0xff,
         Drm.DRM_IOCTL_SYNCOBJ_TRANSFER & 0xff,
     ];
 

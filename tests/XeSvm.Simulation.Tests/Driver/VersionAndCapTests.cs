@@ -80,10 +80,9 @@ public sealed unsafe class VersionAndCapTests : IDisposable
     [InlineData(Drm.DRM_CAP_TIMESTAMP_MONOTONIC, 1)]
     [InlineData(Drm.DRM_CAP_SYNCOBJ, 1)]
     [InlineData(Drm.DRM_CAP_SYNCOBJ_TIMELINE, 1)]
-    [InlineData(Drm.DRM_CAP_PRIME, 0)]
+    [InlineData(Drm.DRM_CAP_PRIME, 3)]
     public void Caps_that_need_no_modesetting_are_answered(ulong capability, ulong expected)
     {
-        // As a driver without the PRIME feature answers.
         var cap = new drm_get_cap { capability = capability, value = 77 };
         Assert.Equal(0, _client.Ioctl(Drm.DRM_IOCTL_GET_CAP, ref cap));
         Assert.Equal(expected, cap.value);

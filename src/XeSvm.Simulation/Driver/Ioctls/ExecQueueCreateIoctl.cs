@@ -27,7 +27,7 @@ internal static unsafe class ExecQueueCreateIoctl
             return -Errno.EFAULT;
         }
 
-        if (instances[0].gt_id != file.Device.PrimaryGt.Id)
+        if (file.Device.FindGt(instances[0].gt_id) is null)
         {
             return -Errno.EINVAL;
         }
@@ -96,7 +96,7 @@ internal static unsafe class ExecQueueCreateIoctl
             {
                 drm_xe_engine_class_instance instance = instances[at];
                 if (device.FindEngine(instance.engine_class, instance.engine_instance, instance.gt_id) is not { } engine
-                    || (first is not null && engine.Class != first.Class))
+                    || (first is not null && (engine.Class != first.Class || engine.Gt != first.Gt)))
                 {
                     return false;
                 }
