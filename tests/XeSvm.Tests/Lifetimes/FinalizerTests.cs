@@ -61,7 +61,6 @@ public sealed class FinalizerTests
     {
         XeDevice device = XeDevice.Open(backend, backend.Nodes[0]);
         XeVm vm = device.CreateVm(new XeVmOptions { Mode = XeVmMode.LongRunning });
-        backend.File.HasPreemptVms = true;
         _ = vm.CreateBindQueue();
         _ = device.CreateSyncObject();
         _ = device.CreateBuffer(4096, MemoryLocation.System);
