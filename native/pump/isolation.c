@@ -10,8 +10,9 @@
 #include "vma.h"
 #include "word.h"
 
-/* How often isolate tries again when the client changes its mappings meanwhile. */
+/* How often, and how long, isolate tries again when the client changes its mappings meanwhile. */
 #define ATTEMPTS 64u
+#define ATTEMPTS_NS 10000000u
 #define LOOKS 8u /* for a moment without a change, before each attempt */
 
 /* A migration with a staging slot and a reserved event; NULL and *error. */
@@ -162,12 +163,17 @@ static int32_t isolate_once(xesvm_pump *pump, struct migration *migration)
 
 static int32_t isolate(xesvm_pump *pump, uint64_t va, uint32_t pages, struct xesvm_isolation *isolation)
 {
+    uint64_t begin_ns = system_monotonic_ns();
     int32_t result;
     struct migration *migration = prepare(pump, va, pages, &result);
 
     if (!migration)
         return result;
+    result = -EBUSY;
     for (uint32_t attempt = 0; attempt < ATTEMPTS; attempt++) {
+        /* Once at least, however late it is. */
+        if (attempt > 0 && system_monotonic_ns() - begin_ns > ATTEMPTS_NS)
+            break;
         settle_drain(pump, LOOKS); /* the outcome does not matter: it is looked at again where it does */
         result = isolate_once(pump, migration);
         if (result != -EAGAIN)

@@ -19,6 +19,9 @@ internal sealed unsafe class SoftwareFile(SoftwareDevice device) : DrmFile
 
     public ClientMemory Client => Device.Client;
 
+    /// <summary>What SET_CLIENT_NAME has called the file; empty unless it was.</summary>
+    public string Name { get; set; } = "";
+
     public IdTable<BufferObject> Handles { get; } = new();
 
     public IdTable<Vm> Vms { get; } = new();

@@ -2,7 +2,6 @@ using BenchmarkDotNet.Attributes;
 using BenchmarkDotNet.Configs;
 using XeSvm.Benchmarks.Reporting;
 using XeSvm.Simulation.Svm;
-using SvmRange = XeSvm.Simulation.Svm.SvmRange;
 
 namespace XeSvm.Benchmarks.Svm;
 
@@ -30,7 +29,7 @@ public class RangeLookupBenchmarks
         ulong size = (ulong)KiB << 10;
         for (int i = 0; i < Ranges; i++)
         {
-            var range = new SvmRange();
+            var range = new Simulation.Svm.SvmRange();
             range.Assign(First + ((ulong)i * size), size, migrateDevmem: true);
             _table.Add(range);
         }
