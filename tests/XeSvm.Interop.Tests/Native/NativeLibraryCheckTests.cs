@@ -39,10 +39,9 @@ public sealed class NativeLibraryCheckTests
     {
         xesvm_struct_size[] rows = Table();
         int index = Array.FindIndex(rows, row => NativeLibraryCheck.NameOf(row) == nameof(xesvm_pump_event));
-        uint size = rows[index].size;
-        rows[index].size = size + 16;
+        rows[index].size = 80;
         Assert.Equal(
-            $"The struct xesvm_pump_event has {size + 16} bytes in libxesvm_native, but {size} bytes in XeSvm.Interop. Take both from the same build.",
+            "The struct xesvm_pump_event has 80 bytes in libxesvm_native, but 72 bytes in XeSvm.Interop. Take both from the same build.",
             NativeLibraryCheck.Compare(Xesvm.XESVM_ABI_VERSION, rows));
     }
 
