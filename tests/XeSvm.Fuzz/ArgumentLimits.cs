@@ -15,11 +15,11 @@ internal static unsafe class ArgumentLimits
     private const int SyncobjTimeout = 8; // drm_syncobj_wait.timeout_nsec
     private const int TimelineTimeout = 16; // drm_syncobj_timeline_wait.timeout_nsec
     private const int TransferFlags = 24; // drm_syncobj_transfer.flags
-    private const int HandleFd = 8; // drm_syncobj_handle.fd
+    private const int HandleFd = 8; // drm_syncobj_handle.fd and drm_prime_handle.fd
 
     /// <summary>Whether what the call finds at a wild address could make it wait, or make a descriptor.</summary>
     public static bool NeedsOwnArgument(uint request) => TimeoutOf(request) is not null || Is(request, Drm.DRM_IOCTL_SYNCOBJ_TRANSFER)
-        || Is(request, Drm.DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD) || Is(request, Drm.DRM_IOCTL_SYNCOBJ_EVENTFD);
+        || Is(request, Drm.DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD) || Is(request, Drm.DRM_IOCTL_PRIME_HANDLE_TO_FD) || Is(request, Drm.DRM_IOCTL_SYNCOBJ_EVENTFD);
 
     /// <summary>Makes waits short.</summary>
     public static void Apply(uint request, byte* argument)
@@ -33,6 +33,11 @@ internal static unsafe class ArgumentLimits
         {
             *(uint*)(argument + TransferFlags) &= ~Drm.DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT;
         }
+        else if (Is(request, Drm.DRM_IOCTL_PRIME_HANDLE_TO_FD) && request != Drm.DRM_IOCTL_PRIME_HANDLE_TO_FD)
+        {
+            // A shorter argument would not give the descriptor back, which keeps its object alive: no object has this handle.
+            *(uint*)argument = 0;
+        }
     }
 
     /// <summary>Closes the descriptor that a call has made.</summary>
@@ -40,7 +45,8 @@ internal static unsafe class ArgumentLimits
     {
         const uint bothWays = 3u << 30;
         int fd = *(int*)(argument + HandleFd);
-        if (Is(request, Drm.DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD) && (request & bothWays) == bothWays && fd > 2)
+        bool syncobj = Is(request, Drm.DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD) && (request & bothWays) == bothWays;
+        if ((syncobj || request == Drm.DRM_IOCTL_PRIME_HANDLE_TO_FD) && fd > 2)
         {
             using var handle = new SafeFileHandle(fd, ownsHandle: true);
         }

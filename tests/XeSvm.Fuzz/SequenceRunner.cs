@@ -8,6 +8,9 @@ namespace XeSvm.Fuzz;
 /// <summary>Runs sequences on two files of a software device, and judges what the driver does.</summary>
 internal sealed unsafe class SequenceRunner : IDisposable
 {
+    /// <summary>How long work that was in flight at the close may take to let go of memory.</summary>
+    private static readonly TimeSpan s_lastWork = TimeSpan.FromSeconds(20);
+
     private const uint NumberMask = 0xff;
 
     private static readonly bool[] s_possible = Possible();
@@ -116,14 +119,14 @@ internal sealed unsafe class SequenceRunner : IDisposable
         progress.Enter(-1);
     }
 
-    /// <summary>With all other files closed: everything that they had must be gone.</summary>
+    /// <summary>With all other files closed: everything that they had must be gone, once work that was in flight has ended.</summary>
     /// <exception cref="FuzzFindException">Something is left.</exception>
     public void CheckEmpty()
     {
         SoftwareDevice device = ((SoftwareFile)_anchor).Device;
         FuzzArena.Reset();
         device.Pagemap.EvictAll();
-        if (device.CpuMappings.Count != 0 || device.SystemMemoryUse != 0 || device.Vram.Used != 0)
+        if (!SpinWait.SpinUntil(() => device.CpuMappings.Count == 0 && device.SystemMemoryUse == 0 && device.Vram.Used == 0, s_lastWork))
         {
             throw new FuzzFindException(
                 $"All files are closed, and there are {device.CpuMappings.Count} CPU mappings, {device.SystemMemoryUse} bytes of system memory and " +

@@ -22,6 +22,12 @@ internal sealed class UserptrMirror(Vm vm) : IMmuNotifier, IDisposable
     /// <returns>0; -EFAULT when the client has no such memory, or may not write it; -ENOMEM and others of the DMA API.</returns>
     public int Pin(Vma vma)
     {
+        if (vma.Userptr is null && !IsReadable(vma.ObjectOffset, vma.Size))
+        {
+            // Before there is a piece for each block: the range may be as large as the VM.
+            return -Errno.EFAULT;
+        }
+
         UserptrPages pages = vma.Userptr ?? Register(vma);
         for (int attempt = 0; attempt < MostAttempts; attempt++)
         {
@@ -138,6 +144,28 @@ internal sealed class UserptrMirror(Vm vm) : IMmuNotifier, IDisposable
     }
 
     private static ulong BlockOf(ulong address) => address / PageConstants.BlockSize;
+
+    /// <summary>Whether readable memory of the client covers a range, without a hole and without an end beyond the address space.</summary>
+    private bool IsReadable(ulong start, ulong size)
+    {
+        ulong end = unchecked(start + size);
+        if (end < start)
+        {
+            return false;
+        }
+
+        while (start < end)
+        {
+            if (vm.Client.FindMapping(start, start, end, out ClientVma mapping) < 0 || (mapping.Flags & ClientVmaFlags.Read) == 0)
+            {
+                return false;
+            }
+
+            start = mapping.End;
+        }
+
+        return true;
+    }
 
     private UserptrPages Register(Vma vma)
     {

@@ -1,0 +1,10 @@
+namespace XeSvm.Simulation.Tests.Rules;
+
+/// <summary>A section of rules.</summary>
+/// <param name="Prefix">What the numbers of its rules begin with.</param>
+/// <param name="Title">What it is about.</param>
+/// <param name="NotCovered">What no test holds the driver to, each with the reason.</param>
+internal sealed record RuleSection(string Prefix, string Title, IReadOnlyList<string> NotCovered);
+
+/// <summary>A test and a rule that it names.</summary>
+internal sealed record RuleOfTest(string Rule, string Class, string Method);
