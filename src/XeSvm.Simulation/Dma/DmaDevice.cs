@@ -45,7 +45,7 @@ internal sealed partial class DmaDevice
     public bool TriesBelow4GFirst => Volatile.Read(ref _below4GFirst) != 0;
 
     /// <summary>Makes calls fail that were chosen to.</summary>
-    public FaultInjector? Injection { get; init; }
+    public FaultInjector? Injection { get; set; }
 
     /// <summary>dma_map_page.</summary>
     /// <returns>0, or -ENOMEM, or -EIO for an address that the device cannot reach without translation.</returns>

@@ -3,6 +3,7 @@ using System.Text;
 
 using XeSvm.Interop;
 using XeSvm.Simulation.Dma;
+using XeSvm.Simulation.Gpu;
 
 namespace XeSvm.Simulation.Driver;
 
@@ -12,18 +13,20 @@ internal static class DebugFiles
     /// <summary>Reads one.</summary>
     public static DrmDebugText Read(SoftwareDevice device, string name) => name switch
     {
-        "gt0/stats" => DrmDebugText.Of(Statistics(device)),
         "dma" => DrmDebugText.Of(device.Counters.Format()),
         "dma_audit" => DrmDebugText.Of(Audit(device)),
         "backend" => DrmDebugText.Of(Backend(device)),
-        _ => DrmDebugText.Unavailable($"The software device has no debug file '{name}'; it has gt0/stats, dma, dma_audit and backend."),
+        _ => Array.Find(device.Gts, gt => name == $"gt{gt.Id}/stats") is { } gt
+            ? DrmDebugText.Of(Statistics(device, gt))
+            : DrmDebugText.Unavailable(
+                $"The software device has no debug file '{name}'; it has {string.Join(", ", device.Gts.Select(gt => $"gt{gt.Id}/stats"))}, dma, dma_audit and backend."),
     };
 
-    private static string Statistics(SoftwareDevice device)
+    private static string Statistics(SoftwareDevice device, Gt gt)
     {
         // What CPU faults have done since the last fault of the GPU is not in the counters yet.
         device.Client.Settle();
-        return device.PrimaryGt.Statistics.Format();
+        return gt.Statistics.Format();
     }
 
     /// <summary>Whether I/O page table, IOTLB and page frames agree. The device must be idle.</summary>
@@ -52,8 +55,9 @@ internal static class DebugFiles
         Line("iommu_flush_regression", device.Options.Iommu.FlushRegression ? "on" : "off");
         Line("strategy", device.Strategy.Name);
         Line("layout", device.Options.Layout.Name);
+        Line("device", device.Options.Machine.Name);
         Line("vram_bytes", device.Vram.Total.ToString(CultureInfo.InvariantCulture));
-        Line("device_allocations", device.Pagemap.AllocationCount.ToString(CultureInfo.InvariantCulture));
+        Line("device_allocations", device.Tiles.Sum(tile => tile.Pagemap.AllocationCount).ToString(CultureInfo.InvariantCulture));
         Line("last_ban", device.LastBan?.ToString() ?? "none");
         device.Client.FormatCounters(text);
         return text.ToString();

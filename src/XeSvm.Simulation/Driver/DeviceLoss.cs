@@ -87,7 +87,11 @@ internal sealed class DeviceLoss(SoftwareDevice device)
         }
 
         device.UserFences.Wake();
-        device.Pagemap.Abandon();
+        foreach (SoftwareTile tile in device.Tiles)
+        {
+            tile.Pagemap.Abandon();
+        }
+
         device.Release();
     }
 }

@@ -50,6 +50,17 @@ internal sealed class IdTable<T>
         }
     }
 
+    /// <summary>The id of an object, if it has one.</summary>
+    public bool TryFindId(T item, out uint id)
+    {
+        lock (_lock)
+        {
+            int at = Array.IndexOf(_items, item);
+            id = (uint)Math.Max(at, 0);
+            return at >= 0;
+        }
+    }
+
     /// <summary>Ends an id and returns what it named.</summary>
     public bool TryRemove(uint id, [NotNullWhen(true)] out T? item)
     {

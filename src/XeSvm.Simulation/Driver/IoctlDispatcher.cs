@@ -15,6 +15,11 @@ internal static unsafe class IoctlDispatcher
     private const uint DirectionWrite = 1; // user space writes, the kernel reads
     private const uint DirectionRead = 2;
 
+    // Core ioctls of primary nodes (drm.h), known here only to be refused.
+    private const uint GetUnique = 0xc0106401;
+    private const uint GemFlink = 0xc008640a;
+    private const uint GemOpen = 0xc010640b;
+
     private static readonly Entry[] s_table = BuildTable();
 
     /// <summary>Runs one ioctl of a file.</summary>
@@ -68,8 +73,14 @@ internal static unsafe class IoctlDispatcher
         var table = new Entry[256];
         Add(table, Drm.DRM_IOCTL_VERSION, &VersionIoctl.Invoke);
         Add(table, Drm.DRM_IOCTL_GET_CAP, &GetCapIoctl.Invoke);
+        Add(table, Drm.DRM_IOCTL_SET_CLIENT_NAME, &SetClientNameIoctl.Invoke);
         Add(table, Drm.DRM_IOCTL_SET_CLIENT_CAP, &RefuseOnRenderNode);
+        Add(table, GetUnique, &RefuseOnRenderNode);
+        Add(table, GemFlink, &RefuseOnRenderNode);
+        Add(table, GemOpen, &RefuseOnRenderNode);
         Add(table, Drm.DRM_IOCTL_GEM_CLOSE, &GemCloseIoctl.Invoke);
+        Add(table, Drm.DRM_IOCTL_PRIME_HANDLE_TO_FD, &PrimeIoctls.HandleToDescriptor);
+        Add(table, Drm.DRM_IOCTL_PRIME_FD_TO_HANDLE, &PrimeIoctls.DescriptorToHandle);
         Add(table, Drm.DRM_IOCTL_SYNCOBJ_CREATE, &SyncobjIoctls.Create);
         Add(table, Drm.DRM_IOCTL_SYNCOBJ_DESTROY, &SyncobjIoctls.Destroy);
         Add(table, Drm.DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, &SyncobjDescriptorIoctls.HandleToFd);
@@ -96,6 +107,8 @@ internal static unsafe class IoctlDispatcher
         Add(table, DrmXe.DRM_IOCTL_XE_EXEC, &ExecIoctl.Invoke);
         Add(table, DrmXe.DRM_IOCTL_XE_WAIT_USER_FENCE, &WaitUserFenceIoctl.Invoke);
         Add(table, DrmXe.DRM_IOCTL_XE_MADVISE, &MadviseIoctl.Invoke);
+        Add(table, DrmXe.DRM_IOCTL_XE_VM_QUERY_MEM_RANGE_ATTRS, &VmQueryMemRangeAttrsIoctl.Invoke);
+        Add(table, DrmXe.DRM_IOCTL_XE_VM_GET_PROPERTY, &VmGetPropertyIoctl.Invoke);
         return table;
     }
 

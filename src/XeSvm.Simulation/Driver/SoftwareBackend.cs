@@ -10,22 +10,28 @@ namespace XeSvm.Simulation;
 /// </summary>
 public sealed class SoftwareBackend : DrmBackend
 {
-    private static readonly DrmNode s_node = new("software:0", "xe", "0000:03:00.0", -1);
+    private const int FirstBus = 3;
     private readonly Lock _lock = new();
     private readonly SoftwareDeviceOptions _options;
-    private SoftwareDevice? _device;
+    private readonly DrmNode[] _nodes;
+    private readonly SoftwareDevice?[] _devices;
     private bool _disposed;
 
-    /// <summary>Sets up a machine with one device. Nothing is allocated before the first <see cref="Open"/>.</summary>
+    /// <summary>Sets up a machine. Nothing is allocated before the first <see cref="Open"/>.</summary>
     /// <param name="options">What the machine is like.</param>
     /// <exception cref="ArgumentException">An option has a value that is not valid; the message says which are.</exception>
-    /// <exception cref="FormatException">A strategy or a layout has no such name; the message lists those that there are.</exception>
+    /// <exception cref="FormatException">
+    /// A device, a strategy or a layout has no such name, and the message lists those that there are; or a device profile is not valid, and
+    /// the message names every fault of it.
+    /// </exception>
     /// <exception cref="NativeLibraryException">The native library is missing, or is not the one that this assembly was built with.</exception>
     public SoftwareBackend(SoftwareBackendOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
         _options = SoftwareDeviceOptions.Parse(options);
         NativeLibraryCheck.EnsureCompatible();
+        _devices = new SoftwareDevice?[_options.Machine.DeviceCount];
+        _nodes = [.. Enumerable.Range(0, _devices.Length).Select(index => new DrmNode($"software:{index}", "xe", $"0000:{FirstBus + index:x2}:00.0", -1))];
     }
 
     /// <summary>Makes chosen operations of the machine fail: begun with <see cref="SoftwareBackendOptions.Faults"/>, to be changed at any time.</summary>
@@ -35,14 +41,15 @@ public sealed class SoftwareBackend : DrmBackend
     public override string Name => "software";
 
     /// <inheritdoc/>
-    public override IReadOnlyList<DrmNode> Enumerate() => [s_node];
+    public override IReadOnlyList<DrmNode> Enumerate() => [.. _nodes];
 
     /// <inheritdoc/>
     public override int Open(DrmNode node, out DrmFile? file)
     {
         ArgumentNullException.ThrowIfNull(node);
         file = null;
-        if (node != s_node)
+        int index = Array.IndexOf(_nodes, node);
+        if (index < 0)
         {
             return -Errno.ENOENT;
         }
@@ -54,38 +61,50 @@ public sealed class SoftwareBackend : DrmBackend
                 return -Errno.ENODEV;
             }
 
-            if (_device is null)
+            if (_devices[index] is not { } device)
             {
-                int result = SoftwareDevice.Create(_options, out _device);
+                int result = SoftwareDevice.Create(_options, out SoftwareDevice? created);
                 if (result < 0)
                 {
                     return result;
                 }
+
+                device = _devices[index] = created!;
             }
 
-            if (_device!.Loss.IsLost)
+            if (device.Loss.IsLost)
             {
                 return -Errno.ENODEV;
             }
 
-            _device.AddReference();
-            var opened = new SoftwareFile(_device);
-            _device.OpenFiles.Add(opened);
-            file = opened;
+            device.AddReference();
+            file = new SoftwareFile(device);
             return 0;
         }
     }
 
     /// <summary>
-    /// Loses the device for good, as a real one that hangs beyond recovery is lost: running work ends, its fences are signalled with an error,
-    /// and every ioctl on every file answers ECANCELED (xe_device_declare_wedged). For tests of what programs do then. Without effect before
+    /// Loses every device for good, as a real one that hangs beyond recovery is lost: running work ends, its fences are signalled with an error,
+    /// every ioctl on every file answers ECANCELED (xe_device_declare_wedged), data goes back to system memory, and the device cannot be
+    /// opened again. For tests of what programs do then. Without effect before
     /// the first <see cref="Open"/>.
     /// </summary>
     public void DeclareWedged()
     {
+        SoftwareDevice[] devices;
         lock (_lock)
         {
-            _device?.DeclareWedged();
+            devices = Array.FindAll(_devices, device => device is not null)!;
+            foreach (SoftwareDevice device in devices)
+            {
+                device.AddReference();
+            }
+        }
+
+        foreach (SoftwareDevice device in devices)
+        {
+            device.Loss.Declare();
+            device.Release();
         }
     }
 
@@ -95,8 +114,12 @@ public sealed class SoftwareBackend : DrmBackend
         lock (_lock)
         {
             _disposed = true;
-            _device?.Release();
-            _device = null;
+            foreach (SoftwareDevice? device in _devices)
+            {
+                device?.Release();
+            }
+
+            Array.Clear(_devices);
         }
 
         base.Dispose(disposing);

@@ -7,8 +7,11 @@ namespace XeSvm.Simulation;
 /// <summary>What the software backend's machine is like.</summary>
 public sealed record SoftwareBackendOptions
 {
-    /// <summary>The default size of VRAM: 8 GiB. It is sparse: only what is used takes memory of the host.</summary>
-    public const ulong DefaultVramBytes = 8UL << 30;
+    /// <summary>
+    /// Which machine: <c>bmg</c>, <c>bmg-smallbar</c>, <c>lnl</c>, <c>pvc2</c>, <c>dual-bmg</c>, or the path of a profile file (JSON, with a
+    /// <c>/</c> in it or ending in <c>.json</c>).
+    /// </summary>
+    public string Device { get; init; } = "bmg";
 
     /// <summary>
     /// How system pages are mapped for DMA: <c>per-page</c> (one dma_map_page a page), <c>iova</c> (dma-map IOVA alloc, link, sync: the
@@ -47,8 +50,11 @@ public sealed record SoftwareBackendOptions
     /// </summary>
     public bool FlushRegression { get; init; }
 
-    /// <summary>Size of VRAM in bytes; a multiple of 2 MiB, from 2 MiB to 64 GiB.</summary>
-    public ulong VramBytes { get; init; } = DefaultVramBytes;
+    /// <summary>
+    /// Size of each tile's VRAM in bytes, in place of the device profile's; a multiple of 2 MiB, from 2 MiB to 64 GiB. VRAM is sparse: only
+    /// what is used takes memory of the host. Without effect on a device without VRAM.
+    /// </summary>
+    public ulong? VramBytes { get; init; }
 
     /// <summary>
     /// How a CPU touch of memory in VRAM is noticed: <c>auto</c>, <c>userfaultfd</c>, <c>userfaultfd-user-mode</c> or <c>coherent</c>.
@@ -59,7 +65,9 @@ public sealed record SoftwareBackendOptions
     /// <summary>Which operations fail; none by default.</summary>
     public FaultPlan Faults { get; init; } = FaultPlan.None;
 
-    /// <summary>The defaults, changed by the environment: <c>XESVM_VRAM_BYTES</c>, <c>XESVM_CPU_FAULTS</c> and <c>XESVM_FAULTS</c>.</summary>
+    /// <summary>
+    /// The defaults, changed by the environment: <c>XESVM_DEVICE</c>, <c>XESVM_VRAM_BYTES</c>, <c>XESVM_CPU_FAULTS</c> and <c>XESVM_FAULTS</c>.
+    /// </summary>
     /// <exception cref="FormatException">A variable has a value that is not valid; the message says which are.</exception>
     public static SoftwareBackendOptions FromEnvironment()
     {
@@ -72,6 +80,11 @@ public sealed record SoftwareBackendOptions
             }
 
             options = options with { VramBytes = bytes };
+        }
+
+        if (Environment.GetEnvironmentVariable("XESVM_DEVICE") is { Length: > 0 } device)
+        {
+            options = options with { Device = device };
         }
 
         if (Environment.GetEnvironmentVariable("XESVM_CPU_FAULTS") is { Length: > 0 } faults)

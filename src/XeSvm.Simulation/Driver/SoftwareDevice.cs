@@ -2,6 +2,7 @@ using XeSvm.Interop.LibC;
 using XeSvm.Interop.Uapi;
 using XeSvm.Simulation.Cost;
 using XeSvm.Simulation.Dma;
+using XeSvm.Simulation.Driver.Profiles;
 using XeSvm.Simulation.Gpu;
 using XeSvm.Simulation.Iommu;
 using XeSvm.Simulation.Memory;
@@ -11,7 +12,7 @@ using XeSvm.Simulation.Svm;
 namespace XeSvm.Simulation.Driver;
 
 /// <summary>
-/// One device (xe_device): one tile, its VRAM, its GT, its IOMMU domain. Counted references: one of the backend, one of each open
+/// One device (xe_device): its tiles, its VRAM, its IOMMU domain. Counted references: one of the backend, one of each open
 /// file; the last one sends all device pages home and frees the VRAM.
 /// </summary>
 internal sealed unsafe class SoftwareDevice : IDisposable
@@ -23,20 +24,27 @@ internal sealed unsafe class SoftwareDevice : IDisposable
     private long _systemMemoryUse;
     private BatchError? _lastBan;
 
-    private SoftwareDevice(SoftwareDeviceOptions options, ClientMemoryLease lease, FileDescriptorHandle vramFile, byte* vramBase)
+    private SoftwareDevice(SoftwareDeviceOptions options, ClientMemoryLease lease, VramMemory vramMemory, FileDescriptorHandle unreachable)
     {
         Options = options;
-        VramFile = vramFile;
-        VramBase = vramBase;
+        VramMemory = vramMemory;
+        Unreachable = unreachable;
+        DmaBufs = new DmaBufs(this);
         _clientLease = lease;
         _domain = new IommuDomain(options.Iommu, Counters);
         Dma = new DmaDevice(options.Profile.Name, _domain) { Injection = options.Faults };
         Frames = new PageFrames(options.Layout);
-        PrimaryGt = new Gt(0, GtType.Main, 0);
-        Engines = [.. options.Profile.Engines.Select(engine => new Engine(engine.Class, engine.Instance, PrimaryGt))];
-        Vram = new VramManager(options.VramBytes);
-        CopyEngine = new CopyEngine(this, PrimaryGt);
-        Pagemap = new DevicePagemap(this, PrimaryGt, Vram);
+        Tiles = new SoftwareTile[Profile.Tiles.Count];
+        ulong vramOffset = 0;
+        for (int id = 0; id < Tiles.Length; id++)
+        {
+            Tiles[id] = new SoftwareTile(this, id, vramOffset);
+            vramOffset += Profile.Tiles[id].VramBytes;
+        }
+
+        Gts = [.. Tiles.SelectMany(tile => tile.Gts)];
+        AllEngines = [.. Tiles.SelectMany(tile => tile.Engines)];
+        Engines = Array.FindAll(AllEngines, engine => !engine.IsReserved);
         Loss = new DeviceLoss(this);
     }
 
@@ -48,21 +56,32 @@ internal sealed unsafe class SoftwareDevice : IDisposable
 
     public bool IsDiscrete => Profile.IsDiscrete;
 
-    public FileDescriptorHandle VramFile { get; }
+    /// <summary>The bytes behind the VRAM of all tiles.</summary>
+    public VramMemory VramMemory { get; }
 
     /// <summary>The driver's mapping of all VRAM.</summary>
-    public byte* VramBase { get; }
+    public byte* VramBase => VramMemory.Window;
 
-    public VramManager Vram { get; }
+    /// <summary>The tiles by id.</summary>
+    public SoftwareTile[] Tiles { get; }
 
-    public Gt PrimaryGt { get; }
+    /// <summary>The GTs of all tiles, in query order.</summary>
+    public Gt[] Gts { get; }
+
+    /// <summary>The VRAM of tile 0.</summary>
+    public VramRegion Vram => Tiles[0].Vram;
+
+    /// <summary>The main GT of tile 0.</summary>
+    public Gt PrimaryGt => Tiles[0].PrimaryGt;
+
+    /// <summary>All engines, in query order, hidden ones included.</summary>
+    public Engine[] AllEngines { get; }
 
     /// <summary>The engines that user space sees, in query order.</summary>
     public Engine[] Engines { get; }
 
-    public CopyEngine CopyEngine { get; }
-
-    public DevicePagemap Pagemap { get; }
+    /// <summary>The device pages of tile 0.</summary>
+    public DevicePagemap Pagemap => Tiles[0].Pagemap;
 
     /// <summary>Whether the device is lost.</summary>
     public DeviceLoss Loss { get; }
@@ -79,13 +98,16 @@ internal sealed unsafe class SoftwareDevice : IDisposable
 
     public CpuMappings CpuMappings { get; } = new();
 
+    /// <summary>Exports and imports of buffer objects.</summary>
+    public DmaBufs DmaBufs { get; }
+
+    /// <summary>A file without content: a mapping of it gives SIGBUS when touched, as memory that the CPU cannot reach does.</summary>
+    public FileDescriptorHandle Unreachable { get; }
+
     public UserFenceWaiters UserFences { get; } = new();
 
-    /// <summary>The open files of the device.</summary>
-    public OpenFiles OpenFiles { get; } = new();
-
-    /// <summary>The device is lost for good: every ioctl answers ECANCELED (xe_device_wedged).</summary>
-    public bool IsWedged => Loss.IsLost;
+    /// <summary>How long a job of a VM that is not long-running may run (xe's job_timeout_ms); counts for queues that are created later.</summary>
+    public TimeSpan JobTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>How long SYNCOBJ_TRANSFER waits for a fence to be submitted (DRM_SYNCOBJ_WAIT_FOR_SUBMIT_TIMEOUT).</summary>
     public TimeSpan SyncobjSubmitTimeout { get; set; } = TimeSpan.FromSeconds(5);
@@ -94,7 +116,10 @@ internal sealed unsafe class SoftwareDevice : IDisposable
     public ClientMemory Client => _clientLease.Memory;
 
     /// <summary>Bit per memory region that exists.</summary>
-    public uint RegionMask => IsDiscrete ? MemoryRegions.SystemBit | MemoryRegions.FirstVramBit : MemoryRegions.SystemBit;
+    public uint RegionMask => IsDiscrete ? MemoryRegions.SystemBit | VramMask : MemoryRegions.SystemBit;
+
+    /// <summary>Bit per VRAM region, had the device VRAM.</summary>
+    private uint VramMask => ((1u << Tiles.Length) - 1) * MemoryRegions.FirstVramBit;
 
     /// <summary>Bytes of system memory that there are.</summary>
     public ulong SystemMemoryTotal { get; } = (ulong)GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
@@ -113,14 +138,22 @@ internal sealed unsafe class SoftwareDevice : IDisposable
             return result;
         }
 
-        result = SharedMemory.Create("xesvm-vram", options.VramBytes, out FileDescriptorHandle? file, out nint host);
+        result = VramMemory.Create(options.Profile.Tiles.Aggregate(0UL, (sum, tile) => sum + tile.VramBytes), out VramMemory? vram);
         if (result < 0)
         {
             lease!.Dispose();
             return result;
         }
 
-        device = new SoftwareDevice(options, lease!, file!, (byte*)host);
+        result = SharedMemory.CreateFile("xesvm-unreachable", 0, out FileDescriptorHandle? unreachable);
+        if (result < 0)
+        {
+            vram!.Dispose();
+            lease!.Dispose();
+            return result;
+        }
+
+        device = new SoftwareDevice(options, lease!, vram!, unreachable!);
         return 0;
     }
 
@@ -138,19 +171,23 @@ internal sealed unsafe class SoftwareDevice : IDisposable
     /// <summary>Sends all device pages home, then frees everything. For the last holder only: see <see cref="Release"/>.</summary>
     public void Dispose()
     {
-        Pagemap.EvictAll();
+        foreach (SoftwareTile tile in Tiles)
+        {
+            tile.Pagemap.EvictAll();
+        }
+
         CpuMappings.Close();
-        Vram.Dispose();
+        DmaBufs.Close();
+        foreach (SoftwareTile tile in Tiles)
+        {
+            tile.Dispose();
+        }
+
         _clientLease.Dispose();
         _domain.Dispose();
-        SystemCalls.Unmap((nint)VramBase, (nuint)Options.VramBytes);
-        VramFile.Dispose();
+        VramMemory.Dispose();
+        Unreachable.Dispose();
     }
-
-    /// <summary>
-    /// Loses the device (xe_device_declare_wedged): running work is stopped, its fences are signalled with an error, and no ioctl works any more.
-    /// </summary>
-    public void DeclareWedged() => Loss.Declare();
 
     /// <summary>Keeps why a queue was banned last, for people who wonder.</summary>
     public void RecordBan(in BatchError error)
@@ -199,11 +236,24 @@ internal sealed unsafe class SoftwareDevice : IDisposable
         Array.Find(Engines, engine => (uint)engine.Class == engineClass && engine.Instance == instance && engine.Gt.Id == gt);
 
     /// <summary>The VRAM next to a GT, as device pages.</summary>
-    public DevicePagemap PagemapOf(Gt gt)
+    public DevicePagemap PagemapOf(Gt gt) => Tiles[gt.TileId].Pagemap;
+
+    /// <summary>The GT that user space names so, or null.</summary>
+    public Gt? FindGt(uint id)
     {
-        System.Diagnostics.Debug.Assert(gt.TileId == 0, "One tile so far.");
-        return Pagemap;
+        foreach (Gt gt in Gts)
+        {
+            if (gt.Id == id)
+            {
+                return gt;
+            }
+        }
+
+        return null;
     }
+
+    /// <summary>What a GT is.</summary>
+    public GtProfile ProfileOf(Gt gt) => Profile.Tiles[gt.TileId].Gts[gt.Id - Tiles[gt.TileId].PrimaryGt.Id];
 
     /// <summary>Where madvise wants memory, seen from a GT; null is system memory (xe_vma_resolve_pagemap).</summary>
     public DevicePagemap? Resolve(Vma vma, Gt gt) =>
@@ -213,16 +263,4 @@ internal sealed unsafe class SoftwareDevice : IDisposable
     public bool NeedsMigration(SvmRange range, in RangeState state, DevicePagemap? target) =>
         target is not null && range.MigrateDevmem && state.Pagemap != target
         && (range.Size >= PageConstants.Chunk64K || Profile.MinPageSize == PageConstants.PageSize);
-
-    /// <summary>Makes VRAM read as zeros. Large pieces give their memory back to the host instead of being written.</summary>
-    public int ClearVram(ulong offset, ulong size)
-    {
-        if (size < PageConstants.BlockSize)
-        {
-            new Span<byte>(VramBase + offset, (int)size).Clear();
-            return 0;
-        }
-
-        return SystemCalls.PunchHole(VramFile, offset, size);
-    }
 }

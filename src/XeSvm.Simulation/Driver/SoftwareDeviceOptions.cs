@@ -1,4 +1,5 @@
 using XeSvm.Simulation.Dma;
+using XeSvm.Simulation.Driver.Profiles;
 using XeSvm.Simulation.Iommu;
 using XeSvm.Simulation.Memory;
 
@@ -6,25 +7,29 @@ namespace XeSvm.Simulation.Driver;
 
 /// <summary>Options after their words have been understood.</summary>
 internal sealed record SoftwareDeviceOptions(
-    DeviceProfile Profile, MappingStrategy Strategy, PageLayout Layout, IommuOptions Iommu, ulong VramBytes, string CpuFaults)
+    MachineProfile Machine, MappingStrategy Strategy, PageLayout Layout, IommuOptions Iommu, string CpuFaults)
 {
     /// <summary>Makes chosen operations fail.</summary>
     public FaultInjector Faults { get; init; } = new(FaultPlan.None);
 
-    private const ulong LargestVram = 64UL << 30;
     private static readonly string[] s_cpuFaults = ["auto", "userfaultfd", "userfaultfd-user-mode", "coherent"];
+
+    /// <summary>What each device of the machine is.</summary>
+    public DeviceProfile Profile => Machine.Device;
 
     /// <summary>Checks and converts.</summary>
     /// <exception cref="ArgumentException">A value is not valid; the message says which are.</exception>
     /// <exception cref="FormatException">
-    /// A strategy or a layout has no such name, and the message lists those that there are; or a fault rule makes no sense.
+    /// A device, a strategy or a layout has no such name, and the message lists those that there are; a device profile is not valid; or a fault
+    /// rule makes no sense.
     /// </exception>
     public static SoftwareDeviceOptions Parse(SoftwareBackendOptions options)
     {
-        if (options.VramBytes < PageConstants.BlockSize || options.VramBytes > LargestVram || options.VramBytes % PageConstants.BlockSize != 0)
+        const ulong Largest = MachineProfileReader.LargestVram;
+        if (options.VramBytes is { } bytes && (bytes < PageConstants.BlockSize || bytes > Largest || bytes % PageConstants.BlockSize != 0))
         {
             throw new ArgumentException(
-                $"VRAM of {options.VramBytes} bytes is not possible; a multiple of {PageConstants.BlockSize} from {PageConstants.BlockSize} to {LargestVram} is.",
+                $"VRAM of {bytes} bytes is not possible; a multiple of {PageConstants.BlockSize} from {PageConstants.BlockSize} to {Largest} is.",
                 nameof(options));
         }
 
@@ -44,14 +49,31 @@ internal sealed record SoftwareDeviceOptions(
         };
         iommu.Validate();
         return new SoftwareDeviceOptions(
-            DeviceProfile.Battlemage,
+            WithVram(MachineProfile.Load(options.Device), options.VramBytes),
             MappingStrategy.Parse(options.Strategy),
             PageLayout.Parse(options.Layout),
             iommu,
-            options.VramBytes,
             options.CpuFaults)
         {
             Faults = new FaultInjector(options.Faults),
         };
+    }
+
+    /// <summary>Another size of VRAM for each tile that has any; the part that the CPU reaches changes in proportion.</summary>
+    private static MachineProfile WithVram(MachineProfile machine, ulong? vramBytes)
+    {
+        if (vramBytes is not { } bytes || !machine.Device.IsDiscrete)
+        {
+            return machine;
+        }
+
+        TileProfile[] tiles = [.. machine.Device.Tiles.Select(tile => tile with { VramBytes = bytes, VisibleVramBytes = Visible(tile, bytes) })];
+        return machine with { Device = machine.Device with { Tiles = tiles } };
+    }
+
+    private static ulong Visible(TileProfile tile, ulong bytes)
+    {
+        ulong share = (ulong)((UInt128)bytes * tile.VisibleVramBytes / tile.VramBytes);
+        return Math.Max(share & ~PageConstants.BlockMask, PageConstants.BlockSize);
     }
 }

@@ -19,6 +19,9 @@ internal sealed unsafe class SoftwareFile(SoftwareDevice device) : DrmFile
 
     public ClientMemory Client => Device.Client;
 
+    /// <summary>What SET_CLIENT_NAME has called the file; empty unless it was.</summary>
+    public string Name { get; set; } = "";
+
     public IdTable<BufferObject> Handles { get; } = new();
 
     public IdTable<Vm> Vms { get; } = new();
@@ -62,6 +65,11 @@ internal sealed unsafe class SoftwareFile(SoftwareDevice device) : DrmFile
 
         try
         {
+            if (offset == PciBarrier.Offset)
+            {
+                return PciBarrier.Map(Device, length, protection, out address);
+            }
+
             return length == 0 || !Device.FakeOffsets.TryFind(offset, out BufferObject? bufferObject) || !bufferObject.TryAddReference()
                 ? -Errno.EINVAL
                 : MapAndRelease(bufferObject, length, protection, out address);
@@ -91,16 +99,6 @@ internal sealed unsafe class SoftwareFile(SoftwareDevice device) : DrmFile
         finally
         {
             Leave();
-        }
-    }
-
-    /// <summary>Stops all work of the file, as the loss of the device does; its queues stay, banned.</summary>
-    public void KillQueues()
-    {
-        BlockedCalls.WakeAll();
-        foreach (XeExecQueue queue in Queues.Snapshot())
-        {
-            queue.Kill();
         }
     }
 
@@ -149,7 +147,6 @@ internal sealed unsafe class SoftwareFile(SoftwareDevice device) : DrmFile
         }
 
         CloseObjects();
-        Device.OpenFiles.Remove(this);
         FenceDescriptors.Sweep();
         Device.Release();
     }
@@ -170,6 +167,8 @@ internal sealed unsafe class SoftwareFile(SoftwareDevice device) : DrmFile
         {
             syncobj.Release();
         }
+
+        Device.DmaBufs.Sweep();
     }
 
     private int MapAndRelease(BufferObject bufferObject, nuint length, DrmMapProtection protection, out nint address)

@@ -14,6 +14,8 @@ internal sealed unsafe class Vm : IGpuFaultHandler
 {
     private static readonly GpuPte s_scratch = new(GpuPteKind.Null, 0, writable: true, atomic: true, svm: false);
     private readonly Lock _pageTableLock = new();
+    private readonly GpuPageTable[] _pageTables;
+    private readonly GpuAddressSpace[] _addressSpaces;
     private readonly SvmFaultHandler? _svmFaults;
     private readonly Stack<VmBindTransaction> _freeTransactions = new();
     private volatile bool _closed;
@@ -27,16 +29,20 @@ internal sealed unsafe class Vm : IGpuFaultHandler
         Client = client;
         Flags = flags;
         Size = 1UL << device.Profile.VirtualAddressBits;
-        PageTable = new GpuPageTable(Gate, device.Profile.VirtualAddressBits);
-        AddressSpace = new GpuAddressSpace
-        {
-            PageTable = PageTable,
-            Gate = Gate,
-            VramBase = device.VramBase,
-            Client = client,
-            Bus = new BusAccess(device),
-            Faults = this,
-        };
+        _pageTables = [.. device.Tiles.Select(_ => new GpuPageTable(Gate, device.Profile.VirtualAddressBits))];
+        var bus = new BusAccess(device);
+        _addressSpaces =
+        [
+            .. _pageTables.Select(pageTable => new GpuAddressSpace
+            {
+                PageTable = pageTable,
+                Gate = Gate,
+                VramBase = device.VramBase,
+                Client = client,
+                Bus = bus,
+                Faults = this,
+            }),
+        ];
         if (IsFaultMode)
         {
             Svm = new SvmMirror(this);
@@ -44,6 +50,7 @@ internal sealed unsafe class Vm : IGpuFaultHandler
             Prefetch = new SvmPrefetch(this, Svm);
         }
 
+        Userptrs = new UserptrMirror(this);
         Binds = new BindScheduler(this);
     }
 
@@ -70,15 +77,22 @@ internal sealed unsafe class Vm : IGpuFaultHandler
 
     public TlbGate Gate { get; } = new();
 
-    public GpuPageTable PageTable { get; }
+    /// <summary>The page table of tile 0.</summary>
+    public GpuPageTable PageTable => _pageTables[0];
 
-    /// <summary>What engines need to reach this VM's memory.</summary>
-    public GpuAddressSpace AddressSpace { get; }
+    /// <summary>Bit per tile of the device.</summary>
+    public uint AllTiles => (1u << _pageTables.Length) - 1;
 
     /// <summary>The mirror of the client's memory; fault-mode VMs only.</summary>
     public SvmMirror? Svm { get; }
 
     public SvmPrefetch? Prefetch { get; }
+
+    /// <summary>The userptr areas.</summary>
+    public UserptrMirror Userptrs { get; }
+
+    /// <summary>The faults that could not be served (VM_GET_PROPERTY).</summary>
+    public VmFaultLog FaultLog { get; } = new();
 
     public bool IsFaultMode => (Flags & DrmXe.DRM_XE_VM_CREATE_FLAG_FAULT_MODE) != 0;
 
@@ -100,22 +114,44 @@ internal sealed unsafe class Vm : IGpuFaultHandler
     /// <summary>Takes an ended transaction back. Under <see cref="Lock"/>.</summary>
     public void ReturnTransaction(VmBindTransaction transaction) => _freeTransactions.Push(transaction);
 
+    /// <summary>The page table of a tile.</summary>
+    public GpuPageTable PageTableOf(int tile) => _pageTables[tile];
+
+    /// <summary>What the engines of a tile need to reach this VM's memory.</summary>
+    public GpuAddressSpace AddressSpaceOf(Gt gt) => _addressSpaces[gt.TileId];
+
     /// <summary>Writes page-table entries for <c>[start, start + length)</c>; <paramref name="first"/> is the entry of the first byte.</summary>
-    public void MapPageTable(ulong start, ulong length, GpuPte first)
+    /// <param name="start">The first address.</param>
+    /// <param name="length">Bytes.</param>
+    /// <param name="first">The entry of the first byte.</param>
+    /// <param name="tiles">Bit per tile whose page table is written.</param>
+    public void MapPageTable(ulong start, ulong length, GpuPte first, uint tiles)
     {
         lock (_pageTableLock)
         {
-            PageTable.Map(start, length, first);
+            for (int tile = 0; tile < _pageTables.Length; tile++)
+            {
+                if ((tiles >> tile & 1) != 0)
+                {
+                    _pageTables[tile].Map(start, length, first);
+                }
+            }
         }
     }
 
-    /// <summary>Clears page-table entries; whether there were any. A TLB invalidation has to follow.</summary>
+    /// <summary>Clears page-table entries of all tiles; whether there were any. A TLB invalidation has to follow.</summary>
     public bool ZapPageTable(ulong start, ulong end)
     {
+        bool any = false;
         lock (_pageTableLock)
         {
-            return PageTable.Zap(start, end);
+            foreach (GpuPageTable pageTable in _pageTables)
+            {
+                any |= pageTable.Zap(start, end);
+            }
         }
+
+        return any;
     }
 
     /// <summary>After this returns, no access that began with an old translation is under way.</summary>
@@ -136,38 +172,55 @@ internal sealed unsafe class Vm : IGpuFaultHandler
 
         lock (Lock)
         {
-            if (_closed)
+            int result = Serve(address, access, gt);
+            if (result < 0)
             {
-                return -Errno.ENOENT;
+                RecordFault(address, access, gt);
             }
 
-            Vma? vma = Vmas.Find(address);
-            if (vma is null || !IsFaultMode)
-            {
-                return HandleMiss(address, access, vma);
-            }
-
-            if (vma.IsReadOnly && access != GpuAccess.Read)
-            {
-                return -Errno.EPERM;
-            }
-
-            return vma.Kind == VmaKind.CpuAddressMirror ? _svmFaults!.Handle(vma, gt, address, access) : BindOnFault(vma, gt, access);
+            return result;
         }
     }
 
     /// <summary>
-    /// Writes the page-table entries of an area that is not a mirror. Of entries that differ from what is there a TLB invalidation has to
-    /// follow.
+    /// Writes the page-table entries of an area that is not a mirror, after making sure that what it maps is where it may be. Of entries that
+    /// differ from what is there a TLB invalidation has to follow.
     /// </summary>
-    public void BindVma(Vma vma)
+    /// <param name="vma">The area.</param>
+    /// <param name="tiles">Bit per tile whose page table is written.</param>
+    /// <param name="keep">Objects of this VM are not evicted for it; null: any may be.</param>
+    /// <returns>0; -ENOMEM; -EFAULT for client memory that is gone; -EINVAL for a purged object.</returns>
+    public int BindVma(Vma vma, uint tiles, Vm? keep = null)
     {
-        bool atomic = vma.Attributes.Atomic != AtomicPolicy.Cpu;
-        GpuPte first = vma.Kind == VmaKind.Null
-            ? new GpuPte(GpuPteKind.Null, 0, !vma.IsReadOnly, atomic, svm: false)
-            : vma.Object!.PteAt(vma.ObjectOffset, !vma.IsReadOnly, atomic);
-        MapPageTable(vma.Start, vma.Size, first);
-        vma.IsBound = true;
+        switch (vma.Kind)
+        {
+            case VmaKind.Null:
+                bool anyAtomic = vma.Attributes.Atomic != AtomicPolicy.Cpu;
+                MapPageTable(vma.Start, vma.Size, new GpuPte(GpuPteKind.Null, 0, !vma.IsReadOnly, anyAtomic, svm: false), tiles);
+                vma.IsBound = true;
+                return 0;
+            case VmaKind.Userptr:
+                int pinned;
+                do
+                {
+                    pinned = Userptrs.Pin(vma);
+                }
+                while (pinned == 0 && (pinned = Userptrs.Bind(vma, AllowsAtomics(vma, inVram: false), tiles)) == -Errno.EAGAIN);
+                return pinned;
+            default:
+                lock (vma.Object!.Lock)
+                {
+                    int result = vma.Object.Validate(keep);
+                    if (result == 0)
+                    {
+                        bool atomic = AllowsAtomics(vma, vma.Object.IsInVram);
+                        MapPageTable(vma.Start, vma.Size, vma.Object.PteAt(vma.ObjectOffset, !vma.IsReadOnly, atomic), tiles);
+                        vma.IsBound = true;
+                    }
+
+                    return result;
+                }
+        }
     }
 
     /// <summary>
@@ -182,15 +235,12 @@ internal sealed unsafe class Vm : IGpuFaultHandler
             return;
         }
 
-        bool changed = vma.IsBound;
+        // Another VM may hear of the advice by its next bind only; this one drops what it has.
+        bool changed = vma.IsBound && ZapPageTable(vma.Start, vma.End);
         if (!IsFaultMode)
         {
-            BindVma(vma);
-        }
-        else if (changed)
-        {
-            changed = ZapPageTable(vma.Start, vma.End);
-            vma.IsBound = false;
+            // A VM that cannot fault gets new entries at once. Where they cannot be had, the next access finds out why.
+            BindVma(vma, AllTiles);
         }
 
         if (changed)
@@ -221,8 +271,21 @@ internal sealed unsafe class Vm : IGpuFaultHandler
             while (Vmas.FirstOverlap(0, Size) is { } vma)
             {
                 Vmas.Remove(vma);
-                vma.Object?.Release();
+                Forget(vma);
             }
+
+            Userptrs.Dispose();
+        }
+    }
+
+    /// <summary>Lets go of what an area holds. It is in no tree, and its page-table entries are gone.</summary>
+    public void Forget(Vma vma)
+    {
+        Userptrs.Release(vma);
+        if (vma.Object is { } bufferObject)
+        {
+            bufferObject.Unlink(vma);
+            bufferObject.Release();
         }
     }
 
@@ -266,61 +329,162 @@ internal sealed unsafe class Vm : IGpuFaultHandler
         if (Interlocked.Decrement(ref _references) == 0)
         {
             Close();
-            PageTable.Dispose();
+            foreach (GpuPageTable pageTable in _pageTables)
+            {
+                pageTable.Dispose();
+            }
         }
     }
 
-    /// <summary>A miss that no bind on demand can serve: the scratch page answers when the VM has one, else the engine stops.</summary>
-    private int HandleMiss(ulong address, GpuAccess access, Vma? vma)
+    /// <summary>xe_pagefault_handle_vma and what comes before it. Under the VM lock.</summary>
+    private int Serve(ulong address, GpuAccess access, Gt gt)
     {
-        if (IsMapped(address, access))
+        if (_closed)
         {
-            // A bind that replaced the mapping was between clearing the old entries and writing the new ones.
-            return 0;
+            return -Errno.ENOENT;
+        }
+
+        Vma? vma = Vmas.Find(address);
+        if (vma is null || !IsFaultMode)
+        {
+            return HandleMiss(address, access, vma, gt);
+        }
+
+        if (vma.IsReadOnly && access != GpuAccess.Read)
+        {
+            return -Errno.EPERM;
+        }
+
+        return vma.Kind == VmaKind.CpuAddressMirror ? _svmFaults!.Handle(vma, gt, address, access) : BindOnFault(vma, address, gt, access);
+    }
+
+    /// <summary>
+    /// A miss of a VM that cannot fault, or outside all areas. What eviction or the client has taken away comes back, as the kernel does it
+    /// before the next job; outside all areas the scratch page answers when the VM has one, else the engine stops.
+    /// </summary>
+    private int HandleMiss(ulong address, GpuAccess access, Vma? vma, Gt gt)
+    {
+        if (TryTranslate(address, gt, out GpuPte pte))
+        {
+            // Allowed by now: a bind that replaced the mapping was between clearing the old entries and writing the new ones.
+            return pte.Allows(access) ? 0 : -Errno.EINVAL;
         }
 
         // An area whose bind is queued is still a hole.
-        if (!HasScratchPage || vma is { BindsOnCommit: false })
+        if (vma is { BindsOnCommit: false } && vma.Kind != VmaKind.CpuAddressMirror)
+        {
+            int result = BindVma(vma, AllTiles);
+            if (result == 0 || !HasScratchPage)
+            {
+                return result;
+            }
+        }
+
+        if (!HasScratchPage)
         {
             return -Errno.EINVAL;
         }
 
-        MapPageTable(address, PageConstants.PageSize, s_scratch);
+        MapPageTable(address, PageConstants.PageSize, s_scratch, 1u << gt.TileId);
+        if (vma is not null)
+        {
+            vma.IsBound = true;
+        }
+
         return 0;
     }
 
-    private bool IsMapped(ulong address, GpuAccess access)
+    private bool TryTranslate(ulong address, Gt gt, out GpuPte pte)
     {
         lock (_pageTableLock)
         {
-            return PageTable.TryWalk(address, out GpuPte pte, out _) && pte.Allows(access);
+            return PageTableOf(gt.TileId).TryWalk(address, out pte, out _);
         }
     }
 
-    /// <summary>Binds an area at its first access (xe_pagefault_handle_vma). Buffer objects stay where they are.</summary>
-    private int BindOnFault(Vma vma, Gt gt, GpuAccess access)
+    /// <summary>Binds an area for the faulting tile at its first access (xe_pagefault_handle_vma).</summary>
+    private int BindOnFault(Vma vma, ulong address, Gt gt, GpuAccess access)
     {
         gt.Statistics.Add(GtCounter.VmaPagefaultCount, 1);
         gt.Statistics.Add(GtCounter.VmaPagefaultKb, (long)(vma.Size >> 10));
-        int allowed = access == GpuAccess.Atomic && Device.IsDiscrete ? CheckAtomic(vma) : 0;
-        if (allowed < 0)
+        bool needsVram = false;
+        if (access == GpuAccess.Atomic && Device.IsDiscrete)
         {
-            return allowed;
+            int allowed = NeedsVramForAtomic(vma);
+            if (allowed < 0)
+            {
+                return allowed;
+            }
+
+            needsVram = allowed > 0;
         }
 
-        if (!vma.IsBound)
+        if (TryTranslate(address, gt, out GpuPte pte) && pte.Allows(access))
         {
-            BindVma(vma);
+            return 0;
         }
 
+        if (vma.Kind == VmaKind.Userptr && needsVram)
+        {
+            return -Errno.EACCES;
+        }
+
+        if (vma.Object is { } bufferObject)
+        {
+            if (bufferObject.Purge != PurgeState.WillNeed)
+            {
+                return BindScratch(address, gt);
+            }
+
+            int moved = needsVram ? bufferObject.Migrate((uint)(MemoryRegions.FirstVramInstance + gt.TileId), keep: null) : 0;
+            if (moved < 0)
+            {
+                return moved;
+            }
+        }
+
+        return BindVma(vma, 1u << gt.TileId);
+    }
+
+    /// <summary>Memory that its owner has given up: the scratch page, or no access.</summary>
+    private int BindScratch(ulong address, Gt gt)
+    {
+        if (!HasScratchPage)
+        {
+            return -Errno.EACCES;
+        }
+
+        MapPageTable(address, PageConstants.PageSize, s_scratch, 1u << gt.TileId);
         return 0;
     }
 
-    /// <summary>Whether an atomic access may fault a buffer object in (xe_vma_need_vram_for_atomic): 0, -EACCES or -EINVAL.</summary>
-    private int CheckAtomic(Vma vma)
+    /// <summary>Whether an atomic access must find an area's memory in VRAM (xe_vma_need_vram_for_atomic): 1, 0, or -EACCES.</summary>
+    private int NeedsVramForAtomic(Vma vma) => vma.Attributes.Atomic switch
     {
-        bool anywhere = vma.Attributes.Atomic == AtomicPolicy.Device && Device.Profile.HasDeviceAtomicsOnSystemMemory;
-        return vma.Attributes.Atomic == AtomicPolicy.Cpu ? -Errno.EACCES
-            : anywhere || vma.Object is null || (vma.Object.Placement & ~MemoryRegions.SystemBit) != 0 ? 0 : -Errno.EINVAL;
+        AtomicPolicy.Device => Device.Profile.HasDeviceAtomicsOnSystemMemory ? 0 : 1,
+        AtomicPolicy.Cpu => -Errno.EACCES,
+        _ => vma.Kind == VmaKind.Null ? 0 : 1,
+    };
+
+    /// <summary>
+    /// Whether entries get the bit for atomics (xe_atomic_for_vram, xe_atomic_for_system): always in VRAM; in system memory, if the device can do
+    /// them there at all, where no fault could move the data, or where only the device does atomics.
+    /// </summary>
+    private bool AllowsAtomics(Vma vma, bool inVram) =>
+        vma.Attributes.Atomic != AtomicPolicy.Cpu
+        && (inVram
+            || (Device.Profile.HasDeviceAtomicsOnSystemMemory
+                && (!IsFaultMode || !Device.IsDiscrete || vma.Attributes.Atomic == AtomicPolicy.Device || vma.Object is { HasVramPlacement: false })));
+
+    private void RecordFault(ulong address, GpuAccess access, Gt gt)
+    {
+        lock (_pageTableLock)
+        {
+            GpuPageTable pageTable = PageTableOf(gt.TileId);
+            bool present = pageTable.TryWalk(address, out GpuPte pte, out _);
+            int level = present ? 0 : pageTable.MissLevel(address);
+            int unused = 64 - pageTable.VaBits;
+            FaultLog.Add(new VmFault((ulong)((long)(address << unused) >> unused), access, present && !pte.Allows(access), level));
+        }
     }
 }

@@ -32,6 +32,7 @@ internal sealed class VmBindTransaction(Vm vm)
     /// <returns>0, -ENOENT or -EINVAL.</returns>
     public int Resolve(SoftwareFile file, in drm_xe_vm_bind_op op)
     {
+        // UNMAP_ALL names an object too; whatever else has none.
         if (op.obj == 0)
         {
             _objects.Add(null);
@@ -57,7 +58,7 @@ internal sealed class VmBindTransaction(Vm vm)
         ulong end = op.addr + op.range;
         switch (op.op)
         {
-            case DrmXe.DRM_XE_VM_BIND_OP_MAP:
+            case DrmXe.DRM_XE_VM_BIND_OP_MAP or DrmXe.DRM_XE_VM_BIND_OP_MAP_USERPTR:
                 return Map(op, bufferObject);
             case DrmXe.DRM_XE_VM_BIND_OP_UNMAP:
                 return Clear(op.addr, end, byMirror: false);
@@ -75,9 +76,10 @@ internal sealed class VmBindTransaction(Vm vm)
     {
         foreach (Prefetch prefetch in _prefetches)
         {
-            if (!CanLiveIn(prefetch.Vma, prefetch.Region))
+            int allowed = CheckPrefetch(prefetch.Vma, prefetch.Region);
+            if (allowed < 0)
             {
-                return -Errno.EINVAL;
+                return allowed;
             }
         }
 
@@ -98,6 +100,12 @@ internal sealed class VmBindTransaction(Vm vm)
     /// <returns>0, or a negative errno: the call has failed. That a prefetch moved nothing is no failure.</returns>
     public int Commit(bool deferred)
     {
+        int validated = ValidateAdded();
+        if (validated < 0)
+        {
+            return validated;
+        }
+
         if (!deferred || _mirrorPrefetches != 0)
         {
             Zap(late: false);
@@ -126,6 +134,25 @@ internal sealed class VmBindTransaction(Vm vm)
         return 0;
     }
 
+    /// <summary>
+    /// Gives every object that is to be bound a place (vm_bind_ioctl_ops_lock_and_prep). With several operations, and where overcommit is
+    /// forbidden, objects of the VM itself stay where they are for it (xe_vm_allow_vm_eviction).
+    /// </summary>
+    private int ValidateAdded()
+    {
+        bool overcommits = _objects.Count <= 1 && (vm.Flags & DrmXe.DRM_XE_VM_CREATE_FLAG_NO_VM_OVERCOMMIT) == 0;
+        foreach ((Vma vma, bool added) in _changes)
+        {
+            int result = added && vma.BindsOnCommit && vma.Object is { } bufferObject && IsInTree(vma) ? bufferObject.Validate(overcommits ? null : vm) : 0;
+            if (result < 0)
+            {
+                return result;
+            }
+        }
+
+        return 0;
+    }
+
     /// <summary>Writes the page tables that <see cref="Commit"/> has left as they were.</summary>
     public void WritePageTables()
     {
@@ -134,7 +161,7 @@ internal sealed class VmBindTransaction(Vm vm)
         {
             if (prefetch.Vma.Kind != VmaKind.CpuAddressMirror)
             {
-                // What is left of a prefetch of an object is the mapping, which cannot fail.
+                // An object that cannot be moved any more stays where it is, and the next access binds it there.
                 RunPrefetch(prefetch);
             }
         }
@@ -214,7 +241,7 @@ internal sealed class VmBindTransaction(Vm vm)
             if (added != _committed)
             {
                 // Removed for good, or added in vain.
-                vma.Object?.Release();
+                vm.Forget(vma);
                 vm.FreeVmas.Return(vma);
             }
         }
@@ -247,7 +274,9 @@ internal sealed class VmBindTransaction(Vm vm)
                 // What a queued call comes late to may be a mirror by now, which is to know.
                 vm.Svm?.ZapBindings(start, end);
             }
-        }
+
+        ForgetEntriesOfRemoved();
+    }
 
         if (zapped)
         {
@@ -264,7 +293,9 @@ internal sealed class VmBindTransaction(Vm vm)
             if (added && vma.BindsOnCommit && stays)
             {
                 vma.BindsOnCommit = false;
-                vm.BindVma(vma);
+
+                // What cannot be had at this moment, after all, is had or found out by the access.
+                vm.BindVma(vma, vm.AllTiles);
             }
         }
     }
@@ -312,9 +343,7 @@ internal sealed class VmBindTransaction(Vm vm)
                 vm.Vmas.Insert(vma);
                 vma.RemovedBy = null;
 
-                // The entries may be gone already. That happens only where the next access brings them back: what can fail so late is
-                // the prefetch of a mirror, which only fault-mode VMs have.
-                vma.IsBound &= !vm.IsFaultMode;
+                // Its entries may be gone already: the next access brings them back.
             }
         }
 
@@ -353,6 +382,11 @@ internal sealed class VmBindTransaction(Vm vm)
 
     private int Map(in drm_xe_vm_bind_op op, BufferObject? bufferObject)
     {
+        if (bufferObject is not null && bufferObject.Purge != PurgeState.WillNeed)
+        {
+            return bufferObject.Purge == PurgeState.DontNeed ? -Errno.EBUSY : -Errno.EINVAL;
+        }
+
         bool mirror = (op.flags & DrmXe.DRM_XE_VM_BIND_FLAG_CPU_ADDR_MIRROR) != 0;
         ulong start = op.addr;
         ulong end = op.addr + op.range;
@@ -372,7 +406,12 @@ internal sealed class VmBindTransaction(Vm vm)
         Vma vma = vm.FreeVmas.Rent();
         vma.Start = start;
         vma.End = end;
-        vma.Kind = mirror ? VmaKind.CpuAddressMirror : bufferObject is null ? VmaKind.Null : VmaKind.BufferObject;
+        vma.Vm = vm;
+        vma.Kind = op.op == DrmXe.DRM_XE_VM_BIND_OP_MAP_USERPTR ? VmaKind.Userptr
+            : mirror ? VmaKind.CpuAddressMirror
+            : bufferObject is null ? VmaKind.Null : VmaKind.BufferObject;
+        vma.IsDumpable = (op.flags & DrmXe.DRM_XE_VM_BIND_FLAG_DUMPABLE) != 0;
+        vma.DefaultPatIndex = op.pat_index;
         vma.IsReadOnly = readOnly;
         vma.IsAutoReset = (op.flags & DrmXe.DRM_XE_VM_BIND_FLAG_MADVISE_AUTORESET) != 0;
         vma.Object = bufferObject;
@@ -388,7 +427,9 @@ internal sealed class VmBindTransaction(Vm vm)
 
         // A deferred map on a VM with a scratch page is one too: the range is to fault instead of reading zeros.
         _pageTableOps += vma.BindsOnCommit || (!mirror && vm.HasScratchPage) ? 1 : 0;
-        return 0;
+
+        // Looked up at once, whatever the mode, so that bad memory fails the call.
+        return vma.Kind == VmaKind.Userptr ? vm.Userptrs.Pin(vma) : 0;
     }
 
     /// <summary>Accesses to holes have left entries for the scratch page there.</summary>
@@ -426,12 +467,7 @@ internal sealed class VmBindTransaction(Vm vm)
         }
     }
 
-    private static bool IsDefaultMirror(Vma vma) => vma.Kind == VmaKind.CpuAddressMirror && vma.Attributes is
-    {
-        PreferredDevmemFd: (int)DrmXe.DRM_XE_PREFERRED_LOC_DEFAULT_DEVICE,
-        MigrationPolicy: DrmXe.DRM_XE_MIGRATE_ALL_PAGES,
-        Atomic: AtomicPolicy.Undefined,
-    };
+    private static bool IsDefaultMirror(Vma vma) => vma.Kind == VmaKind.CpuAddressMirror && vma.HasDefaultAttributes;
 
     /// <summary>Empties <c>[start, end)</c>: areas inside go, areas that stick out are cut (__drm_gpuvm_sm_unmap).</summary>
     private int Clear(ulong start, ulong end, bool byMirror, bool readOnly = false)
@@ -463,16 +499,29 @@ internal sealed class VmBindTransaction(Vm vm)
             Remove(vma);
             if (vma.Start < low)
             {
-                Add(vm.FreeVmas.RentPiece(vma, vma.Start, low));
+                AddPiece(vma, vma.Start, low);
             }
 
             if (high < vma.End)
             {
-                Add(vm.FreeVmas.RentPiece(vma, high, vma.End));
+                AddPiece(vma, high, vma.End);
             }
         }
 
         return 0;
+    }
+
+    private void AddPiece(Vma whole, ulong start, ulong end)
+    {
+        Vma piece = vm.FreeVmas.RentPiece(whole, start, end);
+        if (piece.Kind == VmaKind.Userptr)
+        {
+            // Pinned and bound anew, as the notifier's range was the whole area's.
+            _zaps.Add((start, end));
+            piece.BindsOnCommit = !vm.IsFaultMode || whole.IsBound;
+        }
+
+        Add(piece);
     }
 
     private void UnmapAll(BufferObject bufferObject)
@@ -513,9 +562,24 @@ internal sealed class VmBindTransaction(Vm vm)
         return 0;
     }
 
-    /// <summary>Whether a prefetch of an area to a region can do anything (xe_bo_migrate); mirrors go where they can.</summary>
-    private static bool CanLiveIn(Vma vma, uint region) =>
-        vma.Kind != VmaKind.BufferObject || region == MemoryRegions.ConsultMadvise || (vma.Object!.Placement >> (int)region & 1) != 0;
+    /// <summary>Whether a prefetch of an area to a region can be done (xe_bo_migrate): 0, -EBUSY or -EINVAL. Mirrors go where they can.</summary>
+    private static int CheckPrefetch(Vma vma, uint region)
+    {
+        if (vma.Object is not { } bufferObject)
+        {
+            return 0;
+        }
+
+        return bufferObject.Purge == PurgeState.DontNeed ? -Errno.EBUSY
+            : bufferObject.Purge == PurgeState.WillNeed && (bufferObject.Placement >> (int)RegionOf(bufferObject, region) & 1) != 0 ? 0 : -Errno.EINVAL;
+    }
+
+    /// <summary>Where a prefetch wants an object: without advice, the first VRAM that it may live in, else system memory.</summary>
+    private static uint RegionOf(BufferObject bufferObject, uint region)
+    {
+        uint vram = bufferObject.Placement & ~MemoryRegions.SystemBit;
+        return region != MemoryRegions.ConsultMadvise ? region : vram == 0 ? 0 : (uint)System.Numerics.BitOperations.TrailingZeroCount(vram);
+    }
 
     private int CollectRanges(in Prefetch prefetch)
     {
@@ -527,7 +591,7 @@ internal sealed class VmBindTransaction(Vm vm)
     {
         MemoryRegions.SystemInstance => null,
         MemoryRegions.ConsultMadvise => vm.Device.Resolve(prefetch.Vma, vm.Device.PrimaryGt),
-        _ => vm.Device.PagemapOf(vm.Device.PrimaryGt),
+        _ => vm.Device.Tiles[(int)prefetch.Region - MemoryRegions.FirstVramInstance].Pagemap,
     };
 
     private int RunPrefetch(in Prefetch prefetch)
@@ -541,14 +605,34 @@ internal sealed class VmBindTransaction(Vm vm)
 
         if (vma.Kind != VmaKind.CpuAddressMirror)
         {
-            // Buffer objects stay where they were created; what is left of the operation is the mapping.
-            vm.BindVma(vma);
-            return 0;
+            int moved = vma.Object is { } bufferObject ? bufferObject.Migrate(RegionOf(bufferObject, prefetch.Region), keep: null) : 0;
+            return moved < 0 ? moved : vm.BindVma(vma, vm.AllTiles);
         }
 
         // The ranges of a call's only prefetch are those that were found when it was applied.
         int result = _mirrorPrefetches == 1 ? 0 : CollectRanges(prefetch);
         return result < 0 ? result : vm.Prefetch!.Run(vma, TargetOf(prefetch));
+    }
+
+    /// <summary>The page-table entries of what was removed are gone: whoever evicts an object must not clear what comes in their place.</summary>
+    private void ForgetEntriesOfRemoved()
+    {
+        foreach ((Vma vma, bool added) in _changes)
+        {
+            if (added)
+            {
+                continue;
+            }
+
+            vm.Userptrs.Release(vma);
+            if (vma.Object is { } bufferObject)
+            {
+                lock (bufferObject.Lock)
+                {
+                    vma.IsBound = false;
+                }
+            }
+        }
     }
 
     private bool IsInTree(Vma vma) => ReferenceEquals(vm.Vmas.Find(vma.Start), vma);
@@ -557,7 +641,12 @@ internal sealed class VmBindTransaction(Vm vm)
 
     private void Add(Vma vma)
     {
-        vma.Object?.AddReference();
+        if (vma.Object is { } bufferObject)
+        {
+            bufferObject.AddReference();
+            bufferObject.Link(vma);
+        }
+
         vm.Vmas.Insert(vma);
         _changes.Add((vma, true));
     }

@@ -19,6 +19,17 @@ internal static class VmSplitter
             vm.Svm!.EvictStraddling(address);
         }
 
+        if (vma.Kind == VmaKind.Userptr)
+        {
+            // Pinned and bound anew, piece by piece, at the next access.
+            if (vma.IsBound && vm.ZapPageTable(vma.Start, vma.End))
+            {
+                vm.InvalidateTlb();
+            }
+
+            vm.Userptrs.Release(vma);
+        }
+
         // The lower piece is the area itself: its key in the tree stays.
         Vma piece = vm.FreeVmas.RentPiece(vma, address, vma.End);
         vm.Vmas.Insert(piece);

@@ -9,6 +9,7 @@ internal enum VmaKind : byte
     BufferObject,
     Null,
     CpuAddressMirror,
+    Userptr,
 }
 
 /// <summary>Who may do atomics on memory (DRM_XE_ATOMIC_*).</summary>
@@ -31,6 +32,9 @@ internal struct VmaAttributes
     public AtomicPolicy Atomic;
 
     public ushort PatIndex;
+
+    /// <summary>The content of the buffer object may be discarded.</summary>
+    public bool DontNeed;
 }
 
 /// <summary>
@@ -45,6 +49,10 @@ internal sealed class Vma
     internal Vma? Right;
     internal uint Priority;
 
+    // The list of the areas of a buffer object, under the object's lock.
+    internal Vma? NextOfObject;
+    internal Vma? PreviousOfObject;
+
     public ulong Start { get; set; }
 
     public ulong End { get; set; }
@@ -53,16 +61,28 @@ internal sealed class Vma
 
     public bool IsReadOnly { get; set; }
 
+    /// <summary>The VM, for whoever comes from the buffer object.</summary>
+    public Vm? Vm { get; set; }
+
+    /// <summary>DUMPABLE was given: a device core dump has its content.</summary>
+    public bool IsDumpable { get; set; }
+
+    /// <summary>The PAT index of the bind, which a reset of attributes goes back to.</summary>
+    public ushort DefaultPatIndex { get; set; }
+
     /// <summary>MADVISE_AUTORESET was given.</summary>
     public bool IsAutoReset { get; set; }
 
     /// <summary>The buffer object that backs a <see cref="VmaKind.BufferObject"/>; the area has a reference on it.</summary>
     public BufferObject? Object { get; set; }
 
-    /// <summary>Byte of the buffer object that is at <see cref="Start"/>.</summary>
+    /// <summary>The pinned pages of a <see cref="VmaKind.Userptr"/>; null when nothing is pinned.</summary>
+    public UserptrPages? Userptr { get; set; }
+
+    /// <summary>Byte of the buffer object, or client address of a <see cref="VmaKind.Userptr"/>, that is at <see cref="Start"/>.</summary>
     public ulong ObjectOffset { get; set; }
 
-    /// <summary>Whether page-table entries may exist.</summary>
+    /// <summary>Whether page-table entries may exist. Of an area with a buffer object: under the object's lock.</summary>
     public bool IsBound { get; set; }
 
     /// <summary>Whether the bind that makes this area writes its page-table entries when it is committed.</summary>
@@ -76,6 +96,10 @@ internal sealed class Vma
 
     public ulong Size => End - Start;
 
+    /// <summary>Whether no advice stands (xe_vma_has_default_mem_attrs).</summary>
+    public bool HasDefaultAttributes => Attributes is { PreferredDevmemFd: 0, MigrationPolicy: 0, Atomic: AtomicPolicy.Undefined }
+        && Attributes.PatIndex == DefaultPatIndex;
+
     /// <summary>Takes everything over from another area but its place in the tree (vm_bind_ioctl_ops_parse).</summary>
     public void BecomePieceOf(Vma whole, ulong start, ulong end)
     {
@@ -84,9 +108,13 @@ internal sealed class Vma
         Kind = whole.Kind;
         IsReadOnly = whole.IsReadOnly;
         IsAutoReset = whole.IsAutoReset;
+        IsDumpable = whole.IsDumpable;
+        DefaultPatIndex = whole.DefaultPatIndex;
+        Vm = whole.Vm;
+        Userptr = null;
         Object = whole.Object;
         ObjectOffset = whole.ObjectOffset + (start - whole.Start);
-        IsBound = whole.IsBound;
+        IsBound = whole.IsBound && whole.Kind != VmaKind.Userptr; // userptr pieces are pinned and bound anew
         BindsOnCommit = whole.BindsOnCommit;
         Attributes = whole.Attributes;
         UserFence = default;
@@ -114,6 +142,7 @@ internal sealed class VmaPool
     public void Return(Vma vma)
     {
         vma.Object = null;
+        vma.Userptr = null;
         vma.UserFence = default;
         vma.RemovedBy = null;
         if (_free.Count < MostKept)

@@ -19,7 +19,10 @@ internal sealed class XeExecQueue : IDisposable, IExecQueueOwner
     {
         Vm = vm;
         _binds = engine is null ? new BindQueue() : null;
-        _queue = engine is null ? null : new ExecQueue($"xe {engine.Class} queue", engine, width, vm.AddressSpace, vm.Device.UserFences, this);
+        _queue = engine is null ? null : new ExecQueue($"xe {engine.Class} queue", engine, width, vm.AddressSpaceOf(engine.Gt), vm.Device.UserFences, this)
+        {
+            JobTimeout = vm.IsLongRunning ? Timeout.InfiniteTimeSpan : vm.Device.JobTimeout,
+        };
         vm.Device.Loss.Add(this);
     }
 
@@ -75,6 +78,11 @@ internal sealed class XeExecQueue : IDisposable, IExecQueueOwner
     /// <inheritdoc/>
     public void OnBanned(ExecQueue queue, in BatchError error) => Vm.Device.RecordBan(error);
 
+    /// <summary>
+    /// Stops running work, drops what waits and refuses more. Binds that are queued stay queued. Not with a lock that the fault handler takes.
+    /// </summary>
+    public void Kill() => _queue?.Kill();
+
     /// <summary>Kills running work and lets go of the VM. From any thread, any number of times.</summary>
     public void Dispose()
     {
@@ -87,12 +95,6 @@ internal sealed class XeExecQueue : IDisposable, IExecQueueOwner
         Kill();
         Vm.RemoveQueue(runsWork: _queue is not null);
     }
-
-    /// <summary>
-    /// Stops running work and drops what waits; the queue is banned from here on. Binds that are queued stay queued. Not with a lock that the
-    /// fault handler takes.
-    /// </summary>
-    public void Kill() => _queue?.Kill();
 
     private static bool TryCreate(Vm vm, Engine? engine, int width, [NotNullWhen(true)] out XeExecQueue? queue)
     {

@@ -26,6 +26,7 @@ internal sealed class ExecQueue
     private Thread? _thread;
     private long _submitted;
     private volatile bool _banned;
+    private volatile bool _timedOut;
 
     /// <param name="name">Names the thread.</param>
     /// <param name="engine">The engine that executes; of a parallel queue, the first.</param>
@@ -51,6 +52,9 @@ internal sealed class ExecQueue
 
     /// <summary>Batches per job.</summary>
     public int Width { get; }
+
+    /// <summary>How long a job may run before the queue is banned; without end unless set.</summary>
+    public TimeSpan JobTimeout { get; init; } = Timeout.InfiniteTimeSpan;
 
     /// <summary>Whether a batch failed or the queue was killed: DRM_XE_EXEC_QUEUE_GET_PROPERTY_BAN.</summary>
     public bool IsBanned => _banned;
@@ -183,6 +187,7 @@ internal sealed class ExecQueue
 
     private void Execute()
     {
+        using JobTimer? timer = JobTimeout == Timeout.InfiniteTimeSpan ? null : new JobTimer(JobTimeout, OnTimeout);
         GpuAccessSlot slot = _space.Gate.Register();
         var memory = new GpuMemoryView(_space, slot, Engine.Gt, _stop);
         var streamer = new CommandStreamer(memory, Engine.Class, _stop, _waiters);
@@ -217,7 +222,9 @@ internal sealed class ExecQueue
                 break;
             }
 
+            timer?.Start();
             result = RunJob(streamer, memory, batches, fence);
+            timer?.Stop();
             if (result == 0)
             {
                 Complete(0);
@@ -226,6 +233,16 @@ internal sealed class ExecQueue
 
         _space.Gate.Unregister(slot);
         DropJobs(result);
+    }
+
+    private void OnTimeout()
+    {
+        lock (_lock)
+        {
+            _banned = true;
+            _timedOut = true;
+            _stop.Request();
+        }
     }
 
     /// <summary>Waits until all fences are signalled, or the queue is asked to stop.</summary>
@@ -276,9 +293,15 @@ internal sealed class ExecQueue
         return result < 0 ? Report(result, new BatchError(result, fence.Address, 0, "user fence")) : 0;
     }
 
-    /// <summary>Bans the queue for an error of its own; being stopped is none.</summary>
+    /// <summary>Bans the queue for an error of its own; being stopped is none, unless the time was over.</summary>
     private int Report(int result, in BatchError error)
     {
+        if (_timedOut)
+        {
+            _owner?.OnBanned(this, new BatchError(-Errno.ETIME, error.Address, error.Header, "job timeout"));
+            return -Errno.ETIME;
+        }
+
         if (!_stop.IsRequested)
         {
             lock (_lock)

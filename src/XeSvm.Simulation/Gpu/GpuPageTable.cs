@@ -158,6 +158,20 @@ internal sealed unsafe class GpuPageTable : IDisposable
         return false;
     }
 
+    /// <summary>The level at which the walk to an address that is not mapped ends; 0 for the lowest. As <see cref="TryWalk(ulong, out GpuPte, out int)"/>.</summary>
+    public int MissLevel(ulong address)
+    {
+        GpuTable* table = _root;
+        int level = _topLevel;
+        while (level > 0 && GpuTable.Load(table, Index(address, level)) is ulong entry && GpuTable.IsPointer(entry))
+        {
+            table = GpuTable.Target(entry);
+            level--;
+        }
+
+        return level;
+    }
+
     private static int LevelShift(int level) => PageShift + (level * GpuTable.IndexBits);
 
     private static int Index(ulong address, int level) => (int)(address >> LevelShift(level)) & (GpuTable.EntryCount - 1);

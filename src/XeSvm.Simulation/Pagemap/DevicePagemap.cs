@@ -23,7 +23,7 @@ internal sealed class DevicePagemap
     private readonly Stack<DeviceMemoryAllocation> _pool = new();
     private readonly MigrateToDevice _migrate;
 
-    public DevicePagemap(SoftwareDevice device, Gt gt, VramManager vram)
+    public DevicePagemap(SoftwareDevice device, Gt gt, VramRegion vram)
     {
         Device = device;
         Gt = gt;
@@ -36,7 +36,7 @@ internal sealed class DevicePagemap
     /// <summary>The primary GT of the tile that owns the VRAM: copies are counted there.</summary>
     public Gt Gt { get; }
 
-    public VramManager Vram { get; }
+    public VramRegion Vram { get; }
 
     /// <summary>How many allocations exist.</summary>
     public int AllocationCount

@@ -151,7 +151,7 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
         if (!segment.HasContent(pages))
         {
             // Nothing but holes: no mapping, no copy, the buffer object's cleared content is the memory's content.
-            device.CopyEngine.Clear(vramOffset, (ulong)segment.Count << PageConstants.PageShift);
+            device.Tiles[pagemap.Gt.TileId].CopyEngine.Clear(vramOffset, (ulong)segment.Count << PageConstants.PageShift);
             return 0;
         }
 
@@ -161,7 +161,7 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
         int result = device.Strategy.MapMigrate(device.Dma, pages, DmaDirection.ToDevice, addresses, ref mapping, ref work);
         if (result == 0)
         {
-            result = device.CopyEngine.CopyToDevice(addresses, vramOffset, ref work);
+            result = device.Tiles[pagemap.Gt.TileId].CopyEngine.CopyToDevice(addresses, vramOffset, ref work);
         }
 
         device.Strategy.UnmapMigrate(device.Dma, pages, addresses, DmaDirection.ToDevice, ref mapping, ref work);

@@ -1,4 +1,3 @@
-using XeSvm.Interop.Uapi;
 using XeSvm.Simulation.Driver;
 
 namespace XeSvm.Simulation.Svm;
@@ -21,11 +20,11 @@ internal static class SvmAttributeReset
             return false;
         }
 
-        bool changed = !IsDefault(vma);
+        bool changed = !vma.HasDefaultAttributes;
         if (changed)
         {
             vma = Cut(vm, vma, start, Math.Min(end, vma.End));
-            vma.Attributes = new VmaAttributes { PatIndex = vma.Attributes.PatIndex };
+            vma.Attributes = new VmaAttributes { PatIndex = vma.DefaultPatIndex };
         }
 
         return MergeNeighbours(vm, vma) || changed;
@@ -79,13 +78,6 @@ internal static class SvmAttributeReset
     }
 
     private static bool CanMerge(Vma left, Vma right) =>
-        left.Kind == VmaKind.CpuAddressMirror && right.Kind == VmaKind.CpuAddressMirror && IsDefault(left) && IsDefault(right)
+        left.Kind == VmaKind.CpuAddressMirror && right.Kind == VmaKind.CpuAddressMirror && left.HasDefaultAttributes && right.HasDefaultAttributes
         && left.IsReadOnly == right.IsReadOnly && left.IsAutoReset == right.IsAutoReset && left.Attributes.PatIndex == right.Attributes.PatIndex;
-
-    private static bool IsDefault(Vma vma) => vma.Attributes is
-    {
-        PreferredDevmemFd: (int)DrmXe.DRM_XE_PREFERRED_LOC_DEFAULT_DEVICE,
-        MigrationPolicy: DrmXe.DRM_XE_MIGRATE_ALL_PAGES,
-        Atomic: AtomicPolicy.Undefined,
-    };
 }

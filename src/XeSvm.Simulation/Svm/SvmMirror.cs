@@ -87,27 +87,23 @@ internal sealed class SvmMirror : IMmuNotifier, IThreadPoolWorkItem, IDisposable
             return -Errno.EINVAL;
         }
 
-        ulong block = address & ~PageConstants.BlockMask;
-        int result = Vm.Client.FindMapping(address, block, block + PageConstants.BlockSize, out ClientVma mapping);
+        int result = CheckMapping(address, vma);
         if (result < 0)
         {
             return result;
-        }
-
-        if ((mapping.Flags & ClientVmaFlags.Write) == 0 && !vma.IsReadOnly)
-        {
-            return -Errno.EPERM;
-        }
-
-        if ((mapping.Flags & ClientVmaFlags.Special) != 0)
-        {
-            return -Errno.EIO;
         }
 
         if (TryFind(address, out SvmRange? existing))
         {
             range = existing;
             return 0;
+        }
+
+        ulong block = address & ~PageConstants.BlockMask;
+        result = Vm.Client.FindMapping(address, block, block + PageConstants.BlockSize, out ClientVma mapping);
+        if (result < 0)
+        {
+            return result;
         }
 
         // Ranges are created under the VM lock only, so nobody adds one between the look above and the addition below.
@@ -342,7 +338,7 @@ internal sealed class SvmMirror : IMmuNotifier, IThreadPoolWorkItem, IDisposable
 
     private void WriteEntries(SvmRange range, int tile, Vma vma)
     {
-        SvmPageTableWriter.Write(Vm, range, vma);
+        SvmPageTableWriter.Write(Vm, range, vma, tile);
         range.TilePresent |= 1u << tile;
         range.TileInvalidated &= ~(1u << tile);
         range.Pages.Device?.Pagemap.Touch(range.Pages.Device);
@@ -440,6 +436,23 @@ internal sealed class SvmMirror : IMmuNotifier, IThreadPoolWorkItem, IDisposable
         _mapper.Unmap(Vm.Client, range);
         _ranges.Remove(range);
         _pool.Push(range);
+    }
+
+    /// <summary>Whether the client's mapping of an address can be mirrored.</summary>
+    private int CheckMapping(ulong address, Vma vma)
+    {
+        int result = Vm.Client.FindVma(address, out ClientVma mapping);
+        if (result < 0 || mapping.Start > address)
+        {
+            return result < 0 ? result : -Errno.ENOENT;
+        }
+
+        if ((mapping.Flags & ClientVmaFlags.Write) == 0 && !vma.IsReadOnly)
+        {
+            return -Errno.EPERM;
+        }
+
+        return (mapping.Flags & ClientVmaFlags.Special) != 0 ? -Errno.EIO : 0;
     }
 
     /// <summary>The largest aligned chunk around an address that the rules allow (drm_gpusvm_range_chunk_size).</summary>

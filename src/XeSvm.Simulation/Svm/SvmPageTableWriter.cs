@@ -7,8 +7,8 @@ namespace XeSvm.Simulation.Svm;
 /// <summary>Turns a range's device addresses into page-table entries; abutting addresses become one run, so that large leaves are possible.</summary>
 internal static class SvmPageTableWriter
 {
-    /// <summary>Writes the entries of a whole range.</summary>
-    public static void Write(Vm vm, SvmRange range, Vma vma)
+    /// <summary>Writes the entries of a whole range into the page table of one tile.</summary>
+    public static void Write(Vm vm, SvmRange range, Vma vma, int tile)
     {
         ReadOnlySpan<DeviceAddress> addresses = range.Pages.Addresses.AsSpan(0, range.Pages.Count);
         ulong at = range.Start;
@@ -31,17 +31,17 @@ internal static class SvmPageTableWriter
             }
             else
             {
-                WriteRun(vm, runStart, runLength, runValue, runKind, vma);
+                WriteRun(vm, runStart, runLength, runValue, runKind, vma, tile);
                 (runStart, runValue, runLength, runKind) = (at, address.Value, length, address.Kind);
             }
 
             at += length;
         }
 
-        WriteRun(vm, runStart, runLength, runValue, runKind, vma);
+        WriteRun(vm, runStart, runLength, runValue, runKind, vma, tile);
     }
 
-    private static void WriteRun(Vm vm, ulong start, ulong length, ulong value, DeviceAddressKind kind, Vma vma)
+    private static void WriteRun(Vm vm, ulong start, ulong length, ulong value, DeviceAddressKind kind, Vma vma, int tile)
     {
         if (length == 0)
         {
@@ -52,6 +52,6 @@ internal static class SvmPageTableWriter
         // can do them; else they fault, and the fault brings the data to VRAM.
         bool vram = kind == DeviceAddressKind.Vram;
         bool atomic = vram || (vma.Attributes.Atomic == AtomicPolicy.Device && vm.Device.Profile.HasDeviceAtomicsOnSystemMemory);
-        vm.MapPageTable(start, length, new GpuPte(vram ? GpuPteKind.Vram : GpuPteKind.Dma, value, !vma.IsReadOnly, atomic, svm: true));
+        vm.MapPageTable(start, length, new GpuPte(vram ? GpuPteKind.Vram : GpuPteKind.Dma, value, !vma.IsReadOnly, atomic, svm: true), 1u << tile);
     }
 }

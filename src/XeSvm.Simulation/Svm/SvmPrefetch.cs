@@ -66,7 +66,10 @@ internal sealed class SvmPrefetch(Vm vm, SvmMirror mirror)
         if (result == 0)
         {
             // -EAGAIN: pages of one have left again meanwhile. The next access binds each as it is needed.
-            _ = mirror.BindAll(CollectionsMarshal.AsSpan(_ranges), tile: 0, vma);
+            for (int tile = 0; tile < vm.Device.Tiles.Length; tile++)
+            {
+                _ = mirror.BindAll(CollectionsMarshal.AsSpan(_ranges), tile, vma);
+            }
         }
 
         _ranges.Clear();

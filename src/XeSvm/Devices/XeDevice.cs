@@ -137,12 +137,26 @@ public sealed partial class XeDevice : IDisposable
     /// <summary>Gives the device's own hold on the device file back. What was made on it keeps working.</summary>
     public void Dispose() => _handle.Dispose();
 
-    /// <summary>The memory region of a location, or <see langword="null"/>.</summary>
-    internal XeMemoryRegion? FindRegion(MemoryLocation location) => location.Peer is { } peer && !ReferenceEquals(peer, this)
-        ? null
-        : location.IsSystem
-            ? MemoryRegions.FirstOrDefault(region => region.MemoryClass == XeMemoryClass.System)
-            : MemoryRegions.Where(region => region.MemoryClass == XeMemoryClass.Vram).ElementAtOrDefault(location.VramIndex);
+    /// <summary>The memory region of a location, or <see langword="null"/>. Allocates nothing.</summary>
+    internal XeMemoryRegion? FindRegion(MemoryLocation location)
+    {
+        if (location.Peer is { } peer && !ReferenceEquals(peer, this))
+        {
+            return null;
+        }
+
+        int left = location.IsSystem ? 0 : location.VramIndex;
+        XeMemoryClass wanted = location.IsSystem ? XeMemoryClass.System : XeMemoryClass.Vram;
+        for (int index = 0; index < MemoryRegions.Count; index++)
+        {
+            if (MemoryRegions[index].MemoryClass == wanted && left-- == 0)
+            {
+                return MemoryRegions[index];
+            }
+        }
+
+        return null;
+    }
 
     /// <summary>The memory regions in words, for messages.</summary>
     internal string DescribeRegions()

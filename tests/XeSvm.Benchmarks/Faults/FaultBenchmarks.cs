@@ -10,6 +10,7 @@ namespace XeSvm.Benchmarks.Faults;
 public abstract class FaultBenchmarks
 {
     private const string MedianTime = "median us";
+    private const string LongTime = "p99 us";
     private const string FaultAlone = "fault alone us";
 
     private readonly SvmSizeClass _size;
@@ -108,6 +109,7 @@ public abstract class FaultBenchmarks
     private void Record(string method)
     {
         RecordedFigures.Record(GetType().BaseType!, method, [CpuFaults, Strategy], MedianTime, _samples.MedianTime());
+        RecordedFigures.Record(GetType().BaseType!, method, [CpuFaults, Strategy], LongTime, _samples.NinetyNinthPercentile());
         RecordedFigures.Record(GetType().BaseType!, method, [CpuFaults, Strategy], AllocationProbe.Figure, _samples.LeastAllocated);
         _machine?.Dispose();
         _copy?.Dispose();
@@ -118,6 +120,7 @@ public abstract class FaultBenchmarks
         public Configuration()
         {
             AddColumn(new RecordedColumn(MedianTime, "Median of the single operations, in microseconds"));
+            AddColumn(new RecordedColumn(LongTime, "99 of 100 single operations take at most this, in microseconds"));
             AddColumn(new RecordedMultipleColumn("x memcpy", MedianTime, nameof(MemcpyCold)));
             AddColumn(new RecordedMultipleColumn("x hot memcpy", MedianTime, nameof(MemcpyHot)));
             AddColumn(new RecordedColumn(FaultAlone, "The fault in the driver alone, in microseconds: svm_*_pagefault_us per fault, median of the iterations"));

@@ -36,16 +36,22 @@ internal sealed class LatencySamples
 
     /// <summary>The median time in microseconds.</summary>
     /// <exception cref="InvalidOperationException">There was no operation.</exception>
-    public double MedianTime()
-    {
-        long[] sorted = Latest();
-        Array.Sort(sorted);
-        return sorted[sorted.Length / 2] * 1e6 / Stopwatch.Frequency;
-    }
+    public double MedianTime() => Quantile(0.5);
+
+    /// <summary>The time in microseconds that 99 of 100 operations do not exceed.</summary>
+    /// <exception cref="InvalidOperationException">There was no operation.</exception>
+    public double NinetyNinthPercentile() => Quantile(0.99);
 
     /// <summary>The best time in microseconds.</summary>
     /// <exception cref="InvalidOperationException">There was no operation.</exception>
     public double BestTime() => Latest().Min() * 1e6 / Stopwatch.Frequency;
+
+    private double Quantile(double share)
+    {
+        long[] sorted = Latest();
+        Array.Sort(sorted);
+        return sorted[(int)(sorted.Length * share)] * 1e6 / Stopwatch.Frequency;
+    }
 
     private long[] Latest() => _count > 0
         ? _ticks[..(int)Math.Min(_count, Capacity)]

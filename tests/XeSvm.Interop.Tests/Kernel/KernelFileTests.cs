@@ -19,6 +19,17 @@ public sealed unsafe class KernelFileTests
     }
 
     [Fact]
+    public void The_descriptor_names_the_file_while_it_is_open()
+    {
+        KernelFile file = Open("/dev/null");
+        int descriptor = file.Descriptor;
+        Assert.True(descriptor > 0);
+        Assert.Equal("/dev/null", File.ResolveLinkTarget($"/proc/self/fd/{descriptor}", returnFinalTarget: false)?.FullName);
+        file.Dispose();
+        Assert.Equal(-1, file.Descriptor);
+    }
+
+    [Fact]
     public void An_ioctl_allocates_nothing()
     {
         using KernelFile file = Open("/dev/null");

@@ -105,10 +105,10 @@ public sealed unsafe class AllocationTests : IDisposable
     }
 
     [Theory]
-    [InlineData(DRM_XE_DEVICE_QUERY_ENGINES, 104u)]
+    [InlineData(DRM_XE_DEVICE_QUERY_ENGINES, 232u)]
     [InlineData(DRM_XE_DEVICE_QUERY_MEM_REGIONS, 184u)]
     [InlineData(DRM_XE_DEVICE_QUERY_CONFIG, 48u)]
-    [InlineData(DRM_XE_DEVICE_QUERY_GT_LIST, 104u)]
+    [InlineData(DRM_XE_DEVICE_QUERY_GT_LIST, 200u)]
     public void DEVICE_QUERY(uint query, uint size) => Allocations.AssertNone(() =>
     {
         var args = new drm_xe_device_query { query = query };

@@ -11,15 +11,22 @@ public sealed unsafe class DeviceQueryTests : IDisposable
 
     public static TheoryData<uint, uint> Answered => new()
     {
-        { DrmXe.DRM_XE_DEVICE_QUERY_ENGINES, 8 + (3 * 32) },
+        { DrmXe.DRM_XE_DEVICE_QUERY_ENGINES, 8 + (7 * 32) },
         { DrmXe.DRM_XE_DEVICE_QUERY_MEM_REGIONS, 8 + (2 * 88) },
         { DrmXe.DRM_XE_DEVICE_QUERY_CONFIG, 8 + (5 * 8) },
-        { DrmXe.DRM_XE_DEVICE_QUERY_GT_LIST, 8 + 96 },
+        { DrmXe.DRM_XE_DEVICE_QUERY_GT_LIST, 8 + (2 * 96) },
+        { DrmXe.DRM_XE_DEVICE_QUERY_GT_TOPOLOGY, 160 },
+        { DrmXe.DRM_XE_DEVICE_QUERY_OA_UNITS, 16 + (72 + (2 * 8)) + (72 + (4 * 8)) },
+        { DrmXe.DRM_XE_DEVICE_QUERY_EU_STALL, 80 + (7 * 8) },
+        { DrmXe.DRM_XE_DEVICE_QUERY_ENGINE_CYCLES, 40 },
+        { DrmXe.DRM_XE_DEVICE_QUERY_UC_FW_VERSION, 32 },
+        { DrmXe.DRM_XE_DEVICE_QUERY_PXP_STATUS, 8 },
     };
 
     public void Dispose() => _client.Dispose();
 
     [Theory]
+    [Trait("Rule", "2.size-protocol")]
     [MemberData(nameof(Answered))]
     public void Size_0_asks_for_the_size_and_leaves_the_data_alone(uint query, uint size)
     {
@@ -42,6 +49,7 @@ public sealed unsafe class DeviceQueryTests : IDisposable
     }
 
     [Theory]
+    [Trait("Rule", "2.bad-pointer")]
     [MemberData(nameof(Answered))]
     public void A_bad_data_pointer_is_EFAULT_but_for_memory_regions_ENOSPC(uint query, uint size)
     {
@@ -51,7 +59,12 @@ public sealed unsafe class DeviceQueryTests : IDisposable
     }
 
     [Theory]
-    [MemberData(nameof(Answered))]
+    [InlineData(DrmXe.DRM_XE_DEVICE_QUERY_ENGINES, 8u + (7 * 32))]
+    [InlineData(DrmXe.DRM_XE_DEVICE_QUERY_MEM_REGIONS, 8u + (2 * 88))]
+    [InlineData(DrmXe.DRM_XE_DEVICE_QUERY_CONFIG, 8u + (5 * 8))]
+    [InlineData(DrmXe.DRM_XE_DEVICE_QUERY_GT_LIST, 8u + (2 * 96))]
+    [InlineData(DrmXe.DRM_XE_DEVICE_QUERY_GT_TOPOLOGY, 160u)]
+    [InlineData(DrmXe.DRM_XE_DEVICE_QUERY_EU_STALL, 80u + (7 * 8))]
     public void The_data_are_written_to_the_last_byte_and_no_further(uint query, uint size)
     {
         byte* data = stackalloc byte[1024];
@@ -63,6 +76,7 @@ public sealed unsafe class DeviceQueryTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "2.checks")]
     public void Extensions_and_reserved_fields_must_be_zero()
     {
         var args = new drm_xe_device_query { query = DrmXe.DRM_XE_DEVICE_QUERY_CONFIG, extensions = 1 };
@@ -76,8 +90,6 @@ public sealed unsafe class DeviceQueryTests : IDisposable
     }
 
     [Theory]
-    [InlineData(DrmXe.DRM_XE_DEVICE_QUERY_HWCONFIG)]
-    [InlineData(DrmXe.DRM_XE_DEVICE_QUERY_EU_STALL)]
     [InlineData(11u)]
     [InlineData(uint.MaxValue)]
     public void Queries_that_the_driver_does_not_know_are_EINVAL(uint query)
@@ -87,13 +99,14 @@ public sealed unsafe class DeviceQueryTests : IDisposable
     }
 
     [Fact]
-    public void Engines_are_render_copy_and_compute_of_GT_0()
+    [Trait("Rule", "2.engines")]
+    public void Engines_are_those_of_both_GTs_without_the_reserved_copy_engine()
     {
         drm_xe_engine[] engines = Query<drm_xe_query_engines, drm_xe_engine>(DrmXe.DRM_XE_DEVICE_QUERY_ENGINES, out drm_xe_query_engines head);
-        Assert.Equal(3u, head.num_engines);
+        Assert.Equal(7u, head.num_engines);
         Assert.Equal(
-            [(DrmXe.DRM_XE_ENGINE_CLASS_RENDER, 0, 0), (DrmXe.DRM_XE_ENGINE_CLASS_COPY, 0, 0), (DrmXe.DRM_XE_ENGINE_CLASS_COMPUTE, 0, 0)],
-            engines.Select(engine => (engine.instance.engine_class, (int)engine.instance.engine_instance, (int)engine.instance.gt_id)));
+            [(0, 0, 0), (1, 0, 0), (4, 0, 0), (2, 0, 1), (2, 1, 1), (3, 0, 1), (3, 1, 1)],
+            engines.Select(engine => ((int)engine.instance.engine_class, (int)engine.instance.engine_instance, (int)engine.instance.gt_id)));
     }
 
     [Fact]
@@ -126,22 +139,93 @@ public sealed unsafe class DeviceQueryTests : IDisposable
         Assert.Equal(5u, head.num_params);
         Assert.Equal(0xe20bul, info[DrmXe.DRM_XE_QUERY_CONFIG_REV_AND_DEVICE_ID]);
 
-        // All that the kernel reports but purging, which this driver does not have.
-        Assert.Equal(0x1ful, info[DrmXe.DRM_XE_QUERY_CONFIG_FLAGS]);
+        Assert.Equal(0x3ful, info[DrmXe.DRM_XE_QUERY_CONFIG_FLAGS]);
         Assert.Equal(4096ul, info[DrmXe.DRM_XE_QUERY_CONFIG_MIN_ALIGNMENT]);
         Assert.Equal(48ul, info[DrmXe.DRM_XE_QUERY_CONFIG_VA_BITS]);
         Assert.Equal(1ul, info[DrmXe.DRM_XE_QUERY_CONFIG_MAX_EXEC_QUEUE_PRIORITY]);
     }
 
     [Fact]
-    public void The_GT_list_has_one_main_GT_next_to_the_VRAM()
+    [Trait("Rule", "2.gt-list")]
+    public void The_GT_list_has_a_main_and_a_media_GT_next_to_the_VRAM()
     {
-        drm_xe_gt gt = Assert.Single(Query<drm_xe_query_gt_list, drm_xe_gt>(DrmXe.DRM_XE_DEVICE_QUERY_GT_LIST, out drm_xe_query_gt_list head));
-        Assert.Equal(1u, head.num_gt);
-        Assert.Equal((DrmXe.DRM_XE_QUERY_GT_TYPE_MAIN, 0, 0), (gt.type, gt.tile_id, gt.gt_id));
-        Assert.Equal((2ul, 1ul), (gt.near_mem_regions, gt.far_mem_regions));
-        Assert.Equal((20, 1, 0), (gt.ip_ver_major, gt.ip_ver_minor, gt.ip_ver_rev));
-        Assert.Equal(19_200_000u, gt.reference_clock);
+        drm_xe_gt[] gts = Query<drm_xe_query_gt_list, drm_xe_gt>(DrmXe.DRM_XE_DEVICE_QUERY_GT_LIST, out drm_xe_query_gt_list head);
+        Assert.Equal((2u, 2), (head.num_gt, gts.Length));
+        Assert.Equal([(0, 0, 0), (1, 0, 1)], gts.Select(gt => ((int)gt.type, (int)gt.tile_id, (int)gt.gt_id)));
+        Assert.All(gts, gt => Assert.Equal((2ul, 1ul, 19_200_000u), (gt.near_mem_regions, gt.far_mem_regions, gt.reference_clock)));
+        Assert.Equal([(20, 1, 0), (13, 1, 0)], gts.Select(gt => ((int)gt.ip_ver_major, (int)gt.ip_ver_minor, (int)gt.ip_ver_rev)));
+    }
+
+    [Theory]
+    [Trait("Rule", "2.engine-cycles")]
+    [InlineData(0, 0, 0, 1, 0)]
+    [InlineData(1, 1, 0, 4, 0)] // the reserved copy engine is not refused here
+    [InlineData(3, 1, 1, 7, 0)]
+    [InlineData(0, 0, 0, 11, 0)]
+    [InlineData(0, 0, 0, 0, 0)]
+    [InlineData(0, 0, 0, 2, -Errno.EINVAL)] // CLOCK_PROCESS_CPUTIME_ID
+    [InlineData(0, 0, 0, -1, -Errno.EINVAL)]
+    [InlineData(0, 0, 2, 1, -Errno.EINVAL)]
+    [InlineData(5, 0, 0, 1, -Errno.EINVAL)]
+    [InlineData(0, 1, 0, 1, -Errno.EINVAL)]
+    [InlineData(0, 0, 1, 1, -Errno.EINVAL)]
+    public void Engine_cycles_want_a_known_clock_and_an_engine_that_exists(int engineClass, int instance, int gt, int clock, int expected)
+    {
+        var cycles = new drm_xe_query_engine_cycles { clockid = clock };
+        (cycles.eci.engine_class, cycles.eci.engine_instance, cycles.eci.gt_id) = ((ushort)engineClass, (ushort)instance, (ushort)gt);
+        Assert.Equal(expected, Exchange(DrmXe.DRM_XE_DEVICE_QUERY_ENGINE_CYCLES, ref cycles));
+        if (expected == 0)
+        {
+            drm_xe_query_engine_cycles later = cycles;
+            Assert.Equal(0, Exchange(DrmXe.DRM_XE_DEVICE_QUERY_ENGINE_CYCLES, ref later));
+            Assert.Equal((64u, (ushort)engineClass), (later.width, later.eci.engine_class));
+            Assert.True(later.engine_cycles >= cycles.engine_cycles && cycles.engine_cycles > 0 && later.cpu_timestamp > 0);
+        }
+    }
+
+    [Fact]
+    [Trait("Rule", "2.firmware")]
+    public void Firmware_versions_are_those_of_the_profile()
+    {
+        var version = new drm_xe_query_uc_fw_version { uc_type = DrmXe.XE_QUERY_UC_TYPE_GUC_SUBMISSION, branch_ver = 7 };
+        Assert.Equal(0, Exchange(DrmXe.DRM_XE_DEVICE_QUERY_UC_FW_VERSION, ref version));
+        Assert.Equal((0u, 1u, 23u, 0u), (version.branch_ver, version.major_ver, version.minor_ver, version.patch_ver));
+        version = new drm_xe_query_uc_fw_version { uc_type = DrmXe.XE_QUERY_UC_TYPE_HUC };
+        Assert.Equal(0, Exchange(DrmXe.DRM_XE_DEVICE_QUERY_UC_FW_VERSION, ref version));
+        Assert.Equal((8u, 2u, 10u), (version.major_ver, version.minor_ver, version.patch_ver));
+        foreach (drm_xe_query_uc_fw_version wrong in (ReadOnlySpan<drm_xe_query_uc_fw_version>)
+            [new() { uc_type = 2 }, new() { pad = 1 }, new() { pad2 = 1 }, new() { reserved = 1 }])
+        {
+            version = wrong;
+            Assert.Equal(-Errno.EINVAL, Exchange(DrmXe.DRM_XE_DEVICE_QUERY_UC_FW_VERSION, ref version));
+        }
+    }
+
+    [Fact]
+    [Trait("Rule", "2.pxp")]
+    public void Without_a_protected_path_the_status_is_ENODEV_but_has_a_size()
+    {
+        drm_xe_query_pxp_status status = default;
+        Assert.Equal(-Errno.ENODEV, Exchange(DrmXe.DRM_XE_DEVICE_QUERY_PXP_STATUS, ref status));
+    }
+
+    [Fact]
+    [Trait("Rule", "2.eu-stall")]
+    public void EU_stall_sampling_has_seven_rates()
+    {
+        ulong[] rates = Query<drm_xe_query_eu_stall, ulong>(DrmXe.DRM_XE_DEVICE_QUERY_EU_STALL, out drm_xe_query_eu_stall head);
+        Assert.Equal((1ul, 524288ul, 7ul), (head.capabilities, head.per_xecore_buf_size, head.num_sampling_rates));
+        Assert.Equal([251ul, 502, 753, 1004, 1255, 1506, 1757], rates);
+    }
+
+    private int Exchange<T>(uint query, ref T value)
+        where T : unmanaged
+    {
+        fixed (T* pointer = &value)
+        {
+            var args = new drm_xe_device_query { query = query, size = (uint)sizeof(T), data = (ulong)pointer };
+            return _client.Ioctl(DrmXe.DRM_IOCTL_XE_DEVICE_QUERY, ref args);
+        }
     }
 
     private drm_xe_mem_region[] Regions() =>

@@ -17,13 +17,17 @@ public sealed unsafe class DispatchTests : IDisposable
 
     public void Dispose() => _client.Dispose();
 
-    [Fact]
+    [Theory]
+    [InlineData(Drm.DRM_IOCTL_SET_CLIENT_CAP)]
+    [InlineData(0xc0106401)] // GET_UNIQUE
+    [InlineData(0xc008640a)] // GEM_FLINK
+    [InlineData(0xc010640b)] // GEM_OPEN
     [Trait("Rule", "1.7")]
-    public void A_core_ioctl_that_render_nodes_refuse_is_EACCES_once_its_argument_was_read()
+    public void A_core_ioctl_that_render_nodes_refuse_is_EACCES_once_its_argument_was_read(uint request)
     {
-        var cap = default(drm_set_client_cap);
-        Assert.Equal(-Errno.EACCES, _client.Ioctl(Drm.DRM_IOCTL_SET_CLIENT_CAP, ref cap));
-        Assert.Equal(-Errno.EFAULT, _client.File.Ioctl(Drm.DRM_IOCTL_SET_CLIENT_CAP, (void*)DrmClient.BadPointer));
+        UInt128 argument = 0;
+        Assert.Equal(-Errno.EACCES, _client.Ioctl(request, ref argument));
+        Assert.Equal(-Errno.EFAULT, _client.File.Ioctl(request, (void*)DrmClient.BadPointer));
     }
 
     [Theory]
@@ -43,6 +47,7 @@ public sealed unsafe class DispatchTests : IDisposable
         uint[] known =
         [
             Drm.DRM_IOCTL_VERSION, Drm.DRM_IOCTL_GEM_CLOSE, Drm.DRM_IOCTL_GET_CAP, Drm.DRM_IOCTL_SET_CLIENT_CAP,
+            Drm.DRM_IOCTL_SET_CLIENT_NAME, 0x01, 0x0a, 0x0b,
             Drm.DRM_IOCTL_SYNCOBJ_CREATE, Drm.DRM_IOCTL_SYNCOBJ_DESTROY, Drm.DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, Drm.DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE,
             Drm.DRM_IOCTL_SYNCOBJ_WAIT, Drm.DRM_IOCTL_SYNCOBJ_RESET, Drm.DRM_IOCTL_SYNCOBJ_SIGNAL, Drm.DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT,
             Drm.DRM_IOCTL_SYNCOBJ_QUERY, Drm.DRM_IOCTL_SYNCOBJ_TRANSFER, Drm.DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL, Drm.DRM_IOCTL_SYNCOBJ_EVENTFD,
@@ -51,6 +56,8 @@ public sealed unsafe class DispatchTests : IDisposable
             DrmXe.DRM_IOCTL_XE_VM_CREATE, DrmXe.DRM_IOCTL_XE_VM_DESTROY, DrmXe.DRM_IOCTL_XE_VM_BIND,
             DrmXe.DRM_IOCTL_XE_EXEC_QUEUE_CREATE, DrmXe.DRM_IOCTL_XE_EXEC_QUEUE_DESTROY, DrmXe.DRM_IOCTL_XE_EXEC_QUEUE_GET_PROPERTY,
             DrmXe.DRM_IOCTL_XE_EXEC, DrmXe.DRM_IOCTL_XE_WAIT_USER_FENCE, DrmXe.DRM_IOCTL_XE_MADVISE,
+            Drm.DRM_IOCTL_PRIME_HANDLE_TO_FD, Drm.DRM_IOCTL_PRIME_FD_TO_HANDLE,
+            DrmXe.DRM_IOCTL_XE_VM_QUERY_MEM_RANGE_ATTRS, DrmXe.DRM_IOCTL_XE_VM_GET_PROPERTY,
         ];
         var holes = Enumerable.Range(0, 256).Select(number => (uint)number).Except(known.Select(request => request & 0xff));
         Assert.All(holes, number =>

@@ -38,6 +38,14 @@ internal unsafe class DrmClient : IDisposable
         File = Open(_backend);
     }
 
+    /// <summary>A file of one device of a machine.</summary>
+    public DrmClient(SoftwareBackend backend, int device)
+    {
+        _backend = backend;
+        Assert.Equal(0, backend.Open(backend.Enumerate()[device], out DrmFile? file));
+        File = file!;
+    }
+
     public DrmFile File { get; }
 
     public SoftwareFile Software => (SoftwareFile)File;
@@ -137,6 +145,38 @@ internal unsafe class DrmClient : IDisposable
         return bufferObject.VramOffset;
     }
 
+    /// <summary>What the driver knows of a buffer object.</summary>
+    public BufferObject InspectBo(uint handle)
+    {
+        Assert.True(Software.Handles.TryGet(handle, out BufferObject? bufferObject));
+        return bufferObject;
+    }
+
+    /// <summary>PRIME_HANDLE_TO_FD: the descriptor, or a negative errno.</summary>
+    public int Export(uint handle, uint flags = Drm.DRM_RDWR | Drm.DRM_CLOEXEC)
+    {
+        var prime = new drm_prime_handle { handle = handle, flags = flags, fd = -1 };
+        int result = Ioctl(Drm.DRM_IOCTL_PRIME_HANDLE_TO_FD, ref prime);
+        return result < 0 ? result : prime.fd;
+    }
+
+    /// <summary>PRIME_FD_TO_HANDLE.</summary>
+    public int Import(int descriptor, out uint handle)
+    {
+        var prime = new drm_prime_handle { fd = descriptor };
+        int result = Ioctl(Drm.DRM_IOCTL_PRIME_FD_TO_HANDLE, ref prime);
+        handle = prime.handle;
+        return result;
+    }
+
+    public int AdvisePurgeable(uint vm, ulong address, ulong range, bool dontNeed, uint* retained = null)
+    {
+        var advice = new drm_xe_madvise { vm_id = vm, start = address, range = range, type = DrmXe.DRM_XE_VMA_ATTR_PURGEABLE_STATE };
+        advice.purge_state_val.val = dontNeed ? DrmXe.DRM_XE_VMA_PURGEABLE_STATE_DONTNEED : DrmXe.DRM_XE_VMA_PURGEABLE_STATE_WILLNEED;
+        advice.purge_state_val.retained_ptr = (ulong)retained;
+        return Ioctl(DrmXe.DRM_IOCTL_XE_MADVISE, ref advice);
+    }
+
     public uint CreateBo(ulong size, uint placement = SystemMemory, uint flags = 0)
     {
         int result = TryCreateBo(size, placement, out uint handle, flags);
@@ -151,7 +191,7 @@ internal unsafe class DrmClient : IDisposable
             size = size,
             placement = placement,
             flags = flags,
-            cpu_caching = (placement & VramMemory) != 0 ? WriteCombining : WriteBack,
+            cpu_caching = (placement & ~SystemMemory) != 0 ? WriteCombining : WriteBack,
         };
         int result = Ioctl(DrmXe.DRM_IOCTL_XE_GEM_CREATE, ref create);
         handle = create.handle;

@@ -4,12 +4,13 @@ using static XeSvm.Interop.Uapi.DrmXe;
 namespace XeSvm.Simulation.Tests.Driver;
 
 /// <summary>EXEC_QUEUE_CREATE, DESTROY and GET_PROPERTY.</summary>
-[Trait("Rule", "8")]
 public sealed unsafe class ExecQueueIoctlTests : IDisposable
 {
     private const uint Vm = 1;
     private const uint UnknownVm = 9;
     private const ulong MaxTimeslice = 10_000_000;
+
+    private static readonly ulong s_image = Pinned.Copy(new byte[4096]);
 
     private static readonly ErrnoTable<drm_xe_exec_queue_create> s_createRules = new()
     {
@@ -72,6 +73,10 @@ public sealed unsafe class ExecQueueIoctlTests : IDisposable
             Extend(ref args, new ExtensionChain((DRM_XE_EXEC_QUEUE_SET_PROPERTY_TIMESLICE, MaxTimeslice + 1))) },
         { "PXP type 1", Errno.ENODEV, (ref args) => Extend(ref args, new ExtensionChain((DRM_XE_EXEC_QUEUE_SET_PROPERTY_PXP_TYPE, 1))) },
         { "PXP type 2", Errno.EINVAL, (ref args) => Extend(ref args, new ExtensionChain((DRM_XE_EXEC_QUEUE_SET_PROPERTY_PXP_TYPE, 2))) },
+        { "unreadable hang replay state", Errno.EFAULT, (ref args) =>
+            Extend(ref args, new ExtensionChain((DRM_XE_EXEC_QUEUE_SET_HANG_REPLAY_STATE, DrmClient.BadPointer))) },
+        { "hang replay state twice", Errno.EINVAL, (ref args) => Extend(ref args, new ExtensionChain(
+            (DRM_XE_EXEC_QUEUE_SET_HANG_REPLAY_STATE, s_image), (DRM_XE_EXEC_QUEUE_SET_HANG_REPLAY_STATE, s_image))) },
         { "multi-queue group", Errno.ENODEV, (ref args) =>
             Extend(ref args, new ExtensionChain((DRM_XE_EXEC_QUEUE_SET_PROPERTY_MULTI_GROUP, DRM_XE_MULTI_GROUP_CREATE))) },
         { "multi-queue priority without a group", Errno.EINVAL, (ref args) =>
@@ -90,6 +95,19 @@ public sealed unsafe class ExecQueueIoctlTests : IDisposable
         { "queue 0", Errno.ENOENT, (ref args) => args.exec_queue_id = 0 },
         { "unknown queue", Errno.ENOENT, (ref args) => args.exec_queue_id = 9 },
         { "pad before unknown queue", Errno.EINVAL, (ref args) => (args.pad, args.exec_queue_id) = (1, 9) },
+    };
+
+    private static readonly ErrnoTable<drm_xe_exec_queue_set_property> s_setRules = new()
+    {
+        { "reserved 0", Errno.EINVAL, (ref args) => args.reserved[0] = 1 },
+        { "reserved 1", Errno.EINVAL, (ref args) => args.reserved[1] = 1 },
+        { "priority", Errno.EINVAL, (ref args) => args.property = DRM_XE_EXEC_QUEUE_SET_PROPERTY_PRIORITY },
+        { "property before unknown queue", Errno.EINVAL, (ref args) => (args.property, args.exec_queue_id) = (6, 9) },
+        { "unknown queue", Errno.ENOENT, (ref args) => args.exec_queue_id = 9 },
+        { "unknown queue before value", Errno.ENOENT, (ref args) => (args.exec_queue_id, args.value) = (9, 3) },
+        { "value", Errno.EINVAL, (ref args) => args.value = 3 },
+        { "no member of a group", Errno.EINVAL, (ref args) => args.value = 2 },
+        { "extensions are not looked at", Errno.EINVAL, (ref args) => args.extensions = DrmClient.BadPointer },
     };
 
     private static readonly ErrnoTable<drm_xe_exec_queue_get_property> s_propertyRules = new()
@@ -113,12 +131,31 @@ public sealed unsafe class ExecQueueIoctlTests : IDisposable
 
     public static TheoryData<string> DestroyRules => s_destroyRules.Names;
 
+    public static TheoryData<string> SetRules => s_setRules.Names;
+
     public static TheoryData<string> PropertyRules => s_propertyRules.Names;
 
     public void Dispose() => _client.Dispose();
 
     [Theory]
+    [MemberData(nameof(SetRules))]
+    [Trait("Rule", "8.SET_PROPERTY")]
+    public void SET_PROPERTY_has_nothing_that_it_could_set_on_this_device(string rule)
+    {
+        drm_xe_exec_queue_create create = Good();
+        Assert.Equal(0, _client.Ioctl(DRM_IOCTL_XE_EXEC_QUEUE_CREATE, ref create));
+        var args = new drm_xe_exec_queue_set_property
+        {
+            exec_queue_id = create.exec_queue_id,
+            property = DRM_XE_EXEC_QUEUE_SET_PROPERTY_MULTI_QUEUE_PRIORITY,
+        };
+        int expected = s_setRules.Break(rule, ref args);
+        Assert.Equal(expected, _client.Ioctl(DRM_IOCTL_XE_EXEC_QUEUE_SET_PROPERTY, ref args));
+    }
+
+    [Theory]
     [MemberData(nameof(CreateRules))]
+    [Trait("Rule", "8.CREATE")]
     public void A_broken_rule_of_CREATE_gives_its_errno_and_no_queue(string rule)
     {
         drm_xe_exec_queue_create args = Good();
@@ -178,6 +215,7 @@ public sealed unsafe class ExecQueueIoctlTests : IDisposable
 
     [Theory]
     [MemberData(nameof(DestroyRules))]
+    [Trait("Rule", "8.DESTROY")]
     public void A_broken_rule_of_DESTROY_gives_its_errno_and_the_queue_lives(string rule)
     {
         var args = new drm_xe_exec_queue_destroy { exec_queue_id = _client.CreateQueue(Vm) };
@@ -189,6 +227,7 @@ public sealed unsafe class ExecQueueIoctlTests : IDisposable
 
     [Theory]
     [MemberData(nameof(PropertyRules))]
+    [Trait("Rule", "8.GET_PROPERTY")]
     public void A_broken_rule_of_GET_PROPERTY_gives_its_errno(string rule)
     {
         var args = new drm_xe_exec_queue_get_property { exec_queue_id = _client.CreateQueue(Vm), value = 77 };

@@ -45,6 +45,7 @@ public sealed unsafe class GemCreateTests : IDisposable
     public void Dispose() => _client.Dispose();
 
     [Theory]
+    [Trait("Rule", "3.checks")]
     [MemberData(nameof(Rules))]
     public void A_broken_rule_gives_its_errno_and_no_object(string rule)
     {
@@ -63,10 +64,9 @@ public sealed unsafe class GemCreateTests : IDisposable
     [Theory]
     [InlineData(DrmClient.SystemMemory, DrmClient.WriteBack, 0u)]
     [InlineData(DrmClient.SystemMemory, DrmClient.WriteCombining, DrmXe.DRM_XE_GEM_CREATE_FLAG_SCANOUT)]
-    [InlineData(DrmClient.SystemMemory, DrmClient.WriteBack, DrmXe.DRM_XE_GEM_CREATE_FLAG_DEFER_BACKING)]
     [InlineData(DrmClient.VramMemory, DrmClient.WriteCombining, DrmXe.DRM_XE_GEM_CREATE_FLAG_NEEDS_VISIBLE_VRAM)]
     [InlineData(DrmClient.VramMemory, DrmClient.WriteCombining, DrmXe.DRM_XE_GEM_CREATE_FLAG_NO_COMPRESSION)]
-    [InlineData(DrmClient.SystemMemory | DrmClient.VramMemory, DrmClient.WriteCombining, 0xfu)]
+    [InlineData(DrmClient.SystemMemory | DrmClient.VramMemory, DrmClient.WriteCombining, 0xeu)]
     public void Every_good_combination_works(uint placement, ushort caching, uint flags)
     {
         var args = new drm_xe_gem_create { size = 0x3000, placement = placement, cpu_caching = caching, flags = flags };
@@ -86,17 +86,47 @@ public sealed unsafe class GemCreateTests : IDisposable
     }
 
     [Fact]
-    public void VRAM_alone_ends_with_ENOMEM_and_VRAM_or_system_falls_back()
+    [Trait("Rule", "3.placement-order")]
+    public void VRAM_is_tried_first_and_system_memory_before_anything_is_evicted()
     {
         ulong vram = _client.Device.Vram.Total;
         uint first = _client.CreateBo(vram - 0x1000, DrmClient.VramMemory);
-        Assert.Equal(-Errno.ENOMEM, _client.TryCreateBo(0x2000, DrmClient.VramMemory, out _));
         uint second = _client.CreateBo(0x2000, DrmClient.VramMemory | DrmClient.SystemMemory);
-        Assert.Equal(0x2000ul, _client.Device.SystemMemoryUse);
+        Assert.Equal((0x2000ul, vram - 0x1000), (_client.Device.SystemMemoryUse, _client.Device.Vram.Used));
         Assert.Equal(0, _client.CloseBo(first));
         Assert.Equal(0, _client.CloseBo(second));
-        Assert.Equal(3 - 2u, _client.CreateBo(vram, DrmClient.VramMemory));
+    }
+
+    [Fact]
+    [Trait("Rule", "3.over-allocation")]
+    public void VRAM_alone_is_ENOMEM_for_more_than_there_is_and_else_evicts()
+    {
+        ulong vram = _client.Device.Vram.Total;
         Assert.Equal(-Errno.ENOMEM, _client.TryCreateBo(vram + 0x1000, DrmClient.VramMemory, out _));
+        uint first = _client.CreateBo(vram, DrmClient.VramMemory);
+        uint second = _client.CreateBo(0x2000, DrmClient.VramMemory);
+        Assert.Equal((0x2000ul, vram), (_client.Device.Vram.Used, _client.Device.SystemMemoryUse));
+        Assert.Equal(0, _client.CloseBo(first));
+        Assert.Equal(0, _client.CloseBo(second));
+        Assert.Equal((0ul, 0ul), (_client.Device.Vram.Used, _client.Device.SystemMemoryUse));
+    }
+
+    [Theory]
+    [Trait("Rule", "3.defer-backing")]
+    [InlineData(DrmClient.SystemMemory)]
+    [InlineData(DrmClient.VramMemory)]
+    public void Deferred_backing_comes_with_the_first_bind_or_CPU_mapping(uint placement)
+    {
+        uint vm = _client.CreateVm(0);
+        uint bound = _client.CreateBo(0x3000, placement, DrmXe.DRM_XE_GEM_CREATE_FLAG_DEFER_BACKING);
+        uint mapped = _client.CreateBo(0x3000, placement, DrmXe.DRM_XE_GEM_CREATE_FLAG_DEFER_BACKING);
+        Assert.Equal(0ul, _client.Device.SystemMemoryUse + _client.Device.Vram.Used);
+        Assert.Equal(0, _client.BindBo(vm, bound, 0x10000, 0x3000));
+        Assert.Equal(0x3000ul, placement == DrmClient.VramMemory ? _client.Device.Vram.Used : _client.Device.SystemMemoryUse);
+        byte* memory = _client.MapBo(mapped, 0x3000);
+        Assert.Equal(0, memory[0x2fff]);
+        Assert.Equal(0x6000ul, placement == DrmClient.VramMemory ? _client.Device.Vram.Used : _client.Device.SystemMemoryUse);
+        _client.UnmapBo(memory, 0x3000);
     }
 
     [Theory]

@@ -35,9 +35,20 @@ public sealed unsafe class MadviseTests : IDisposable
         { "fd before range outside the VM", Errno.ENOENT, (ref args) => (args.preferred_mem_loc.devmem_fd, args.range) = (1, 1UL << 48) },
         { "range outside the VM", Errno.EINVAL, (ref args) => args.range = 1UL << 48 },
         { "range that wraps round", Errno.EINVAL, (ref args) => args.range = ulong.MaxValue - 0xfff },
-        { "purgeable state as on a kernel without it", Errno.EINVAL, (ref args) =>
-            (args.type, args.preferred_mem_loc) = (DRM_XE_VMA_ATTR_PURGEABLE_STATE, default) },
-        { "PAT index as on a kernel without it", Errno.EINVAL, (ref args) => (args.type, args.preferred_mem_loc) = (DRM_XE_MEM_RANGE_ATTR_PAT, default) },
+        { "PAT index that does not exist", Errno.EINVAL, (ref args) =>
+            (args.type, args.preferred_mem_loc, args.pat_index.val) = (DRM_XE_MEM_RANGE_ATTR_PAT, default, 28) },
+        { "PAT index that is reserved", Errno.EINVAL, (ref args) =>
+            (args.type, args.preferred_mem_loc, args.pat_index.val) = (DRM_XE_MEM_RANGE_ATTR_PAT, default, 16) },
+        { "pad of a PAT index", Errno.EINVAL, (ref args) =>
+            (args.type, args.preferred_mem_loc, args.pat_index.pad) = (DRM_XE_MEM_RANGE_ATTR_PAT, default, 1) },
+        { "reserved field of a PAT index", Errno.EINVAL, (ref args) =>
+            (args.type, args.preferred_mem_loc, args.pat_index.reserved) = (DRM_XE_MEM_RANGE_ATTR_PAT, default, 1) },
+        { "purgeable state 2", Errno.EINVAL, (ref args) =>
+            (args.type, args.preferred_mem_loc, args.purge_state_val.val) = (DRM_XE_VMA_ATTR_PURGEABLE_STATE, default, 2) },
+        { "pad of a purgeable state", Errno.EINVAL, (ref args) =>
+            (args.type, args.preferred_mem_loc, args.purge_state_val.pad) = (DRM_XE_VMA_ATTR_PURGEABLE_STATE, default, 1) },
+        { "unreadable pointer of a purgeable state", Errno.EFAULT, (ref args) =>
+            (args.type, args.preferred_mem_loc, args.purge_state_val.retained_ptr) = (DRM_XE_VMA_ATTR_PURGEABLE_STATE, default, DrmClient.BadPointer) },
     };
 
     private static readonly ErrnoTable<drm_xe_madvise> s_atomicRules = new()
@@ -80,6 +91,7 @@ public sealed unsafe class MadviseTests : IDisposable
     public void Dispose() => _client.Dispose();
 
     [Theory]
+    [Trait("Rule", "12.checks")]
     [MemberData(nameof(LocationRules))]
     public void A_broken_rule_of_a_location_gives_its_errno_and_changes_nothing(string rule)
     {
@@ -110,6 +122,7 @@ public sealed unsafe class MadviseTests : IDisposable
     }
 
     [Theory]
+    [Trait("Rule", "12.atomic-placement")]
     [MemberData(nameof(Policies))]
     public void An_object_takes_a_policy_only_when_it_may_live_where_the_policy_needs_it(uint policy, uint placement, bool good)
     {

@@ -16,6 +16,16 @@ internal static class Ops
         pat_index = DrmClient.CoherentPat,
     };
 
+    public static drm_xe_vm_bind_op MapUserptr(ulong memory, ulong address, ulong range, uint flags = 0) => new()
+    {
+        op = DrmXe.DRM_XE_VM_BIND_OP_MAP_USERPTR,
+        userptr = memory,
+        addr = address,
+        range = range,
+        flags = flags,
+        pat_index = DrmClient.CoherentPat,
+    };
+
     public static drm_xe_vm_bind_op MapNull(ulong address, ulong range, uint flags = 0) => new()
     {
         op = DrmXe.DRM_XE_VM_BIND_OP_MAP,

@@ -19,6 +19,13 @@ internal sealed unsafe class RandomIoctls(DrmFile file, ulong arena, ulong arena
         -Errno.EIO, -Errno.ETIME, -Errno.E2BIG, -Errno.ENODEV, -Errno.ENOBUFS, -Errno.ENOSPC, -Errno.EACCES, -Errno.ENOTTY, -Errno.EBADF, -Errno.EINTR,
     ];
 
+    /// <summary>Calls that take or give file descriptors, which belong to others or would pile up, and one that may wait for seconds.</summary>
+    private static readonly uint[] s_notForGarbage =
+    [
+        Drm.DRM_IOCTL_PRIME_HANDLE_TO_FD & 0xff, Drm.DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD & 0xff, Drm.DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE & 0xff, Drm.DRM_IOCTL_SYNCOBJ_EVENTFD & 0xff,
+        Drm.DRM_IOCTL_SYNCOBJ_TRANSFER & 0xff,
+    ];
+
     private readonly Random _random = new(seed);
     private readonly List<(nint Address, nuint Length)> _mapped = [];
 
@@ -28,7 +35,7 @@ internal sealed unsafe class RandomIoctls(DrmFile file, ulong arena, ulong arena
     /// <summary>Makes one call: its result, which must be one that a kernel may give.</summary>
     public int Step()
     {
-        int result = _random.Next(20) switch
+        int result = _random.Next(25) switch
         {
             0 => CreateVm(),
             1 => DestroyVm(),
@@ -46,6 +53,10 @@ internal sealed unsafe class RandomIoctls(DrmFile file, ulong arena, ulong arena
             16 => UnmapBo(),
             17 => GetProperty(),
             18 => Version(),
+            19 or 20 => Syncobj(),
+            21 => SyncobjWait(),
+            22 => SyncobjPoints(),
+            23 => SyncobjTransfer(),
             _ => Garbage(),
         };
         Assert.Contains(result, s_possible);
@@ -115,14 +126,15 @@ internal sealed unsafe class RandomIoctls(DrmFile file, ulong arena, ulong arena
 
     private int Bind(int count)
     {
-        drm_xe_sync sync = Sync(Pointer());
+        drm_xe_sync* syncs = stackalloc drm_xe_sync[2];
+        (syncs[0], syncs[1]) = (Sync(Pointer()), Sync(Pointer()));
         var bind = new drm_xe_vm_bind
         {
             vm_id = Id(),
-            exec_queue_id = Rarely() ? Id() : 0,
+            exec_queue_id = _random.Next(4) == 0 ? Id() : 0,
             num_binds = Rarely() ? 0 : (uint)count,
-            num_syncs = (uint)_random.Next(2),
-            syncs = (ulong)&sync,
+            num_syncs = (uint)_random.Next(3),
+            syncs = (ulong)syncs,
         };
         if (count == 1)
         {
@@ -140,12 +152,21 @@ internal sealed unsafe class RandomIoctls(DrmFile file, ulong arena, ulong arena
         return Call(DRM_IOCTL_XE_VM_BIND, bind);
     }
 
-    private drm_xe_sync Sync(ulong address) => new()
+    private drm_xe_sync UserFence(ulong address) => new()
     {
         type = Rarely() ? (uint)_random.Next(4) : DRM_XE_SYNC_TYPE_USER_FENCE,
         flags = Rarely() ? (uint)_random.Next(4) : DRM_XE_SYNC_FLAG_SIGNAL,
         addr = address,
         timeline_value = (ulong)_random.Next(4),
+    };
+
+    /// <summary>A sync entry of any type.</summary>
+    private drm_xe_sync Sync(ulong address) => _random.Next(3) == 0 ? UserFence(address) : new()
+    {
+        type = (uint)_random.Next(2),
+        flags = (uint)_random.Next(2),
+        addr = Id(),
+        timeline_value = (ulong)_random.Next(6),
     };
 
     private int CreateQueue()
@@ -175,14 +196,15 @@ internal sealed unsafe class RandomIoctls(DrmFile file, ulong arena, ulong arena
             _ => Rarely() ? [(uint)_random.NextInt64(uint.MaxValue) & 0x67ffffff] : [0],
         };
         commands.Append(Commands.End).ToArray().CopyTo(new Span<uint>((void*)batch, commands.Length + 1));
-        drm_xe_sync sync = Sync(GpuAddress());
+        drm_xe_sync* syncs = stackalloc drm_xe_sync[2];
+        (syncs[0], syncs[1]) = (Sync(GpuAddress()), Sync(GpuAddress()));
         return Call(DRM_IOCTL_XE_EXEC, new drm_xe_exec
         {
             exec_queue_id = Id(),
             num_batch_buffer = Rarely() ? (ushort)_random.Next(65536) : (ushort)1,
             address = Rarely() ? GpuAddress() : batch,
-            num_syncs = (uint)_random.Next(2),
-            syncs = (ulong)&sync,
+            num_syncs = (uint)_random.Next(3),
+            syncs = (ulong)syncs,
         });
     }
 
@@ -224,6 +246,67 @@ internal sealed unsafe class RandomIoctls(DrmFile file, ulong arena, ulong arena
 
     private int Version() => Call(Drm.DRM_IOCTL_VERSION, new drm_version { name = (byte*)Pointer(), name_len = (ulong)_random.Next(100) });
 
+    private int Syncobj()
+    {
+        uint handle = Id();
+        var array = new drm_syncobj_array { handles = Rarely() ? Pointer() : (ulong)&handle, count_handles = Rarely() ? Id() : 1 };
+        return _random.Next(5) switch
+        {
+            0 or 1 => Call(Drm.DRM_IOCTL_SYNCOBJ_CREATE, new drm_syncobj_create { flags = (uint)_random.Next(Rarely() ? 4 : 2) }),
+            2 => Call(Drm.DRM_IOCTL_SYNCOBJ_DESTROY, new drm_syncobj_destroy { handle = handle }),
+            3 => Call(Drm.DRM_IOCTL_SYNCOBJ_RESET, array),
+            _ => Call(Drm.DRM_IOCTL_SYNCOBJ_SIGNAL, array),
+        };
+    }
+
+    private int SyncobjWait()
+    {
+        uint* handles = stackalloc uint[3];
+        ulong* points = stackalloc ulong[3];
+        for (int i = 0; i < 3; i++)
+        {
+            (handles[i], points[i]) = (Id(), (ulong)_random.Next(6));
+        }
+
+        long until = _random.Next(2) == 0 ? 0 : System.Diagnostics.Stopwatch.GetTimestamp() + _random.Next(200_000);
+        uint count = (uint)_random.Next(4);
+        uint flags = (uint)_random.Next(Rarely() ? 32 : 16);
+        return _random.Next(2) == 0
+            ? Call(Drm.DRM_IOCTL_SYNCOBJ_WAIT, new drm_syncobj_wait
+            {
+                handles = (ulong)handles,
+                count_handles = count,
+                timeout_nsec = until,
+                flags = flags & ~Drm.DRM_SYNCOBJ_WAIT_FLAGS_WAIT_AVAILABLE,
+            })
+            : Call(Drm.DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT, new drm_syncobj_timeline_wait
+            {
+                handles = (ulong)handles,
+                points = (ulong)points,
+                count_handles = count,
+                timeout_nsec = until,
+                flags = flags,
+            });
+    }
+
+    private int SyncobjPoints()
+    {
+        uint handle = Id();
+        ulong point = (ulong)_random.Next(8);
+        var array = new drm_syncobj_timeline_array { handles = (ulong)&handle, points = (ulong)&point, count_handles = 1 };
+        return _random.Next(2) == 0
+            ? Call(Drm.DRM_IOCTL_SYNCOBJ_QUERY, array with { flags = (uint)_random.Next(Rarely() ? 4 : 2) })
+            : Call(Drm.DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL, array);
+    }
+
+    private int SyncobjTransfer() => Call(Drm.DRM_IOCTL_SYNCOBJ_TRANSFER, new drm_syncobj_transfer
+    {
+        src_handle = Id(),
+        dst_handle = Id(),
+        src_point = (ulong)_random.Next(4),
+        dst_point = (ulong)_random.Next(4),
+    });
+
     /// <summary>A request number of any kind, with an argument of random bytes whose pointers cannot be good.</summary>
     private int Garbage()
     {
@@ -234,7 +317,13 @@ internal sealed unsafe class RandomIoctls(DrmFile file, ulong arena, ulong arena
             argument[i] = _random.Next(3) == 0 ? (ulong)_random.Next(16) : 0;
         }
 
-        return file.Ioctl((uint)_random.NextInt64(uint.MaxValue) & ~0xffffu | 0x6400u | (uint)_random.Next(256), argument);
+        uint number = (uint)_random.Next(256);
+        if (s_notForGarbage.Contains(number))
+        {
+            return 0;
+        }
+
+        return file.Ioctl((uint)_random.NextInt64(uint.MaxValue) & ~0xffffu | 0x6400u | number, argument);
     }
 
     private int MapBo()

@@ -80,10 +80,9 @@ public sealed unsafe class VersionAndCapTests : IDisposable
     [InlineData(Drm.DRM_CAP_TIMESTAMP_MONOTONIC, 1)]
     [InlineData(Drm.DRM_CAP_SYNCOBJ, 1)]
     [InlineData(Drm.DRM_CAP_SYNCOBJ_TIMELINE, 1)]
-    [InlineData(Drm.DRM_CAP_PRIME, 0)]
+    [InlineData(Drm.DRM_CAP_PRIME, 3)]
     public void Caps_that_need_no_modesetting_are_answered(ulong capability, ulong expected)
     {
-        // As a driver without the PRIME feature answers.
         var cap = new drm_get_cap { capability = capability, value = 77 };
         Assert.Equal(0, _client.Ioctl(Drm.DRM_IOCTL_GET_CAP, ref cap));
         Assert.Equal(expected, cap.value);
@@ -99,5 +98,28 @@ public sealed unsafe class VersionAndCapTests : IDisposable
     {
         var cap = new drm_get_cap { capability = capability };
         Assert.Equal(-Errno.EOPNOTSUPP, _client.Ioctl(Drm.DRM_IOCTL_GET_CAP, ref cap));
+    }
+
+    [Theory]
+    [InlineData("renderer", 0)]
+    [InlineData("!~", 0)]
+    [InlineData("", 0)]
+    [InlineData("two words", Errno.EINVAL)]
+    [InlineData("tab\t", Errno.EINVAL)]
+    [InlineData("\u00e9", Errno.EINVAL)]
+    [InlineData("0123456789012345678901234567890123456789012345678901234567890123", 0)]
+    [InlineData("01234567890123456789012345678901234567890123456789012345678901234", Errno.EINVAL)]
+    public void SET_CLIENT_NAME_takes_up_to_64_printable_characters_without_spaces(string name, int expected)
+    {
+        _client.Software.Name = "before";
+        byte[] bytes = Encoding.Latin1.GetBytes(name);
+        fixed (byte* text = bytes)
+        {
+            var args = new drm_set_client_name { name = (ulong)text, name_len = (ulong)bytes.Length };
+            Assert.Equal(-expected, _client.Ioctl(Drm.DRM_IOCTL_SET_CLIENT_NAME, ref args));
+            Assert.Equal(expected == 0 ? name : "before", _client.Software.Name);
+            args = new drm_set_client_name { name = DrmClient.BadPointer, name_len = 1 };
+            Assert.Equal(-Errno.EFAULT, _client.Ioctl(Drm.DRM_IOCTL_SET_CLIENT_NAME, ref args));
+        }
     }
 }

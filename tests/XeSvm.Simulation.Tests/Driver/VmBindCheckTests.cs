@@ -68,8 +68,12 @@ public sealed unsafe class VmBindCheckTests : IDisposable
         { "UNMAP_ALL without object", Errno.EINVAL, (ref args) => args.bind = Ops.UnmapAll(0) },
         { "UNMAP_ALL with address", Errno.EINVAL, (ref args) => args.bind = Ops.UnmapAll(Cached) with { addr = Address } },
         { "UNMAP_ALL with range", Errno.EINVAL, (ref args) => args.bind = Ops.UnmapAll(Cached) with { range = 0x1000 } },
-        { "MAP_USERPTR as on a kernel without it", Errno.EINVAL, (ref args) =>
-            args.bind = Ops.MapNull(Address, 0x1000) with { op = DRM_XE_VM_BIND_OP_MAP_USERPTR, flags = 0, userptr = 0x10000, pat_index = DrmClient.CoherentPat } },
+        { "MAP_USERPTR with object", Errno.EINVAL, (ref args) => args.bind = Ops.MapUserptr(0x10000, Address, 0x1000) with { obj = Cached } },
+        { "MAP_USERPTR without coherency", Errno.EINVAL, (ref args) => args.bind = Ops.MapUserptr(0x10000, Address, 0x1000) with { pat_index = 0 } },
+        { "MAP_USERPTR with a compressing PAT index", Errno.EINVAL, (ref args) =>
+            args.bind = Ops.MapUserptr(0x10000, Address, 0x1000) with { pat_index = CompressingPat } },
+        { "MAP_USERPTR of unaligned memory", Errno.EINVAL, (ref args) => args.bind = Ops.MapUserptr(0x10800, Address, 0x1000) },
+        { "MAP_USERPTR of memory that is not there", Errno.EFAULT, (ref args) => args.bind = Ops.MapUserptr(DrmClient.BadPointer, Address, 0x1000) },
         { "prefetch with object", Errno.EINVAL, (ref args) => args.bind = Ops.Prefetch(Address, 0x1000, 0) with { obj = Cached } },
         { "region with map", Errno.EINVAL, (ref args) => args.bind.prefetch_mem_region_instance = 1 },
         { "region with unmap", Errno.EINVAL, (ref args) => args.bind = Ops.Unmap(Address, 0x1000) with { prefetch_mem_region_instance = 1 } },

@@ -18,7 +18,7 @@ public unsafe class CpuAndGpuStressTests(ITestOutputHelper output)
     private const int CpuThreads = 2;
 
     private static TimeSpan Duration => TimeSpan.FromSeconds(
-        double.Parse(Environment.GetEnvironmentVariable("XESVM_STRESS_SECONDS") ?? "30", CultureInfo.InvariantCulture));
+        double.Parse(Environment.GetEnvironmentVariable("XESVM_STRESS_SECONDS") ?? "15", CultureInfo.InvariantCulture));
 
     [Theory]
     [InlineData("auto")]

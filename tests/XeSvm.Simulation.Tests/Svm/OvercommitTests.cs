@@ -1,10 +1,12 @@
 using XeSvm.Simulation.Memory;
 using XeSvm.Simulation.Tests.Driver;
+using XeSvm.Simulation.Tests.Svm.Torture;
 
 namespace XeSvm.Simulation.Tests.Svm;
 
 /// <summary>More memory in use than there is VRAM.</summary>
 [Trait("Rule", "svm 8")]
+[Collection(TortureCollection.Name)]
 public unsafe class OvercommitTests
 {
     private const ulong Block = 2 << 20;

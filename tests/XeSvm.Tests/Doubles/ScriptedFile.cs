@@ -8,7 +8,7 @@ namespace XeSvm.Tests.Doubles;
 /// A driver that does the least that the object layer needs: it hands out ids, maps buffers as private memory of the process, runs a
 /// batch during EXEC, and writes fences. Any request can be made to fail, and every request is logged.
 /// </summary>
-internal sealed unsafe class ScriptedFile : DrmFile
+internal sealed unsafe partial class ScriptedFile : DrmFile
 {
     private const ulong FakeOffset = 0x1_0000_0000;
 
@@ -40,7 +40,7 @@ internal sealed unsafe class ScriptedFile : DrmFile
     public bool IsBanned { get; set; }
 
     /// <summary>Buffers, VMs and queues that were made and not destroyed.</summary>
-    public int LiveObjects => _buffers.Count + _vms.Count + _queues.Count;
+    public int LiveObjects => _buffers.Count + _vms.Count + _queues.Count + SyncObjects.Live;
 
     /// <summary>CPU mappings that were made and not removed.</summary>
     public int LiveMappings { get; private set; }
@@ -57,6 +57,8 @@ internal sealed unsafe class ScriptedFile : DrmFile
             Log.Add(new ScriptedRequest(request, argument));
         }
 
+        Observe?.Invoke(request, (nint)argument);
+
         if (_failures.GetValueOrDefault(request) is not 0 and int errno)
         {
             return -errno;
@@ -66,7 +68,9 @@ internal sealed unsafe class ScriptedFile : DrmFile
         {
             DrmXe.DRM_IOCTL_XE_DEVICE_QUERY => Queries.Answer((drm_xe_device_query*)argument),
             DrmXe.DRM_IOCTL_XE_VM_CREATE => Create(_vms, out ((drm_xe_vm_create*)argument)->vm_id),
-            DrmXe.DRM_IOCTL_XE_VM_DESTROY => Destroy(_vms, ((drm_xe_vm_destroy*)argument)->vm_id),
+            DrmXe.DRM_IOCTL_XE_VM_DESTROY => HasPreemptVms && _queues.Count > 0
+                ? -Errno.EBUSY
+                : Destroy(_vms, ((drm_xe_vm_destroy*)argument)->vm_id),
             DrmXe.DRM_IOCTL_XE_VM_BIND => Bind((drm_xe_vm_bind*)argument),
             DrmXe.DRM_IOCTL_XE_GEM_CREATE => CreateBuffer((drm_xe_gem_create*)argument),
             DrmXe.DRM_IOCTL_XE_GEM_MMAP_OFFSET => MmapOffset((drm_xe_gem_mmap_offset*)argument),
@@ -75,8 +79,8 @@ internal sealed unsafe class ScriptedFile : DrmFile
             DrmXe.DRM_IOCTL_XE_EXEC_QUEUE_DESTROY => Destroy(_queues, ((drm_xe_exec_queue_destroy*)argument)->exec_queue_id),
             DrmXe.DRM_IOCTL_XE_EXEC => Execute((drm_xe_exec*)argument),
             DrmXe.DRM_IOCTL_XE_WAIT_USER_FENCE => Wait((drm_xe_wait_user_fence*)argument),
-            DrmXe.DRM_IOCTL_XE_MADVISE => _vms.Contains(((drm_xe_madvise*)argument)->vm_id) ? 0 : -Errno.EINVAL,
-            _ => -Errno.EINVAL,
+            DrmXe.DRM_IOCTL_XE_MADVISE => Madvise((drm_xe_madvise*)argument),
+            _ => IoctlOfObjects(request, argument) ?? -Errno.EINVAL,
         };
     }
 
@@ -108,15 +112,6 @@ internal sealed unsafe class ScriptedFile : DrmFile
     /// <inheritdoc/>
     protected override void Dispose(bool disposing) => IsClosed = true;
 
-    private static void Signal(ulong syncs, uint count)
-    {
-        if (count > 0)
-        {
-            drm_xe_sync* sync = (drm_xe_sync*)syncs;
-            Volatile.Write(ref *(ulong*)sync->addr, sync->timeline_value);
-        }
-    }
-
     private static int Create(HashSet<uint> ids, out uint id)
     {
         // The lowest free number, as the kernel gives ids.
@@ -138,9 +133,18 @@ internal sealed unsafe class ScriptedFile : DrmFile
             return -Errno.EINVAL;
         }
 
-        if (request->bind.obj != 0 && !_buffers.ContainsKey(request->bind.obj))
+        drm_xe_vm_bind_op* operations = request->num_binds == 1 ? &request->bind : (drm_xe_vm_bind_op*)request->vector_of_binds;
+        for (uint index = 0; index < request->num_binds; index++)
         {
-            return -Errno.ENOENT;
+            if (operations[index].obj != 0 && !_buffers.ContainsKey(operations[index].obj))
+            {
+                return -Errno.ENOENT;
+            }
+        }
+
+        if (CheckSyncs(request->syncs, request->num_syncs) is < 0 and int result)
+        {
+            return result;
         }
 
         Signal(request->syncs, request->num_syncs);
@@ -177,7 +181,16 @@ internal sealed unsafe class ScriptedFile : DrmFile
             return -Errno.ECANCELED;
         }
 
-        RunBatch((uint*)request->address);
+        if (CheckSyncs(request->syncs, request->num_syncs) is < 0 and int result)
+        {
+            return result;
+        }
+
+        for (uint index = 0; index < request->num_batch_buffer; index++)
+        {
+            RunBatch((uint*)(request->num_batch_buffer == 1 ? request->address : ((ulong*)request->address)[index]));
+        }
+
         Signal(request->syncs, request->num_syncs);
         return 0;
     }

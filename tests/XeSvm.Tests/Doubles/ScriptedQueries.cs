@@ -19,9 +19,33 @@ internal sealed unsafe class ScriptedQueries
     /// <summary>VRAM regions.</summary>
     public int VramRegions { get; set; } = 1;
 
+    /// <summary>Answers of the optional queries, as bytes; a query that is missing is one that the kernel does not know.</summary>
+    public Dictionary<uint, byte[]> Optional { get; } = [];
+
+    /// <summary>Errnos of queries that are refused.</summary>
+    public Dictionary<uint, int> Refused { get; } = [];
+
+    /// <summary>Handles the queries whose buffer holds the question as well.</summary>
+    public Func<uint, nint, int>? Exchange { get; set; }
+
     /// <summary>Answers both calls of the protocol.</summary>
     public int Answer(drm_xe_device_query* request)
     {
+        if (Refused.TryGetValue(request->query, out int errno))
+        {
+            return -errno;
+        }
+
+        if (request->query is DrmXe.DRM_XE_DEVICE_QUERY_UC_FW_VERSION or DrmXe.DRM_XE_DEVICE_QUERY_ENGINE_CYCLES)
+        {
+            return Exchange?.Invoke(request->query, (nint)request->data) ?? -Errno.EINVAL;
+        }
+
+        if (request->query is DrmXe.DRM_XE_DEVICE_QUERY_HWCONFIG or > DrmXe.DRM_XE_DEVICE_QUERY_HWCONFIG && !Optional.ContainsKey(request->query))
+        {
+            return -Errno.EINVAL;
+        }
+
         byte[] answer = request->query switch
         {
             DrmXe.DRM_XE_DEVICE_QUERY_CONFIG =>
@@ -30,7 +54,7 @@ internal sealed unsafe class ScriptedQueries
             DrmXe.DRM_XE_DEVICE_QUERY_MEM_REGIONS =>
                 Bytes(new drm_xe_query_mem_regions { num_mem_regions = (uint)VramRegions + 1 }, RegionRecords()),
             DrmXe.DRM_XE_DEVICE_QUERY_GT_LIST => Bytes(new drm_xe_query_gt_list { num_gt = 1 }, GtRecords()),
-            _ => [],
+            _ => Optional[request->query],
         };
         if (request->size == 0)
         {
@@ -47,7 +71,8 @@ internal sealed unsafe class ScriptedQueries
         return 0;
     }
 
-    private static byte[] Bytes<THead, TItem>(THead head, TItem[] items)
+    /// <summary>A header and the records behind it.</summary>
+    public static byte[] Bytes<THead, TItem>(THead head, TItem[] items)
         where THead : unmanaged
         where TItem : unmanaged =>
         [.. MemoryMarshal.AsBytes(new ReadOnlySpan<THead>(in head)), .. MemoryMarshal.AsBytes(items.AsSpan())];

@@ -57,7 +57,9 @@ internal sealed class SyncobjWait
     {
         while (_entries.Count < syncobjs.Length)
         {
+            // A waker with each, so that it does not depend on chance when the thread has all that it needs.
             _entries.Add(new Entry(_event));
+            _wakers.Add(new FenceWaker(_event));
         }
 
         bool complete = true;

@@ -1,15 +1,13 @@
 using System.Runtime.InteropServices;
 
 using XeSvm.Interop.Uapi;
-using XeSvm.Simulation.Gpu;
 
 namespace XeSvm.Simulation.Driver.Ioctls;
 
 /// <summary>DRM_IOCTL_XE_DEVICE_QUERY (xe_query_ioctl): a size of 0 asks for the size, any other must be exactly it.</summary>
 internal static unsafe class DeviceQueryIoctl
 {
-    private const int ConfigParameters = 5;
-    private const int LargestAnswer = 4096;
+    private const int LargestAnswer = 1 << 13;
 
     public static int Invoke(SoftwareFile file, void* argument)
     {
@@ -19,34 +17,41 @@ internal static unsafe class DeviceQueryIoctl
             return -Errno.EINVAL;
         }
 
+        SoftwareDevice device = file.Device;
         Span<byte> answer = stackalloc byte[LargestAnswer];
-        int failure = -Errno.EFAULT;
-        int length;
         switch (args->query)
         {
             case DrmXe.DRM_XE_DEVICE_QUERY_ENGINES:
-                length = Engines(file.Device, answer);
-                break;
+                return Give(file, args, answer[..DeviceQueries.Engines(device, answer)]);
             case DrmXe.DRM_XE_DEVICE_QUERY_MEM_REGIONS:
-                length = MemRegions(file.Device, answer);
-
                 // The kernel's own oddity: this query alone reports a bad pointer so.
-                failure = -Errno.ENOSPC;
-                break;
+                return Give(file, args, answer[..DeviceQueries.MemRegions(device, answer)], -Errno.ENOSPC);
             case DrmXe.DRM_XE_DEVICE_QUERY_CONFIG:
-                length = Config(file.Device, answer);
-                break;
+                return Give(file, args, answer[..DeviceQueries.Config(device, answer)]);
             case DrmXe.DRM_XE_DEVICE_QUERY_GT_LIST:
-                length = GtList(file.Device, answer);
-                break;
+                return Give(file, args, answer[..DeviceQueries.GtList(device, answer)]);
+            case DrmXe.DRM_XE_DEVICE_QUERY_HWCONFIG:
+                return Give(file, args, answer[..DeviceQueries.HardwareConfiguration(device, answer)]);
+            case DrmXe.DRM_XE_DEVICE_QUERY_GT_TOPOLOGY:
+                return Give(file, args, answer[..TopologyQuery.Write(device, answer)]);
+            case DrmXe.DRM_XE_DEVICE_QUERY_ENGINE_CYCLES:
+                return Exchange<drm_xe_query_engine_cycles>(file, args, &EngineCyclesQuery.Answer);
+            case DrmXe.DRM_XE_DEVICE_QUERY_UC_FW_VERSION:
+                return Exchange<drm_xe_query_uc_fw_version>(file, args, &FirmwareQuery.Answer);
+            case DrmXe.DRM_XE_DEVICE_QUERY_OA_UNITS:
+                return Give(file, args, answer[..OaUnitsQuery.Write(device, answer)]);
+            case DrmXe.DRM_XE_DEVICE_QUERY_PXP_STATUS:
+                // The size can be had even where the hardware has no protected path.
+                return Exchange<drm_xe_query_pxp_status>(file, args, &NoProtectedPath);
+            case DrmXe.DRM_XE_DEVICE_QUERY_EU_STALL:
+                // Whether the hardware can sample is looked at before the size.
+                return device.Profile.HasEuStallSampling ? Give(file, args, answer[..DeviceQueries.EuStall(answer)]) : -Errno.ENODEV;
             default:
                 return -Errno.EINVAL;
         }
-
-        return Give(file, args, answer[..length], failure);
     }
 
-    private static int Give(SoftwareFile file, drm_xe_device_query* args, ReadOnlySpan<byte> answer, int failure)
+    private static int Give(SoftwareFile file, drm_xe_device_query* args, ReadOnlySpan<byte> answer, int failure = -Errno.EFAULT)
     {
         if (args->size == 0)
         {
@@ -65,91 +70,30 @@ internal static unsafe class DeviceQueryIoctl
         }
     }
 
-    private static int Engines(SoftwareDevice device, Span<byte> answer)
+    /// <summary>A query whose struct says what is asked and takes the answer.</summary>
+    private static int Exchange<T>(SoftwareFile file, drm_xe_device_query* args, delegate*<SoftwareDevice, ref T, int> answer)
+        where T : unmanaged
     {
-        Engine[] engines = device.Engines;
-        int length = Lay<drm_xe_query_engines, drm_xe_engine>(answer, engines.Length, out Span<drm_xe_engine> items);
-        Head<drm_xe_query_engines>(answer).num_engines = (uint)engines.Length;
-        for (int i = 0; i < items.Length; i++)
+        if (args->size == 0)
         {
-            items[i].instance.engine_class = (ushort)engines[i].Class;
-            items[i].instance.engine_instance = (ushort)engines[i].Instance;
-            items[i].instance.gt_id = (ushort)engines[i].Gt.Id;
+            args->size = (uint)sizeof(T);
+            return 0;
         }
 
-        return length;
-    }
-
-    private static int MemRegions(SoftwareDevice device, Span<byte> answer)
-    {
-        int count = device.IsDiscrete ? 2 : 1;
-        int length = Lay<drm_xe_query_mem_regions, drm_xe_mem_region>(answer, count, out Span<drm_xe_mem_region> items);
-        Head<drm_xe_query_mem_regions>(answer).num_mem_regions = (uint)count;
-        items[0].mem_class = (ushort)DrmXe.DRM_XE_MEM_REGION_CLASS_SYSMEM;
-        items[0].instance = MemoryRegions.SystemInstance;
-        items[0].min_page_size = PageConstants.PageSize;
-        items[0].total_size = device.SystemMemoryTotal;
-        items[0].used = device.SystemMemoryUse;
-        if (device.IsDiscrete)
+        if (args->size != sizeof(T))
         {
-            items[1].mem_class = (ushort)DrmXe.DRM_XE_MEM_REGION_CLASS_VRAM;
-            items[1].instance = MemoryRegions.FirstVramInstance;
-            items[1].min_page_size = device.Profile.MinPageSize;
-            items[1].total_size = device.Vram.Total;
-            items[1].used = device.Vram.Used;
-            items[1].cpu_visible_size = device.Vram.Total;
-            items[1].cpu_visible_used = device.Vram.Used;
+            return -Errno.EINVAL;
         }
 
-        return length;
+        T value;
+        if (file.Client.Read(args->data, &value, (nuint)sizeof(T)) < 0)
+        {
+            return -Errno.EFAULT;
+        }
+
+        int result = answer(file.Device, ref value);
+        return result < 0 ? result : file.Client.Write(args->data, &value, (nuint)sizeof(T)) < 0 ? -Errno.EFAULT : 0;
     }
 
-    private static int Config(SoftwareDevice device, Span<byte> answer)
-    {
-        DeviceProfile profile = device.Profile;
-        int length = Lay<drm_xe_query_config, ulong>(answer, ConfigParameters, out Span<ulong> info);
-        Head<drm_xe_query_config>(answer).num_params = ConfigParameters;
-
-        // PURGING_SUPPORT is left out as long as MADVISE has no purgeable state.
-        ulong flags = DrmXe.DRM_XE_QUERY_CONFIG_FLAG_HAS_LOW_LATENCY | DrmXe.DRM_XE_QUERY_CONFIG_FLAG_HAS_DISABLE_STATE_CACHE_PERF_FIX;
-        flags |= profile.IsDiscrete ? DrmXe.DRM_XE_QUERY_CONFIG_FLAG_HAS_VRAM : 0UL;
-        flags |= profile.HasUsm ? DrmXe.DRM_XE_QUERY_CONFIG_FLAG_HAS_CPU_ADDR_MIRROR : 0UL;
-        flags |= profile.HasNoCompressionHint ? DrmXe.DRM_XE_QUERY_CONFIG_FLAG_HAS_NO_COMPRESSION_HINT : 0UL;
-        info[(int)DrmXe.DRM_XE_QUERY_CONFIG_REV_AND_DEVICE_ID] = profile.DeviceId | ((ulong)profile.Revision << 16);
-        info[(int)DrmXe.DRM_XE_QUERY_CONFIG_FLAGS] = flags;
-        info[(int)DrmXe.DRM_XE_QUERY_CONFIG_MIN_ALIGNMENT] = profile.MinPageSize;
-        info[(int)DrmXe.DRM_XE_QUERY_CONFIG_VA_BITS] = (ulong)profile.VirtualAddressBits;
-        info[(int)DrmXe.DRM_XE_QUERY_CONFIG_MAX_EXEC_QUEUE_PRIORITY] = XeExecQueue.HighestPriority;
-        return length;
-    }
-
-    private static int GtList(SoftwareDevice device, Span<byte> answer)
-    {
-        int length = Lay<drm_xe_query_gt_list, drm_xe_gt>(answer, 1, out Span<drm_xe_gt> items);
-        Head<drm_xe_query_gt_list>(answer).num_gt = 1;
-        items[0].type = (ushort)DrmXe.DRM_XE_QUERY_GT_TYPE_MAIN;
-        items[0].tile_id = (ushort)device.PrimaryGt.TileId;
-        items[0].gt_id = (ushort)device.PrimaryGt.Id;
-        items[0].reference_clock = device.Profile.ReferenceClock;
-        items[0].near_mem_regions = device.IsDiscrete ? MemoryRegions.FirstVramBit : MemoryRegions.SystemBit;
-        items[0].far_mem_regions = device.RegionMask ^ items[0].near_mem_regions;
-        items[0].ip_ver_major = device.Profile.GraphicsVersion;
-        items[0].ip_ver_minor = device.Profile.GraphicsRelease;
-        return length;
-    }
-
-    /// <summary>Lays an answer out as a head and items, all zeros; returns its length.</summary>
-    private static int Lay<THead, TItem>(Span<byte> answer, int count, out Span<TItem> items)
-        where THead : unmanaged
-        where TItem : unmanaged
-    {
-        int length = sizeof(THead) + (count * sizeof(TItem));
-        answer[..length].Clear();
-        items = MemoryMarshal.Cast<byte, TItem>(answer[sizeof(THead)..length]);
-        return length;
-    }
-
-    private static ref THead Head<THead>(Span<byte> answer)
-        where THead : unmanaged
-        => ref MemoryMarshal.AsRef<THead>(answer[..sizeof(THead)]);
+    private static int NoProtectedPath(SoftwareDevice device, ref drm_xe_query_pxp_status status) => -Errno.ENODEV;
 }

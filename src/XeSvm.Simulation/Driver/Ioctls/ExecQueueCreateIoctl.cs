@@ -27,7 +27,7 @@ internal static unsafe class ExecQueueCreateIoctl
             return -Errno.EFAULT;
         }
 
-        if (instances[0].gt_id != file.Device.PrimaryGt.Id)
+        if (file.Device.FindGt(instances[0].gt_id) is null)
         {
             return -Errno.EINVAL;
         }
@@ -40,7 +40,8 @@ internal static unsafe class ExecQueueCreateIoctl
             return result;
         }
 
-        result = UserExtensions.ForEachProperty(file, args->extensions, instances[0].engine_class, &CheckProperty);
+        var request = new Request { File = file, EngineClass = instances[0].engine_class };
+        result = UserExtensions.ForEachProperty(file, args->extensions, request, &CheckProperty);
         if (result < 0 || !file.Queues.TryAdd(queue!, out args->exec_queue_id))
         {
             queue!.Dispose();
@@ -95,7 +96,7 @@ internal static unsafe class ExecQueueCreateIoctl
             {
                 drm_xe_engine_class_instance instance = instances[at];
                 if (device.FindEngine(instance.engine_class, instance.engine_instance, instance.gt_id) is not { } engine
-                    || (first is not null && engine.Class != first.Class))
+                    || (first is not null && (engine.Class != first.Class || engine.Gt != first.Gt)))
                 {
                     return false;
                 }
@@ -115,7 +116,7 @@ internal static unsafe class ExecQueueCreateIoctl
         return true;
     }
 
-    private static int CheckProperty(in drm_xe_ext_set_property property, ushort engineClass)
+    private static int CheckProperty(in drm_xe_ext_set_property property, Request request)
     {
         switch (property.property)
         {
@@ -125,14 +126,47 @@ internal static unsafe class ExecQueueCreateIoctl
                 return property.value is < ShortestTimeslice or > LongestTimeslice ? -Errno.EINVAL : 0;
             case DrmXe.DRM_XE_EXEC_QUEUE_SET_PROPERTY_PXP_TYPE:
                 return UserExtensions.CheckPxpType(property.value);
+            case DrmXe.DRM_XE_EXEC_QUEUE_SET_HANG_REPLAY_STATE:
+                return TakeReplayState(request, property.value);
             case DrmXe.DRM_XE_EXEC_QUEUE_SET_PROPERTY_MULTI_GROUP:
                 // No engine of the device can group queues.
                 return -Errno.ENODEV;
             case DrmXe.DRM_XE_EXEC_QUEUE_SET_DISABLE_STATE_CACHE_PERF_FIX:
-                return engineClass == DrmXe.DRM_XE_ENGINE_CLASS_RENDER ? 0 : -Errno.EOPNOTSUPP;
+                return request.EngineClass == DrmXe.DRM_XE_ENGINE_CLASS_RENDER ? 0 : -Errno.EOPNOTSUPP;
             default:
                 // Among them MULTI_QUEUE_PRIORITY, which needs a group.
                 return -Errno.EINVAL;
         }
+    }
+
+    /// <summary>
+    /// A context image to start from (exec_queue_set_hang_replay_state). It is read, as the kernel reads it, and not used: the engine has no
+    /// context that an image could be loaded into.
+    /// </summary>
+    private static int TakeReplayState(Request request, ulong address)
+    {
+        if (request.HasReplayState)
+        {
+            return -Errno.EINVAL;
+        }
+
+        byte* start = stackalloc byte[sizeof(ulong)];
+        if (request.File.Client.Read(address, start, sizeof(ulong)) < 0)
+        {
+            return -Errno.EFAULT;
+        }
+
+        request.HasReplayState = true;
+        return 0;
+    }
+
+    /// <summary>What properties are judged by.</summary>
+    private sealed class Request
+    {
+        public required SoftwareFile File { get; init; }
+
+        public required ushort EngineClass { get; init; }
+
+        public bool HasReplayState { get; set; }
     }
 }

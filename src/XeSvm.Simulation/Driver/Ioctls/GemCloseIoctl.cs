@@ -13,6 +13,7 @@ internal static unsafe class GemCloseIoctl
         }
 
         bufferObject.Release();
+        file.Device.DmaBufs.Sweep();
         return 0;
     }
 }

@@ -17,13 +17,20 @@ internal static unsafe class GemCreateIoctl
             return result;
         }
 
-        if (args->vm_id != 0 && !file.Vms.TryGet(args->vm_id, out _))
+        Vm? owner = null;
+        if (args->vm_id != 0 && !file.Vms.TryGet(args->vm_id, out owner))
         {
             return -Errno.ENOENT;
         }
 
-        bool forbidsCompression = (args->flags & DrmXe.DRM_XE_GEM_CREATE_FLAG_NO_COMPRESSION) != 0;
-        var request = new BufferObjectRequest(args->size, args->placement, args->cpu_caching, forbidsCompression);
+        bool vram = (args->placement & ~MemoryRegions.SystemBit) != 0;
+        if (vram && (args->size & (file.Device.Profile.MinPageSize - 1)) != 0)
+        {
+            return -Errno.EINVAL;
+        }
+
+        file.Device.DmaBufs.Sweep();
+        var request = new BufferObjectRequest(args->size, args->placement, args->cpu_caching, args->flags, owner);
         result = BufferObject.Create(file.Device, request, out BufferObject? bufferObject);
         if (result < 0)
         {

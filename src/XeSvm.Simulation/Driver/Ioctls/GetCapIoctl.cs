@@ -16,9 +16,12 @@ internal static unsafe class GetCapIoctl
             case Drm.DRM_CAP_SYNCOBJ_TIMELINE:
                 cap->value = 1;
                 return 0;
+            case Drm.DRM_CAP_PRIME:
+                cap->value = Drm.DRM_PRIME_CAP_IMPORT | Drm.DRM_PRIME_CAP_EXPORT;
+                return 0;
             default:
-                // The PRIME cap is 0 until the driver has those ioctls; the rest needs modesetting.
-                return cap->capability is Drm.DRM_CAP_PRIME ? 0 : -Errno.EOPNOTSUPP;
+                // The rest needs modesetting.
+                return -Errno.EOPNOTSUPP;
         }
     }
 }

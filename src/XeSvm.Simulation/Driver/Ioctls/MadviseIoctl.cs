@@ -1,22 +1,29 @@
 using XeSvm.Interop.Uapi;
+using XeSvm.Simulation.Driver.Profiles;
 
 namespace XeSvm.Simulation.Driver.Ioctls;
 
-/// <summary>DRM_IOCTL_XE_MADVISE (xe_vm_madvise_ioctl): preferred location and atomic policy of mirrored memory.</summary>
+/// <summary>DRM_IOCTL_XE_MADVISE (xe_vm_madvise_ioctl): preferred location, atomic policy, PAT index and purgeable state of areas.</summary>
 internal static unsafe class MadviseIoctl
 {
-    private const uint MostMigrationPolicies = 1;
-
     public static int Invoke(SoftwareFile file, void* argument)
     {
         drm_xe_madvise* args = (drm_xe_madvise*)argument;
-        if (!file.Vms.TryGet(args->vm_id, out Vm? vm) || !IsSane(args))
+        if (!file.Vms.TryGet(args->vm_id, out Vm? vm) || !MadviseChecks.AreSane(file.Device.Profile, args))
         {
             return -Errno.EINVAL;
         }
 
+        bool purgeable = args->type == DrmXe.DRM_XE_VMA_ATTR_PURGEABLE_STATE;
+        int result = purgeable ? CheckRetained(file, args->purge_state_val.retained_ptr) : 0;
+        if (result < 0)
+        {
+            return result;
+        }
+
         vm.Client.Settle();
         vm.Client.Revalidate(0, vm.Size);
+        bool retained = true;
         lock (vm.Lock)
         {
             vm.Svm?.CollectGarbage();
@@ -25,8 +32,7 @@ internal static unsafe class MadviseIoctl
                 return -Errno.ENOENT;
             }
 
-            bool location = args->type == DrmXe.DRM_XE_MEM_RANGE_ATTR_PREFERRED_LOC;
-            if (location && (int)args->preferred_mem_loc.devmem_fd > 0)
+            if (args->type == DrmXe.DRM_XE_MEM_RANGE_ATTR_PREFERRED_LOC && (int)args->preferred_mem_loc.devmem_fd > 0)
             {
                 // A software device has no descriptor that another could be named by.
                 return -Errno.ENOENT;
@@ -41,90 +47,116 @@ internal static unsafe class MadviseIoctl
 
             VmSplitter.SplitAt(vm, start);
             VmSplitter.SplitAt(vm, end);
-            if (location)
+            result = Check(vm, args, start, end);
+            if (result < 0)
             {
-                ApplyLocation(vm, args->preferred_mem_loc, start, end);
-                return 0;
+                return result;
             }
 
-            return ApplyAtomic(vm, (AtomicPolicy)args->atomic.val, start, end);
-        }
-    }
-
-    /// <summary>Only mirrors have a preferred location; other areas are passed over.</summary>
-    private static void ApplyLocation(Vm vm, in drm_xe_madvise_preferred_mem_loc location, ulong start, ulong end)
-    {
-        for (Vma? vma = vm.Vmas.FirstOverlap(start, end); vma is not null && vma.Start < end; vma = vm.Vmas.FindAbove(vma.Start))
-        {
-            ref VmaAttributes attributes = ref vma.Attributes;
-            int fd = (int)location.devmem_fd;
-            if (vma.Kind == VmaKind.CpuAddressMirror && (attributes.PreferredDevmemFd != fd || attributes.MigrationPolicy != location.migration_policy))
+            for (Vma? vma = First(vm, start, end); vma is not null; vma = Next(vm, vma, end))
             {
-                attributes.PreferredDevmemFd = fd;
-                attributes.MigrationPolicy = location.migration_policy;
-
-                // The data stays where it is; the next fault looks at the advice.
-                vm.Rebind(vma);
+                retained &= Apply(vm, vma, args);
             }
         }
+
+        return purgeable ? WriteRetained(file, args->purge_state_val.retained_ptr, retained) : 0;
     }
 
-    private static int ApplyAtomic(Vm vm, AtomicPolicy policy, ulong start, ulong end)
+    private static Vma? First(Vm vm, ulong start, ulong end) => vm.Vmas.FirstOverlap(start, end);
+
+    private static Vma? Next(Vm vm, Vma vma, ulong end) => vm.Vmas.FindAbove(vma.Start) is { } next && next.Start < end ? next : null;
+
+    /// <summary>Where the answer of a purgeable state goes must be readable, and 0.</summary>
+    private static int CheckRetained(SoftwareFile file, ulong pointer)
     {
-        for (Vma? vma = vm.Vmas.FirstOverlap(start, end); vma is not null && vma.Start < end; vma = vm.Vmas.FindAbove(vma.Start))
+        uint retained = 0;
+        return pointer != 0 && file.Client.Read(pointer, &retained, sizeof(uint)) < 0 ? -Errno.EFAULT : retained != 0 ? -Errno.EINVAL : 0;
+    }
+
+    private static int WriteRetained(SoftwareFile file, ulong pointer, bool retained)
+    {
+        uint value = retained ? 1u : 0;
+        return pointer != 0 && file.Client.Write(pointer, &value, sizeof(uint)) < 0 ? -Errno.EFAULT : 0;
+    }
+
+    /// <summary>Looks at every area before any is changed. The split stays in any case: it changes no attribute.</summary>
+    private static int Check(Vm vm, drm_xe_madvise* args, ulong start, ulong end)
+    {
+        DeviceProfile profile = vm.Device.Profile;
+        for (Vma? vma = First(vm, start, end); vma is not null; vma = Next(vm, vma, end))
         {
-            if (vma.Object is not null && !CanHonour(vm.Device.Profile, vma.Object, policy))
+            bool good = args->type switch
+            {
+                DrmXe.DRM_XE_MEM_RANGE_ATTR_ATOMIC => vma.Object is null || MadviseChecks.CanHonour(profile, vma.Object, (AtomicPolicy)args->atomic.val),
+                DrmXe.DRM_XE_MEM_RANGE_ATTR_PAT => MadviseChecks.CanHonour(profile, vma, args->pat_index.val),
+                _ => true,
+            };
+            if (!good)
             {
                 return -Errno.EINVAL;
-            }
-        }
-
-        for (Vma? vma = vm.Vmas.FirstOverlap(start, end); vma is not null && vma.Start < end; vma = vm.Vmas.FindAbove(vma.Start))
-        {
-            if (vma.Attributes.Atomic != policy)
-            {
-                vma.Attributes.Atomic = policy;
-                vm.Rebind(vma);
             }
         }
 
         return 0;
     }
 
-    /// <summary>Whether a buffer object may live where a policy needs it (check_bo_args_are_sane).</summary>
-    private static bool CanHonour(DeviceProfile profile, BufferObject bufferObject, AtomicPolicy policy)
+    /// <summary>Gives advice to one area; false when its content is gone.</summary>
+    private static bool Apply(Vm vm, Vma vma, drm_xe_madvise* args)
     {
-        bool system = (bufferObject.Placement & MemoryRegions.SystemBit) != 0;
-        bool vram = (bufferObject.Placement & ~MemoryRegions.SystemBit) != 0;
-        return policy switch
-        {
-            AtomicPolicy.Cpu => system,
-            AtomicPolicy.Device => vram || (system && profile.HasDeviceAtomicsOnSystemMemory),
-            AtomicPolicy.Global => vram && system,
-            _ => true,
-        };
-    }
-
-    private static bool IsSane(drm_xe_madvise* args)
-    {
-        if (((args->start | args->range) & PageConstants.PageMask) != 0 || args->range < PageConstants.PageSize || !UapiChecks.AreZero(args->reserved))
-        {
-            return false;
-        }
-
+        ref VmaAttributes attributes = ref vma.Attributes;
+        bool changed = false;
         switch (args->type)
         {
             case DrmXe.DRM_XE_MEM_RANGE_ATTR_PREFERRED_LOC:
                 int fd = (int)args->preferred_mem_loc.devmem_fd;
-                return fd >= unchecked((int)DrmXe.DRM_XE_PREFERRED_LOC_DEFAULT_SYSTEM)
-                    && (fd > 0 || args->preferred_mem_loc.region_instance == 0)
-                    && args->preferred_mem_loc.migration_policy <= MostMigrationPolicies
-                    && args->preferred_mem_loc.reserved == 0;
+                ushort policy = args->preferred_mem_loc.migration_policy;
+
+                // Only mirrors have a preferred location. The data stays where it is; the next fault looks at the advice.
+                changed = vma.Kind == VmaKind.CpuAddressMirror && (attributes.PreferredDevmemFd != fd || attributes.MigrationPolicy != policy);
+                if (changed)
+                {
+                    attributes.PreferredDevmemFd = fd;
+                    attributes.MigrationPolicy = policy;
+                }
+
+                break;
             case DrmXe.DRM_XE_MEM_RANGE_ATTR_ATOMIC:
-                return args->atomic.val <= DrmXe.DRM_XE_ATOMIC_CPU && args->atomic.pad == 0 && args->atomic.reserved == 0;
+                changed = attributes.Atomic != (AtomicPolicy)args->atomic.val;
+                attributes.Atomic = (AtomicPolicy)args->atomic.val;
+                if (vma.Object is not null)
+                {
+                    vma.Object.Atomic = attributes.Atomic;
+                }
+
+                break;
+            case DrmXe.DRM_XE_MEM_RANGE_ATTR_PAT:
+                changed = attributes.PatIndex != args->pat_index.val;
+                attributes.PatIndex = (ushort)args->pat_index.val;
+                break;
             default:
-                // PAT advice and purgeable buffer objects are not there yet: as on a kernel that does not know the type.
-                return false;
+                return SetPurgeable(vma, args->purge_state_val.val == DrmXe.DRM_XE_VMA_PURGEABLE_STATE_DONTNEED);
+        }
+
+        if (changed)
+        {
+            vm.Rebind(vma);
+        }
+
+        return true;
+    }
+
+    private static bool SetPurgeable(Vma vma, bool dontNeed)
+    {
+        if (vma.Object is not { } bufferObject)
+        {
+            return true;
+        }
+
+        lock (bufferObject.Lock)
+        {
+            vma.Attributes.DontNeed = dontNeed;
+            bufferObject.UpdatePurge();
+            return bufferObject.Purge != PurgeState.Purged;
         }
     }
 }

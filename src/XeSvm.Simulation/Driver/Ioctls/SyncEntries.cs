@@ -38,16 +38,18 @@ internal readonly record struct UserFence(bool IsPresent, ulong Address, ulong V
 /// </summary>
 internal sealed unsafe class SyncEntries
 {
+    private const int UsualSyncs = 8;
+
     [ThreadStatic]
     private static SyncEntries? t_ofThread;
 
-    private readonly List<(Syncobj Syncobj, ulong Point)> _signals = [];
+    private readonly List<(Syncobj Syncobj, ulong Point)> _signals = new(UsualSyncs);
 
     /// <summary>The calling thread's. To be cleared after use.</summary>
     public static SyncEntries OfThread => t_ofThread ??= new SyncEntries();
 
     /// <summary>What is not signalled yet of the fences to wait for.</summary>
-    public List<DmaFence> Waits { get; } = [];
+    public List<DmaFence> Waits { get; } = new(UsualSyncs);
 
     /// <summary>Whether an entry to wait for has a fence, signalled or not; a timeline that is past its point has none.</summary>
     public bool CarriesFence { get; private set; }

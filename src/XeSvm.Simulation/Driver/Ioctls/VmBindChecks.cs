@@ -1,4 +1,5 @@
 using XeSvm.Interop.Uapi;
+using XeSvm.Simulation.Driver.Profiles;
 
 namespace XeSvm.Simulation.Driver.Ioctls;
 
@@ -14,7 +15,7 @@ internal static class VmBindChecks
     {
         DeviceProfile profile = device.Profile;
         bool mirror = (op.flags & DrmXe.DRM_XE_VM_BIND_FLAG_CPU_ADDR_MIRROR) != 0;
-        if ((mirror && !vm.IsFaultMode) || !IsValidPat(profile, op.pat_index) || !IsConsistent(profile, device, op, mirror))
+        if ((mirror && !vm.IsFaultMode) || !profile.Pat.IsValid(op.pat_index) || !IsConsistent(profile, device, op, mirror))
         {
             return -Errno.EINVAL;
         }
@@ -34,21 +35,14 @@ internal static class VmBindChecks
     /// <summary>0, or -EINVAL when an operation does not fit the buffer object that it names.</summary>
     public static int CheckObject(DeviceProfile profile, in drm_xe_vm_bind_op op, BufferObject bufferObject)
     {
-        bool incoherentOnCached = IsIncoherent(profile, op.pat_index) && bufferObject.Caching == DrmXe.DRM_XE_GEM_CPU_CACHING_WB;
-        bool misaligned = bufferObject.IsInVram && ((op.obj_offset | op.addr | op.range) & (profile.MinPageSize - 1)) != 0;
-        return (bufferObject.ForbidsCompression && IsCompressing(profile, op.pat_index))
+        bool incoherentOnCached = profile.Pat.IsIncoherent(op.pat_index) && bufferObject.Caching == DrmXe.DRM_XE_GEM_CPU_CACHING_WB;
+        bool misaligned = bufferObject.HasVramPlacement && ((op.obj_offset | op.addr | op.range) & (profile.MinPageSize - 1)) != 0;
+        return (bufferObject.ForbidsCompression && profile.Pat.IsCompressing(op.pat_index))
+            || (bufferObject.IsImported && (profile.Pat.IsIncoherent(op.pat_index) || profile.Pat.IsCompressing(op.pat_index)))
             || op.range > bufferObject.Size || op.obj_offset > bufferObject.Size - op.range || misaligned || incoherentOnCached
             ? -Errno.EINVAL
             : 0;
     }
-
-    /// <summary>Whether a PAT index exists and is not reserved.</summary>
-    public static bool IsValidPat(DeviceProfile profile, uint index) =>
-        index < profile.PatEntries && (profile.ReservedPatEntries >> (int)index & 1) == 0;
-
-    private static bool IsIncoherent(DeviceProfile profile, ushort index) => (profile.IncoherentPatEntries >> index & 1) != 0;
-
-    private static bool IsCompressing(DeviceProfile profile, ushort index) => (profile.CompressingPatEntries >> index & 1) != 0;
 
     private static bool IsConsistent(DeviceProfile profile, SoftwareDevice device, in drm_xe_vm_bind_op op, bool mirror)
     {
@@ -62,9 +56,14 @@ internal static class VmBindChecks
         if ((op.flags & ~KnownFlags) != 0
             || (noObject && (op.obj != 0 || op.obj_offset != 0))
             || ((noObject || decompress) && !map)
-            || (decompress && IsCompressing(profile, op.pat_index))
+            || (decompress && profile.Pat.IsCompressing(op.pat_index))
             || (autoReset && !(mirror && map))
             || (region != 0 && !prefetch))
+        {
+            return false;
+        }
+
+        if (mirror && !profile.IsDiscrete && profile.Pat.IsIncoherent(op.pat_index))
         {
             return false;
         }
@@ -76,7 +75,9 @@ internal static class VmBindChecks
             DrmXe.DRM_XE_VM_BIND_OP_UNMAP_ALL => op.obj != 0 && op.addr == 0 && op.range == 0,
             DrmXe.DRM_XE_VM_BIND_OP_PREFETCH => op.obj == 0
                 && (region == MemoryRegions.ConsultMadvise || (region < 32 && (device.RegionMask >> (int)region & 1) != 0)),
-            _ => false, // MAP_USERPTR answers as a kernel without CONFIG_DRM_GPUSVM does
+            DrmXe.DRM_XE_VM_BIND_OP_MAP_USERPTR => op.obj == 0
+                && !profile.Pat.IsIncoherent(op.pat_index) && !profile.Pat.IsCompressing(op.pat_index),
+            _ => false,
         };
     }
 }

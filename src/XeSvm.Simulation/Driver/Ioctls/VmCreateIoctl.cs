@@ -1,4 +1,5 @@
 using XeSvm.Interop.Uapi;
+using XeSvm.Simulation.Driver.Profiles;
 
 namespace XeSvm.Simulation.Driver.Ioctls;
 

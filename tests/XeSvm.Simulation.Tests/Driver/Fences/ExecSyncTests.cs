@@ -185,7 +185,7 @@ public sealed unsafe class ExecSyncTests : IDisposable
         uint[] done = [Gpu.CreateSyncobj(), Gpu.CreateSyncobj()];
         ulong* word = (ulong*)_machine.Word(0);
         *word = 0;
-        uint* bad = (uint*)(Gpu.Control + 0x1000);
+        uint* bad = (uint*)_machine.StoreBatch(1, (ulong)word, 1);
         *bad = uint.MaxValue;
         Assert.Equal(0, _machine.Exec(queue, (ulong)bad, FenceMachine.Syncobj(pending, signal: false), FenceMachine.Syncobj(done[0], signal: true)));
         ulong good = _machine.StoreBatch(2, (ulong)word, 5);

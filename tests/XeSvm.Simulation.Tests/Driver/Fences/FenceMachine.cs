@@ -43,7 +43,7 @@ internal sealed unsafe class FenceMachine : IDisposable
     public uint Spin(int page, uint queue = 0, params ReadOnlySpan<drm_xe_sync> syncs)
     {
         queue = queue == 0 ? Gpu.CreateQueue(Vm) : queue;
-        uint* control = (uint*)(Gpu.Control + ((ulong)page * PageBytes));
+        uint* control = (uint*)PageAt(page);
         uint[] commands = [.. Commands.Store((ulong)control + 128, 1), .. Commands.Jump((ulong)control + 16)];
         control[32] = 0;
         commands.CopyTo(new Span<uint>(control, commands.Length));
@@ -53,14 +53,14 @@ internal sealed unsafe class FenceMachine : IDisposable
 
     /// <summary>Waits until the batch of <see cref="Spin"/> runs.</summary>
     public void WaitUntilRuns(int page) => Assert.True(
-        SpinWait.SpinUntil(() => Volatile.Read(ref *(uint*)(Gpu.Control + ((ulong)page * PageBytes) + 128)) == 1, TimeSpan.FromSeconds(20)),
+        SpinWait.SpinUntil(() => Volatile.Read(ref *(uint*)(PageAt(page) + 128)) == 1, TimeSpan.FromSeconds(20)),
         "The batch does not start.");
 
     /// <summary>Whether the batch of <see cref="Spin"/> has begun.</summary>
-    public bool Runs(int page) => Volatile.Read(ref *(uint*)(Gpu.Control + ((ulong)page * PageBytes) + 128)) == 1;
+    public bool Runs(int page) => Volatile.Read(ref *(uint*)(PageAt(page) + 128)) == 1;
 
     /// <summary>Lets the batch of <see cref="Spin"/> end.</summary>
-    public void End(int page) => GpuClient.EndSpin(Gpu.Control + ((ulong)page * PageBytes));
+    public void End(int page) => GpuClient.EndSpin(PageAt(page));
 
     /// <summary>A syncobj whose fence is that of a spinning job.</summary>
     public uint PendingSyncobj(int page)
@@ -74,7 +74,7 @@ internal sealed unsafe class FenceMachine : IDisposable
     /// <summary>A batch that stores a value, at a page of control memory.</summary>
     public ulong StoreBatch(int page, ulong address, uint value)
     {
-        ulong batch = Gpu.Control + ((ulong)page * PageBytes);
+        ulong batch = PageAt(page);
         uint[] commands = [.. Commands.Store(address, value), Commands.End];
         commands.CopyTo(new Span<uint>((void*)batch, commands.Length));
         return batch;
@@ -123,6 +123,9 @@ internal sealed unsafe class FenceMachine : IDisposable
             return Gpu.Ioctl(DRM_IOCTL_XE_VM_BIND, ref bind);
         }
     }
+
+    /// <summary>The first page is where <see cref="GpuClient.Run(ReadOnlySpan{uint})"/> has its batch.</summary>
+    private ulong PageAt(int page) => Gpu.Control + ((ulong)(page + 1) * PageBytes);
 
     public void Dispose() => Gpu.Dispose();
 }

@@ -168,11 +168,11 @@ public sealed unsafe class SyncobjDescriptorTests : IDisposable
         int before = FenceDescriptors.Count;
         int files = Directory.GetFiles("/proc/self/fd").Length;
         uint handle = Gpu.CreateSyncobj(DRM_SYNCOBJ_CREATE_SIGNALED);
-        for (int i = 0; i < 500; i++)
+        for (int i = 0; i < 300; i++)
         {
             Assert.Equal(0, Gpu.Export(handle, out int descriptor, i % 2 == 0 ? ExportSyncFile : 0));
             SyncobjClient.Own(descriptor).Dispose();
-            Assert.True(Directory.GetFiles("/proc/self/fd").Length < files + 100, "Descriptors pile up.");
+            Assert.True(i % 50 != 49 || Directory.GetFiles("/proc/self/fd").Length < files + 100, "Descriptors pile up.");
         }
 
         Assert.Equal(before, FenceDescriptors.Count);

@@ -1,0 +1,75 @@
+using XeSvm.Interop.Uapi;
+
+namespace XeSvm.Simulation.Driver.Ioctls;
+
+/// <summary>DRM_IOCTL_PRIME_HANDLE_TO_FD and DRM_IOCTL_PRIME_FD_TO_HANDLE (drm_prime.c, xe_dma_buf.c).</summary>
+internal static unsafe class PrimeIoctls
+{
+    public static int HandleToDescriptor(SoftwareFile file, void* argument)
+    {
+        drm_prime_handle* args = (drm_prime_handle*)argument;
+        if ((args->flags & ~(Drm.DRM_CLOEXEC | Drm.DRM_RDWR)) != 0)
+        {
+            return -Errno.EINVAL;
+        }
+
+        if (!file.TryGetObject(args->handle, out BufferObject? bufferObject))
+        {
+            return -Errno.ENOENT;
+        }
+
+        int result = Check(bufferObject);
+        if (result == 0)
+        {
+            result = DmaBufs.Export(bufferObject, (args->flags & Drm.DRM_RDWR) != 0, (args->flags & Drm.DRM_CLOEXEC) != 0);
+            if (result >= 0)
+            {
+                args->fd = result;
+                bufferObject.UpdatePurge();
+                result = 0;
+            }
+        }
+
+        bufferObject.Release();
+        return result;
+    }
+
+    public static int DescriptorToHandle(SoftwareFile file, void* argument)
+    {
+        drm_prime_handle* args = (drm_prime_handle*)argument;
+        int result = file.Device.DmaBufs.Import(args->fd, out BufferObject? bufferObject);
+        if (result < 0)
+        {
+            return result;
+        }
+
+        // A file names an object once: with the handle that it has for it already, if it has.
+        if (file.Handles.TryFindId(bufferObject!, out uint handle))
+        {
+            bufferObject!.Release();
+        }
+        else if (!file.Handles.TryAdd(bufferObject!, out handle))
+        {
+            bufferObject!.Release();
+            return -Errno.EBADF;
+        }
+
+        args->handle = handle;
+        return 0;
+    }
+
+    private static int Check(BufferObject bufferObject)
+    {
+        if (bufferObject.OwnerVm is not null)
+        {
+            return -Errno.EPERM;
+        }
+
+        return bufferObject.Purge switch
+        {
+            PurgeState.WillNeed => 0,
+            PurgeState.DontNeed => -Errno.EBUSY,
+            _ => -Errno.EINVAL,
+        };
+    }
+}

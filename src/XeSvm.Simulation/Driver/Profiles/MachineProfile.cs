@@ -1,0 +1,58 @@
+using System.Reflection;
+
+namespace XeSvm.Simulation.Driver.Profiles;
+
+/// <summary>A machine: a number of equal devices.</summary>
+/// <param name="Name">What <c>XESVM_DEVICE</c> calls it.</param>
+/// <param name="Description">One sentence for people.</param>
+/// <param name="DeviceCount">How many devices there are.</param>
+/// <param name="HasPeerAccess">Whether the devices reach each other's VRAM.</param>
+/// <param name="Device">What each of them is.</param>
+internal sealed record MachineProfile(string Name, string Description, int DeviceCount, bool HasPeerAccess, DeviceProfile Device)
+{
+    private const string ResourcePrefix = "XeSvm.Simulation.Driver.Profiles.";
+    private const string Extension = ".json";
+
+    /// <summary>The names of the built-in profiles, sorted.</summary>
+    public static IReadOnlyList<string> BuiltInNames { get; } =
+    [
+        .. typeof(MachineProfile).Assembly.GetManifestResourceNames()
+            .Where(name => name.StartsWith(ResourcePrefix, StringComparison.Ordinal) && name.EndsWith(Extension, StringComparison.Ordinal))
+            .Select(name => name[ResourcePrefix.Length..^Extension.Length])
+            .Order(StringComparer.Ordinal),
+    ];
+
+    /// <summary>Loads a built-in profile by name, or a profile file: what has a <c>/</c> or ends in <c>.json</c> is a path.</summary>
+    /// <exception cref="FormatException">There is no such profile, it cannot be read, or it is not valid: the message names every fault.</exception>
+    public static MachineProfile Load(string nameOrPath)
+    {
+        ArgumentNullException.ThrowIfNull(nameOrPath);
+        bool isPath = nameOrPath.Contains('/', StringComparison.Ordinal) || nameOrPath.EndsWith(Extension, StringComparison.OrdinalIgnoreCase);
+        return MachineProfileReader.Read(isPath ? ReadFile(nameOrPath) : ReadBuiltIn(nameOrPath), nameOrPath);
+    }
+
+    private static string ReadBuiltIn(string name)
+    {
+        using Stream? stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(ResourcePrefix + name + Extension);
+        if (stream is null)
+        {
+            throw new FormatException(
+                $"There is no device profile '{name}'; there are {string.Join(", ", BuiltInNames)}, and any path of a profile file (with a '/', or ending in .json).");
+        }
+
+        using var reader = new StreamReader(stream);
+        return reader.ReadToEnd();
+    }
+
+    private static string ReadFile(string path)
+    {
+        try
+        {
+            return File.ReadAllText(path);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new FormatException($"The device profile '{path}' cannot be read: {error.Message}", error);
+        }
+    }
+}

@@ -1,0 +1,27 @@
+using XeSvm.Simulation.Svm;
+
+namespace XeSvm.Simulation.Driver;
+
+/// <summary>
+/// The client's pages behind one userptr area (xe_userptr): one piece for each 2 MiB block of client memory, mapped for DMA. Guarded by the
+/// lock of the VM's <see cref="UserptrMirror"/>.
+/// </summary>
+internal sealed class UserptrPages(Vma vma)
+{
+    public Vma Vma { get; } = vma;
+
+    /// <summary>First client address.</summary>
+    public ulong Start { get; } = vma.ObjectOffset;
+
+    /// <summary>One past the last client address.</summary>
+    public ulong End { get; } = vma.ObjectOffset + vma.Size;
+
+    /// <summary>The pieces, lowest first.</summary>
+    public List<SvmRange> Pieces { get; } = [];
+
+    /// <summary>Changes with every invalidation: what was learnt about the pages before is void.</summary>
+    public long Sequence { get; set; }
+
+    /// <summary>Whether every piece is mapped for DMA.</summary>
+    public bool IsMapped { get; set; }
+}

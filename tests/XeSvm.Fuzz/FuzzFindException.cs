@@ -1,0 +1,4 @@
+namespace XeSvm.Fuzz;
+
+/// <summary>The driver did what it must not do.</summary>
+internal sealed class FuzzFindException(string message) : Exception(message);

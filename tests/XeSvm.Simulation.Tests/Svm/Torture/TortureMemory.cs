@@ -1,0 +1,126 @@
+using XeSvm.Interop.LibC;
+using XeSvm.Simulation.Tests.Driver;
+
+namespace XeSvm.Simulation.Tests.Svm.Torture;
+
+/// <summary>
+/// Memory that CPU threads and GPU queues change at the same time, and a model of what every byte of it must be. Each actor has lines of
+/// its own in every page, so that pages are shared and bytes are not. Whoever accesses a block holds its lock shared; who replaces its
+/// memory, exclusively.
+/// </summary>
+internal sealed unsafe class TortureMemory : IDisposable
+{
+    public const ulong Block = 2 << 20;
+    public const int BlockPages = 512;
+    public const int Line = 64;
+    public const int Lines = 32;
+    private const int PageBytes = 4096;
+
+    private readonly ReaderWriterLockSlim[] _locks;
+    private readonly uint[] _values;
+
+    public TortureMemory(int blocks)
+    {
+        Blocks = blocks;
+        Address = DrmClient.Map((ulong)blocks * Block, Block);
+        _locks = [.. Enumerable.Range(0, blocks).Select(_ => new ReaderWriterLockSlim())];
+        _values = new uint[blocks * BlockPages * Lines];
+    }
+
+    public int Blocks { get; }
+
+    public int Pages => Blocks * BlockPages;
+
+    public ulong Address { get; }
+
+    public ulong Bytes => (ulong)Blocks * Block;
+
+    /// <summary>Where a line is.</summary>
+    public ulong AddressOf(int page, int line) => Address + ((ulong)page * PageBytes) + ((ulong)line * Line);
+
+    /// <summary>What the first word of a line must be; the other words follow from it (<see cref="WordOf"/>).</summary>
+    public ref uint ValueOf(int page, int line) => ref _values[(page * Lines) + line];
+
+    /// <summary>A word of a line that the CPU has written.</summary>
+    public static uint WordOf(uint value, int word) => value == 0 ? 0 : value * (uint)((word * 2) + 1);
+
+    public void EnterShared(int block) => _locks[block].EnterReadLock();
+
+    public void ExitShared(int block) => _locks[block].ExitReadLock();
+
+    /// <summary>Drops the content of some pages of a block: a new mapping takes the place of the old one, or the pages are given back.</summary>
+    public void Drop(int block, Random random)
+    {
+        int first = random.Next(4) == 0 ? 0 : random.Next(BlockPages / 16) * 16;
+        int count = first == 0 ? BlockPages : 16;
+        nuint bytes = (nuint)count * PageBytes;
+        nint address = (nint)(Address + ((ulong)block * Block) + ((ulong)first * PageBytes));
+        _locks[block].EnterWriteLock();
+        try
+        {
+            Assert.Equal(0, random.Next(2) == 0
+                ? SystemCalls.Advise(address, bytes, MemoryAdvice.DontNeed)
+                : SystemCalls.MoveMapping((nint)DrmClient.Map(bytes), bytes, address));
+            _values.AsSpan(((block * BlockPages) + first) * Lines, count * Lines).Clear();
+        }
+        finally
+        {
+            _locks[block].ExitWriteLock();
+        }
+    }
+
+    /// <summary>Writes a whole line.</summary>
+    public void Write(int page, int line, uint value)
+    {
+        uint* words = (uint*)AddressOf(page, line);
+        for (int word = 0; word < Line / 4; word++)
+        {
+            Volatile.Write(ref words[word], WordOf(value, word));
+        }
+
+        ValueOf(page, line) = value;
+    }
+
+    /// <summary>Null when a line that the CPU writes is as it must be, else what is wrong with it.</summary>
+    public string? CheckWhole(int page, int line)
+    {
+        uint value = ValueOf(page, line);
+        uint* words = (uint*)AddressOf(page, line);
+        for (int word = 0; word < Line / 4; word++)
+        {
+            uint found = Volatile.Read(ref words[word]);
+            if (found != WordOf(value, word))
+            {
+                return $"page {page}, line {line}, word {word}: {found:x}, expected {WordOf(value, word):x}";
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Null when a line of which the GPU writes the first word is as it must be, else what is wrong with it.</summary>
+    /// <param name="page">The page.</param>
+    /// <param name="line">The line.</param>
+    /// <param name="other">Another value that is right too: of a job that may or may not have been done.</param>
+    public string? CheckWord(int page, int line, uint other)
+    {
+        uint* words = (uint*)AddressOf(page, line);
+        uint found = Volatile.Read(ref words[0]);
+        return found == ValueOf(page, line) || found == other ? CheckZero(page, line, 1)
+            : $"page {page}, line {line}: {found:x}, expected {ValueOf(page, line):x}";
+    }
+
+    /// <summary>Null when the rest of a line is zero.</summary>
+    public string? CheckZero(int page, int line, int firstWord)
+    {
+        var words = new ReadOnlySpan<uint>((uint*)AddressOf(page, line) + firstWord, (Line / 4) - firstWord);
+        int wrong = words.IndexOfAnyExcept(0u);
+        return wrong < 0 ? null : $"page {page}, line {line}, word {wrong + firstWord}: {words[wrong]:x}, expected 0";
+    }
+
+    public void Dispose()
+    {
+        DrmClient.Unmap(Address, Bytes);
+        Array.ForEach(_locks, entry => entry.Dispose());
+    }
+}
