@@ -1,4 +1,5 @@
 using XeSvm.Simulation.Memory;
+using XeSvm.Simulation.Tests.Gpu.Support;
 using Xunit.Abstractions;
 
 namespace XeSvm.Simulation.Tests.Memory;
@@ -157,20 +158,14 @@ public unsafe class PageFramesTests(ITestOutputHelper output)
     {
         PageFrames frames = new(PageLayout.Parse("scattered"));
         PageFrameBlock block = frames.Block(_client, Address);
-        for (int i = 0; i < 200; i++)
+        Allocations.AssertNone(() =>
         {
-            block.Acquire(0);
-            block.Release(0);
-        }
-
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 200; i++)
-        {
-            frames.Block(_client, Address).Acquire(i);
-            block.Release(i);
-        }
-
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+            for (int i = 0; i < 200; i++)
+            {
+                frames.Block(_client, Address).Acquire(i);
+                block.Release(i);
+            }
+        });
     }
 
     [Fact]

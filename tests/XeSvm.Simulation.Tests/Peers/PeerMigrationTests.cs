@@ -5,6 +5,7 @@ using XeSvm.Simulation.Peers;
 using XeSvm.Simulation.Peers.Locks;
 using XeSvm.Simulation.Peers.Machine;
 using XeSvm.Simulation.Peers.Mapping;
+using XeSvm.Simulation.Tests.Gpu.Support;
 using Xunit;
 
 namespace XeSvm.Simulation.Tests.Peers;
@@ -305,14 +306,7 @@ public class PeerMigrationTests
         PeerPage[] pages = PeerMachines.Pages(512);
         BusAddress[] addresses = new BusAddress[512];
         PeerWork work = default;
-        for (int i = 0; i < 20; i++)
-        {
-            Round();
-        }
-
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        Round();
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Allocations.AssertNone(Round, repetitions: 10);
 
         void Round()
         {
