@@ -38,6 +38,9 @@ public sealed unsafe class GarbageCollectionTests(ITestOutputHelper output)
     [InlineData(false)]
     public void A_CPU_fault_during_a_garbage_collection_is_resolved_while_no_managed_code_runs(bool cooperative)
     {
+        Skip.If(
+            Environment.GetEnvironmentVariable("XESVM_GC_PROOF") != "1",
+            "It stops every managed thread of the process and has hung beside other tests; XESVM_GC_PROOF=1 runs it, alone with a filter.");
         xesvm_pump* pump;
         xesvm_pump_info info;
         int created = NativeMethods.xesvm_pump_create(0, &pump, &info);
