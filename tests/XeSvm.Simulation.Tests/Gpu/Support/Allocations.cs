@@ -3,8 +3,8 @@ namespace XeSvm.Simulation.Tests.Gpu.Support;
 /// <summary>Asserts that a piece of code allocates nothing on the GC heap once it has run for a while.</summary>
 internal static class Allocations
 {
-    // Some things are made once, when they are first needed: a pool grows when a call has to wait, a Lock makes its event when it is first
-    // contended (56 bytes). What allocates at each call, or now and then for ever, has no round without.
+    // Some things are made once, when they are first needed, as a pool that grows when a call has to wait first. What allocates at each call
+    // has no round without; what allocates more seldom than once in a round is not found here.
     private const int Rounds = 8;
 
     public static void AssertNone(Action action, int repetitions = 100)
