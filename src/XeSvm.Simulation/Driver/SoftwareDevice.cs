@@ -17,6 +17,8 @@ namespace XeSvm.Simulation.Driver;
 /// </summary>
 internal sealed unsafe class SoftwareDevice : IDisposable
 {
+    private const int CapSysNice = 23;
+
     private readonly ClientMemoryLease _clientLease;
     private readonly IommuDomain _domain;
     private readonly Lock _banLock = new();
@@ -108,6 +110,11 @@ internal sealed unsafe class SoftwareDevice : IDisposable
 
     /// <summary>How long a job of a VM that is not long-running may run (xe's job_timeout_ms); counts for queues that are created later.</summary>
     public TimeSpan JobTimeout { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// Whether the client may ask for high priority and for any timeslice (CAP_SYS_NICE): whether this process may, unless set.
+    /// </summary>
+    public bool MayRaisePriority { get; set; } = SystemCalls.HasCapability(CapSysNice);
 
     /// <summary>How long SYNCOBJ_TRANSFER waits for a fence to be submitted (DRM_SYNCOBJ_WAIT_FOR_SUBMIT_TIMEOUT).</summary>
     public TimeSpan SyncobjSubmitTimeout { get; set; } = TimeSpan.FromSeconds(5);

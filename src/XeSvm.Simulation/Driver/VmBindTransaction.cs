@@ -22,6 +22,9 @@ internal sealed class VmBindTransaction(Vm vm)
     private int _pageTableOps;
     private bool _committed;
 
+    /// <summary>Whether a prefetch of a mirror has moved less than all.</summary>
+    public bool PrefetchFailed { get; private set; }
+
     /// <summary>Whether there is anything for the page tables; if not, the call only signals (vm_bind_ioctl_signal_fences).</summary>
     public bool HasPageTableWork => _pageTableOps != 0;
 
@@ -118,7 +121,7 @@ internal sealed class VmBindTransaction(Vm vm)
 
         foreach (Prefetch prefetch in _prefetches)
         {
-            int result = deferred && prefetch.Vma.Kind != VmaKind.CpuAddressMirror ? 0 : RunPrefetch(prefetch);
+            int result = RunPrefetch(prefetch, bind: !deferred);
             if (result < 0)
             {
                 return result;
@@ -161,8 +164,8 @@ internal sealed class VmBindTransaction(Vm vm)
         {
             if (prefetch.Vma.Kind != VmaKind.CpuAddressMirror)
             {
-                // An object that cannot be moved any more stays where it is, and the next access binds it there.
-                RunPrefetch(prefetch);
+                // It has been moved by the call. What cannot be bound any more, the next access binds or finds out why not.
+                _ = IsInTree(prefetch.Vma) ? vm.BindVma(prefetch.Vma, vm.AllTiles) : 0;
             }
         }
 
@@ -259,6 +262,7 @@ internal sealed class VmBindTransaction(Vm vm)
         _mirrorPrefetches = 0;
         _pageTableOps = 0;
         _committed = false;
+        PrefetchFailed = false;
         vm.Prefetch?.Clear();
         vm.ReturnTransaction(this);
     }
@@ -594,7 +598,8 @@ internal sealed class VmBindTransaction(Vm vm)
         _ => vm.Device.Tiles[(int)prefetch.Region - MemoryRegions.FirstVramInstance].Pagemap,
     };
 
-    private int RunPrefetch(in Prefetch prefetch)
+    /// <summary>Moves what is prefetched, as the kernel does it in the call itself, whatever the call waits for (xe_bo_migrate, prefetch_ranges).</summary>
+    private int RunPrefetch(in Prefetch prefetch, bool bind)
     {
         Vma vma = prefetch.Vma;
         if (!IsInTree(vma))
@@ -606,12 +611,19 @@ internal sealed class VmBindTransaction(Vm vm)
         if (vma.Kind != VmaKind.CpuAddressMirror)
         {
             int moved = vma.Object is { } bufferObject ? bufferObject.Migrate(RegionOf(bufferObject, prefetch.Region), keep: null) : 0;
-            return moved < 0 ? moved : vm.BindVma(vma, vm.AllTiles);
+            return moved < 0 || !bind ? moved : vm.BindVma(vma, vm.AllTiles);
         }
 
         // The ranges of a call's only prefetch are those that were found when it was applied.
         int result = _mirrorPrefetches == 1 ? 0 : CollectRanges(prefetch);
-        return result < 0 ? result : vm.Prefetch!.Run(vma, TargetOf(prefetch));
+        if (result == 0)
+        {
+            result = vm.Prefetch!.Run(vma, TargetOf(prefetch));
+        }
+
+        // Nothing was promised: the call succeeds, as one that has nothing to execute (-ENODATA in the kernel).
+        PrefetchFailed |= result == -Errno.ENODATA;
+        return result == -Errno.ENODATA ? 0 : result;
     }
 
     /// <summary>The page-table entries of what was removed are gone: whoever evicts an object must not clear what comes in their place.</summary>
