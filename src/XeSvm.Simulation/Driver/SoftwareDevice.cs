@@ -22,7 +22,7 @@ internal sealed unsafe class SoftwareDevice : IDisposable
     private readonly ClientMemoryLease _clientLease;
     private readonly IommuDomain _domain;
     private readonly Lock _banLock = new();
-    private int _references = 1;
+    private ReferenceCount _references = new();
     private long _systemMemoryUse;
     private BatchError? _lastBan;
 
@@ -164,12 +164,12 @@ internal sealed unsafe class SoftwareDevice : IDisposable
         return 0;
     }
 
-    public void AddReference() => Interlocked.Increment(ref _references);
+    public void AddReference() => _references.Add();
 
     /// <summary>Drops a reference; the last one ends the device.</summary>
     public void Release()
     {
-        if (Interlocked.Decrement(ref _references) == 0)
+        if (_references.Drop())
         {
             Dispose();
         }
