@@ -57,9 +57,9 @@ foreach (RunCase row in record.Cases)
     decimal iovas = Count(row, "iova_alloc_magazine") + Count(row, "iova_alloc_tree");
     decimal walks = Count(row, "walks_map") + Count(row, "walks_unmap");
     decimal invalidations = Count(row, "inval_strict") + Count(row, "queue_entries");
-    string published = row.Strategy == "per-page" ? "334.38" : "224.82";
+    decimal? published = Published(row.Strategy)?.CpuAverage?.ToDecimal(2, DecimalRounding.Nearest);
     Console.WriteLine(
-        $"{row.Strategy,-10}  {iovas,5:0}  {walks,5:0}  {Count(row, "sync_calls"),5:0}  {invalidations,13:0}  {row.Modelled?.CpuUs,6:0.00}       {published}");
+        $"{row.Strategy,-10}  {iovas,5:0}  {walks,5:0}  {Count(row, "sync_calls"),5:0}  {invalidations,13:0}  {row.Modelled?.CpuUs,6:0.00}       {published,6:0.00}");
 }
 
 decimal? gain = record.Cases[0].Modelled?.CpuUs / record.Cases[1].Modelled?.CpuUs;
@@ -72,6 +72,10 @@ Console.WriteLine(fewer ? "The IOVA path does less for the same bytes." : "The I
 return fewer ? 0 : 1;
 
 static decimal Count(RunCase row, string counter) => row.Counters.GetValueOrDefault(counter);
+
+// The cover letter's first figures of per-page carry a slowdown that was not the series'; they were measured again after it was mended.
+static MigrationTimes? Published(string strategy) =>
+    PublishedFigures.Instance.FindRemeasured(strategy, SvmSizeClass.Size2M) ?? PublishedFigures.Instance.Find(strategy, SvmSizeClass.Size2M);
 
 static string Backend()
 {

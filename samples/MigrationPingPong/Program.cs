@@ -57,11 +57,18 @@ Turns Play(MemoryLocation location)
     double[] gpu = new double[arguments.Rounds];
     double[] cpu = new double[arguments.Rounds];
     bool isRight = true;
-    GtStatistics? before = Read();
-    for (uint round = 0; round < arguments.Rounds; round++)
+    GtStatistics? before = null;
+    for (int number = -1; number < arguments.Rounds; number++)
     {
+        // The first round is not counted: code is compiled in it, and pages are made.
+        if (number == 0)
+        {
+            before = Read();
+        }
+
+        int round = Math.Max(number, 0);
         batch.Reset();
-        batch.StoreDword(buffer.GpuAddressOf(512), 2 * round + 1);
+        batch.StoreDword(buffer.GpuAddressOf(512), (uint)((2 * round) + 1));
         batch.End();
         long start = Stopwatch.GetTimestamp();
         queue.Submit(batch).Wait(TimeSpan.FromSeconds(10));
