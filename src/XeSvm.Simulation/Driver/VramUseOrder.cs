@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-
 using XeSvm.Simulation.Gpu;
 
 namespace XeSvm.Simulation.Driver;
