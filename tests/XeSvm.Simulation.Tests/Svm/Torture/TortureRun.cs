@@ -28,6 +28,7 @@ internal sealed class TortureRun(GpuClient gpu, TortureMemory memory, int seed, 
     private long _gpuJobs;
     private long _refusedAtomics;
     private long _drops;
+    private long _forks;
     private long _moves;
 
     /// <summary>What went wrong; nothing when all is well.</summary>
@@ -35,7 +36,7 @@ internal sealed class TortureRun(GpuClient gpu, TortureMemory memory, int seed, 
 
     public string Summary => string.Create(
         CultureInfo.InvariantCulture,
-        $"{_cpuWrites} CPU writes, {_gpuJobs} GPU jobs, {_refusedAtomics} atomics refused, {_drops} drops, {_moves} moves and advices");
+        $"{_cpuWrites} CPU writes, {_gpuJobs} GPU jobs, {_refusedAtomics} atomics refused, {_drops} drops, {_moves} moves and advices, {_forks} forks");
 
     public long GpuJobs => Interlocked.Read(ref _gpuJobs);
 
@@ -57,6 +58,7 @@ internal sealed class TortureRun(GpuClient gpu, TortureMemory memory, int seed, 
         }
 
         threads.Add(new Thread(() => Guard(() => RunMover(new Random(seed + 200)))) { Name = "torture mover" });
+        threads.Add(new Thread(() => Guard(() => RunForker(new Random(seed + 300)))) { Name = "torture forker" });
         threads.ForEach(thread => thread.Start());
         return threads;
     }
@@ -71,6 +73,11 @@ internal sealed class TortureRun(GpuClient gpu, TortureMemory memory, int seed, 
     {
         for (int page = 0; page < memory.Pages && _failures.Count < 10; page++)
         {
+            if (memory.IsLost(page))
+            {
+                continue;
+            }
+
             for (int line = 0; line < CpuThreads; line++)
             {
                 Note(memory.CheckWhole(page, line));
@@ -103,6 +110,11 @@ internal sealed class TortureRun(GpuClient gpu, TortureMemory memory, int seed, 
                 for (int i = random.Next(1, 16); i > 0; i--)
                 {
                     page = (block * TortureMemory.BlockPages) + ((page + 1) % TortureMemory.BlockPages);
+                    if (memory.IsLost(page))
+                    {
+                        continue;
+                    }
+
                     Note(memory.CheckWhole(page, line) ?? memory.CheckZero(page, FirstUnusedLine + line, 0));
                     memory.Write(page, line, value++);
                     Interlocked.Increment(ref _cpuWrites);
@@ -140,6 +152,11 @@ internal sealed class TortureRun(GpuClient gpu, TortureMemory memory, int seed, 
             {
                 int source = (from * TortureMemory.BlockPages) + random.Next(TortureMemory.BlockPages);
                 int target = (to * TortureMemory.BlockPages) + random.Next(TortureMemory.BlockPages);
+                if (memory.IsLost(source) || memory.IsLost(target))
+                {
+                    continue;
+                }
+
                 int dice = random.Next(10);
                 if (dice == 0)
                 {
@@ -224,6 +241,21 @@ internal sealed class TortureRun(GpuClient gpu, TortureMemory memory, int seed, 
 
             // A prefetch reports what keeps its pages from being mapped: here, injected failures of the DMA API.
             Expect(result is 0 or -Errno.EIO or -Errno.ENOMEM, $"a prefetch, advice or buffer object: {result}");
+        }
+    }
+
+    /// <summary>Forks now and then: everything comes home for it, and what is shared with the child cannot leave again before it ends.</summary>
+    private void RunForker(Random random)
+    {
+        using var never = new ManualResetEventSlim();
+        while (!IsOver && !_isLost)
+        {
+            string? wrong = memory.Fork(random.Next(memory.Blocks));
+
+            // Of a lost device nobody knows which jobs had their effect.
+            Note(_isLost ? null : wrong);
+            Interlocked.Increment(ref _forks);
+            never.Wait(random.Next(50, 300));
         }
     }
 
