@@ -1,11 +1,12 @@
 using System.Diagnostics.CodeAnalysis;
+using XeSvm.Simulation.Gpu;
 
 namespace XeSvm.Simulation.Driver;
 
 /// <summary>Everything in one tile's VRAM that can be evicted, in the order of its last use (ttm_lru). Safe from any thread.</summary>
 internal sealed class VramUseOrder
 {
-    private readonly Lock _lock = new();
+    private readonly MonitorLock _lock = new();
     private readonly LinkedList<VramOccupant> _occupants = new();
     private long _lastStamp;
 

@@ -90,7 +90,7 @@ internal sealed unsafe partial class BufferObject
     /// </summary>
     private bool TryEvict(SoftwareTile from)
     {
-        if (!Lock.TryEnter())
+        if (!Monitor.TryEnter(Lock))
         {
             return false;
         }
@@ -112,7 +112,7 @@ internal sealed unsafe partial class BufferObject
         }
         finally
         {
-            Lock.Exit();
+            Monitor.Exit(Lock);
         }
     }
 
