@@ -23,6 +23,11 @@ internal sealed class XeExecQueue : IDisposable, IExecQueueOwner
         {
             JobTimeout = vm.IsLongRunning ? Timeout.InfiniteTimeSpan : vm.Device.JobTimeout,
         };
+        if (_queue is not null)
+        {
+            vm.Add(this);
+        }
+
         vm.Device.Loss.Add(this);
     }
 
@@ -93,6 +98,7 @@ internal sealed class XeExecQueue : IDisposable, IExecQueueOwner
 
         Vm.Device.Loss.Remove(this);
         Kill();
+        Vm.Remove(this);
         Vm.RemoveQueue(runsWork: _queue is not null);
     }
 

@@ -72,8 +72,8 @@ internal static unsafe class ExecQueueCreateIoctl
             return -Errno.EINVAL;
         }
 
-        // Parallel submission is for the video engines, which the device does not have.
-        if (args->width > 1)
+        // Parallel submission is for the video engines (xe_hw_engine's multi-LRC mask).
+        if (args->width > 1 && first!.Class is not (EngineClass.VideoDecode or EngineClass.VideoEnhance))
         {
             return -Errno.EOPNOTSUPP;
         }
