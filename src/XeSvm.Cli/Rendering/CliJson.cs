@@ -89,4 +89,5 @@ internal sealed record TopologyJsonLink(
 [JsonSerializable(typeof(InfoJson))]
 [JsonSerializable(typeof(TopologyJson))]
 [JsonSerializable(typeof(PeerRecord))]
+[JsonSerializable(typeof(ComparisonJson))]
 internal sealed partial class CliJson : JsonSerializerContext;

@@ -16,4 +16,13 @@ public sealed class GtStatistics
     /// <param name="source">The name that messages give it: a file's name, or <c>gt0/stats</c>.</param>
     /// <exception cref="CounterTextException">The text is not whole or not of this form; the message names the line.</exception>
     public static GtStatistics Parse(string text, string source) => new(CounterSnapshot.Parse(text, source));
+
+    /// <summary>The statistics of several GTs together.</summary>
+    /// <param name="statistics">Snapshots that were taken at one moment, at least one.</param>
+    /// <exception cref="CounterTextException">A sum does not fit in 64 bits.</exception>
+    public static GtStatistics Sum(IReadOnlyList<GtStatistics> statistics)
+    {
+        ArgumentNullException.ThrowIfNull(statistics);
+        return new GtStatistics(CounterSnapshot.Sum([.. statistics.Select(one => one.Snapshot)]));
+    }
 }
