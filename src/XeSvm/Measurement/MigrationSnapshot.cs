@@ -44,7 +44,7 @@ internal sealed class MigrationSnapshot
 
         return statistics.Snapshot.TryGet($"svm_{size}_migrate_us", out _) && statistics.Snapshot.TryGet($"svm_{size}_device_copy_us", out _)
             ? null
-            : $"gt{gt}/stats has no svm_{size}_migrate_us: the driver is older than the times of SVM migrations (Linux 6.18 has them).";
+            : $"gt{gt}/stats has no svm_{size}_migrate_us: the driver is older than the times of SVM migrations.";
     }
 
     /// <summary>The migrations that faults caused since an earlier snapshot.</summary>

@@ -1,3 +1,5 @@
+using XeSvm.Simulation.Gpu;
+
 namespace XeSvm.Statistics;
 
 /// <summary>
@@ -7,6 +9,13 @@ namespace XeSvm.Statistics;
 public sealed class GtStatistics
 {
     private GtStatistics(CounterSnapshot snapshot) => Snapshot = snapshot;
+
+    /// <summary>
+    /// The names that this version knows: those of Linux 7.3. Older kernels have fewer, newer ones more; a counter that is not among them
+    /// is kept and shown all the same.
+    /// </summary>
+    public static IReadOnlySet<string> KnownNames { get; } =
+        Enumerable.Range(0, GtCounterNames.Count).Select(index => GtCounterNames.Of((GtCounter)index)).ToHashSet(StringComparer.Ordinal);
 
     /// <summary>The counters as the text has them.</summary>
     public CounterSnapshot Snapshot { get; }

@@ -46,9 +46,11 @@ internal sealed class HtmlPage
     }
 
     /// <summary>Writes a table; each cell has its heading with it, for screens too narrow for columns.</summary>
-    internal HtmlPage Table(TableModel table)
+    /// <param name="table">The table.</param>
+    /// <param name="kind">What the style sheet knows it as.</param>
+    internal HtmlPage Table(TableModel table, string kind = "figures")
     {
-        Open("table").Open("thead").Open("tr");
+        Open("table", ("class", kind)).Open("thead").Open("tr");
         foreach (TableColumn column in table.Columns)
         {
             Element("th", column.Title, ("class", ClassOf(column)), ("scope", "col"));

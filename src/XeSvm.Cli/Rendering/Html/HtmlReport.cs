@@ -121,10 +121,12 @@ internal sealed class HtmlReport
 
         Section("Comparison", () =>
         {
+            bool isForced = _comparison.Rows.Any(row => row.Unlike.Count > 0);
             TableModel table = new(
             [
                 new("", "size", IsNumber: false), new("", "first", IsNumber: false), new("", "other", IsNumber: false), new("", "us, first"), new("", "us, other"),
-                new("", "factor"), new("", "95 %"), new("", "verdict", IsNumber: false), new("", "unlike", IsNumber: false),
+                new("", "factor"), new("", "95 %"), new("", "verdict", IsNumber: false),
+                .. isForced ? [new TableColumn("", "UNLIKE", IsNumber: false)] : Array.Empty<TableColumn>(),
             ]);
             foreach (ComparisonRow row in _comparison.Rows)
             {
@@ -132,6 +134,7 @@ internal sealed class HtmlReport
                 {
                     ComparisonChange change = row.Changes[index];
                     table.Add(
+                    [
                         row.Size,
                         $"{_records[0].Name}, {row.Cases[0].Strategy}",
                         $"{_records[index + 1].Name}, {row.Cases[index + 1].Strategy}",
@@ -140,7 +143,8 @@ internal sealed class HtmlReport
                         Figures.Factor((decimal?)change.Factor),
                         change.FactorInterval is { } interval ? string.Create(CultureInfo.InvariantCulture, $"{interval.Low:0.00} - {interval.High:0.00}") : Figures.None,
                         change.Verdict,
-                        string.Join("; ", row.Unlike));
+                        .. isForced ? [string.Join("; ", row.Unlike)] : Array.Empty<string>(),
+                    ]);
                 }
             }
 
@@ -248,12 +252,12 @@ internal sealed class HtmlReport
             table.Add([name, .. _records.Select(record => record.Record.Machine?.GetValueOrDefault(name) ?? Figures.None)]);
         }
 
-        foreach (ComparedRecord record in _records.Where(record => record.Record.Noise is not null))
+        foreach (ComparedRecord record in _records.Where(record => record.Record.Noise is { IsQuiet: true }))
         {
             _page.Element("p", RunNoiseText.Of(record.Name, record.Record.Noise!));
         }
 
-        _page.Table(table);
+        _page.Table(table, "facts");
     }
 
     private void WriteNotes()
