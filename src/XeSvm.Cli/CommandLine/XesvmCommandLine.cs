@@ -30,6 +30,8 @@ internal static class XesvmCommandLine
         root.Subcommands.Add(RecordCommands.Compare(console));
         root.Subcommands.Add(RecordCommands.Report(console));
         root.Subcommands.Add(RecordCommands.Schema(console));
+        root.Subcommands.Add(MachineCommands.Watch(console, cancellation));
+        root.Subcommands.Add(MachineCommands.Doctor(console));
         root.Subcommands.Add(Stats(console));
         root.Subcommands.Add(Calibrate(console));
         root.Subcommands.Add(Topology(console));

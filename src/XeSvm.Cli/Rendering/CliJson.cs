@@ -96,4 +96,5 @@ internal sealed record TopologyJsonLink(
 [JsonSerializable(typeof(TopologyJson))]
 [JsonSerializable(typeof(PeerRecord))]
 [JsonSerializable(typeof(ComparisonJson))]
+[JsonSerializable(typeof(DoctorJson))]
 internal sealed partial class CliJson : JsonSerializerContext;

@@ -5,7 +5,7 @@ namespace XeSvm.Tests.Measurement;
 
 public sealed class MachineFactsTests : IDisposable
 {
-    private readonly DirectoryInfo _root = Directory.CreateTempSubdirectory("xesvm-machine-");
+    private readonly FakeMachine _machine = new();
 
     [Theory]
     [InlineData("DMA", "strict")]
@@ -65,11 +65,8 @@ public sealed class MachineFactsTests : IDisposable
     [Fact]
     public void A_machine_that_tells_nothing_gives_no_facts_and_no_error()
     {
-        string empty = Path.Combine(_root.FullName, "empty");
-        MachinePaths paths = new() { Sysfs = empty, Procfs = empty, Devices = empty, Boot = empty };
-
-        Assert.Equal(["clock.stopwatch_hz"], MachineFacts.Read(Node("0000:03:00.0"), paths).Keys);
-        Assert.Equal(["clock.stopwatch_hz"], MachineFacts.Read(null, paths).Keys);
+        Assert.Equal(["clock.stopwatch_hz"], MachineFacts.Read(Node("0000:03:00.0"), _machine.Paths).Keys);
+        Assert.Equal(["clock.stopwatch_hz"], MachineFacts.Read(null, _machine.Paths).Keys);
     }
 
     [Theory]
@@ -79,7 +76,7 @@ public sealed class MachineFactsTests : IDisposable
     {
         Write("proc/loadavg", load);
 
-        RunNoise noise = NoiseCheck.Run(TimeSpan.FromMilliseconds(5), new MachinePaths { Procfs = Path.Combine(_root.FullName, "proc") });
+        RunNoise noise = NoiseCheck.Run(TimeSpan.FromMilliseconds(5), _machine.Paths);
 
         Assert.InRange(noise.LostShare, 0m, 1m);
         Assert.Equal((decimal?)expected, noise.LoadAverage);
@@ -91,13 +88,13 @@ public sealed class MachineFactsTests : IDisposable
     {
         Write("proc/loadavg", "1000.00 0.20 0.30 1/100 4242\n");
 
-        RunNoise noise = NoiseCheck.Run(TimeSpan.FromMilliseconds(1), new MachinePaths { Procfs = Path.Combine(_root.FullName, "proc") });
+        RunNoise noise = NoiseCheck.Run(TimeSpan.FromMilliseconds(1), _machine.Paths);
 
         Assert.False(noise.IsQuiet);
         Assert.Contains("noisy", RunNoiseText.Of("The machine", noise), StringComparison.Ordinal);
     }
 
-    public void Dispose() => _root.Delete(recursive: true);
+    public void Dispose() => _machine.Dispose();
 
     private static DrmNode Node(string address) => new("/dev/dri/renderD128", "xe", address, 128);
 
@@ -116,26 +113,10 @@ public sealed class MachineFactsTests : IDisposable
         Write("sys/bus/pci/devices/0000:03:00.0/device", "0xe20b\n");
         Write("sys/bus/pci/devices/0000:03:00.0/current_link_speed", "16.0 GT/s PCIe\n");
         Write("sys/bus/pci/devices/0000:03:00.0/current_link_width", "8\n");
-        return new MachinePaths
-        {
-            Sysfs = Path.Combine(_root.FullName, "sys"),
-            Procfs = Path.Combine(_root.FullName, "proc"),
-            Devices = Path.Combine(_root.FullName, "dev"),
-            Boot = Path.Combine(_root.FullName, "boot"),
-        };
+        return _machine.Paths;
     }
 
-    private void Write(string path, string text)
-    {
-        string full = Path.Combine(_root.FullName, path);
-        Directory.CreateDirectory(Path.GetDirectoryName(full)!);
-        File.WriteAllText(full, text);
-    }
+    private void Write(string path, string text) => _machine.Write(path, text);
 
-    private void Link(string path, string target)
-    {
-        string full = Path.Combine(_root.FullName, path);
-        Directory.CreateDirectory(Path.GetDirectoryName(full)!);
-        File.CreateSymbolicLink(full, target);
-    }
+    private void Link(string path, string target) => _machine.Link(path, target);
 }
