@@ -257,7 +257,8 @@ internal sealed unsafe class SoftwareDevice : IDisposable
 
     /// <summary>Where madvise wants memory, seen from a GT; null is system memory (xe_vma_resolve_pagemap).</summary>
     public DevicePagemap? Resolve(Vma vma, Gt gt) =>
-        IsDiscrete && vma.Attributes.PreferredDevmemFd == DrmXe.DRM_XE_PREFERRED_LOC_DEFAULT_DEVICE ? PagemapOf(gt) : null;
+        vma.Attributes.PreferredRegion
+        ?? (IsDiscrete && vma.Attributes.PreferredDevmemFd == DrmXe.DRM_XE_PREFERRED_LOC_DEFAULT_DEVICE ? PagemapOf(gt) : null);
 
     /// <summary>Whether a range is to be moved to a place (xe_svm_range_needs_migrate_to_vram).</summary>
     public bool NeedsMigration(SvmRange range, in RangeState state, DevicePagemap? target) =>
