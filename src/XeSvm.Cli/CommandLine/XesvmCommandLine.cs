@@ -26,6 +26,12 @@ internal static class XesvmCommandLine
         root.Options.Add(new VersionOption());
         root.Subcommands.Add(Info(console));
         root.Subcommands.Add(Measure(console, cancellation));
+        root.Subcommands.Add(RecordCommands.Record(console, cancellation));
+        root.Subcommands.Add(RecordCommands.Compare(console));
+        root.Subcommands.Add(RecordCommands.Report(console));
+        root.Subcommands.Add(RecordCommands.Schema(console));
+        root.Subcommands.Add(MachineCommands.Watch(console, cancellation));
+        root.Subcommands.Add(MachineCommands.Doctor(console));
         root.Subcommands.Add(Stats(console));
         root.Subcommands.Add(Calibrate(console));
         root.Subcommands.Add(Topology(console));

@@ -20,7 +20,7 @@ internal sealed unsafe class Vm : IGpuFaultHandler
     private readonly Stack<VmBindTransaction> _freeTransactions = new();
     private volatile bool _closed;
     private bool _emptied;
-    private int _references = 1;
+    private ReferenceCount _references = new();
     private int _preemptQueues;
     private readonly List<XeExecQueue> _workQueues = [];
 
@@ -302,7 +302,7 @@ internal sealed unsafe class Vm : IGpuFaultHandler
                 return false;
             }
 
-            Interlocked.Increment(ref _references);
+            _references.Add();
         }
 
         if (runsWork && IsPreemptMode)
@@ -371,7 +371,7 @@ internal sealed unsafe class Vm : IGpuFaultHandler
     /// <summary>Drops a reference; the last one frees the page tables.</summary>
     public void Release()
     {
-        if (Interlocked.Decrement(ref _references) == 0)
+        if (_references.Drop())
         {
             Close();
             foreach (GpuPageTable pageTable in _pageTables)

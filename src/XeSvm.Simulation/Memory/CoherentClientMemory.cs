@@ -77,7 +77,8 @@ internal unsafe class CoherentClientMemory(string reason) : ClientMemory
         return 0;
     }
 
-    public override int Commit(in PageIsolation isolation, byte* vram, ulong allocation)
+    /// <remarks>No CPU touch is seen here, so none has to wait.</remarks>
+    public override int Commit(in PageIsolation isolation, byte* vram, ulong allocation, TimeSpan hold)
     {
         ReturnStaging(isolation.Staging);
         return 0;

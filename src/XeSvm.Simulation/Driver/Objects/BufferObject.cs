@@ -12,14 +12,14 @@ namespace XeSvm.Simulation.Driver;
 /// object's lock is only tried. Counted references: one per handle, one per GPU mapping, one per CPU mapping, one per call that looks at
 /// it, one for all exports together.
 /// </summary>
-internal sealed unsafe partial class BufferObject
+internal sealed unsafe partial class BufferObject : VramOccupant
 {
     /// <summary>What finds no place among the offsets of a device file (DRM_FILE_PAGE_OFFSET_SIZE pages), which is looked for first.</summary>
     private const ulong LargestMappable = (0xffffffffUL >> PageConstants.PageShift) * 256 << PageConstants.PageShift;
 
     private readonly FileDescriptorHandle _content;
     private readonly BufferObject? _source;
-    private int _references = 1;
+    private ReferenceCount _references = new();
     private byte* _host;
     private SoftwareTile? _tile;
     private ulong _vramOffset;
@@ -140,30 +140,15 @@ internal sealed unsafe partial class BufferObject
     }
 
     /// <summary>Adds a reference to an object on which the caller has one already.</summary>
-    public void AddReference() => Interlocked.Increment(ref _references);
+    public void AddReference() => _references.Add();
 
     /// <summary>Adds a reference to an object that others may be releasing; false when the last one is gone (kref_get_unless_zero).</summary>
-    public bool TryAddReference()
-    {
-        int references = Volatile.Read(ref _references);
-        while (references != 0)
-        {
-            int seen = Interlocked.CompareExchange(ref _references, references + 1, references);
-            if (seen == references)
-            {
-                return true;
-            }
-
-            references = seen;
-        }
-
-        return false;
-    }
+    public bool TryAddReference() => _references.TryAdd();
 
     /// <summary>Drops a reference; the last one frees the memory.</summary>
     public void Release()
     {
-        if (Interlocked.Decrement(ref _references) != 0)
+        if (!_references.Drop())
         {
             return;
         }
