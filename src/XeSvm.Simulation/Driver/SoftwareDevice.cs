@@ -116,6 +116,9 @@ internal sealed unsafe class SoftwareDevice : IDisposable
     /// </summary>
     public bool MayRaisePriority { get; set; } = SystemCalls.HasCapability(CapSysNice);
 
+    /// <summary>How long memory that an atomic access has brought to VRAM stays there at least (debugfs atomic_svm_timeslice_ms).</summary>
+    public TimeSpan AtomicTimeslice { get; set; } = TimeSpan.FromMilliseconds(5);
+
     /// <summary>How long SYNCOBJ_TRANSFER waits for a fence to be submitted (DRM_SYNCOBJ_WAIT_FOR_SUBMIT_TIMEOUT).</summary>
     public TimeSpan SyncobjSubmitTimeout { get; set; } = TimeSpan.FromSeconds(5);
 

@@ -24,6 +24,11 @@ internal sealed class XeExecQueue : IDisposable, IExecQueueOwner
             Mode = vm.IsFaultMode ? EngineGroupMode.Fault : EngineGroupMode.DmaFence,
             JobTimeout = vm.IsLongRunning ? Timeout.InfiniteTimeSpan : vm.Device.JobTimeout,
         };
+        if (_queue is not null)
+        {
+            vm.Add(this);
+        }
+
         vm.Device.Loss.Add(this);
     }
 
@@ -115,6 +120,7 @@ internal sealed class XeExecQueue : IDisposable, IExecQueueOwner
         Vm.Device.Loss.Remove(this);
         Kill();
         Group?.Remove(this);
+        Vm.Remove(this);
         Vm.RemoveQueue(runsWork: _queue is not null);
     }
 

@@ -5,7 +5,8 @@ namespace XeSvm.Simulation.Tests.Driver;
 /// <summary>GEM_CREATE and GEM_CLOSE: checks in order, and what the objects are like.</summary>
 public sealed unsafe class GemCreateTests : IDisposable
 {
-    private const ulong MoreThanThereIs = 1UL << 50;
+    private const ulong MoreThanThereIs = 1UL << 39;
+    private const ulong MoreThanOffsets = 1UL << 40;
     private const uint PxpType = DrmXe.DRM_XE_GEM_CREATE_SET_PROPERTY_PXP_TYPE;
 
     private static readonly ErrnoTable<drm_xe_gem_create> s_rules = new()
@@ -33,6 +34,7 @@ public sealed unsafe class GemCreateTests : IDisposable
         { "pad before unknown VM", Errno.EINVAL, (ref args) => (args.pad[0], args.vm_id) = (1, 9) },
         { "more than all system memory", Errno.ENOMEM, (ref args) => args.size = MoreThanThereIs },
         { "unknown VM before too much memory", Errno.ENOENT, (ref args) => (args.vm_id, args.size) = (9, MoreThanThereIs) },
+        { "more than a device file has offsets for", Errno.ENOSPC, (ref args) => args.size = MoreThanOffsets },
         { "too much memory before bad extension", Errno.ENOMEM, (ref args) => (args.extensions, args.size) = (DrmClient.BadPointer, MoreThanThereIs) },
         { "unknown VM before bad extension", Errno.ENOENT, (ref args) => (args.extensions, args.vm_id) = (DrmClient.BadPointer, 9) },
         { "unreadable extension", Errno.EFAULT, (ref args) => args.extensions = DrmClient.BadPointer },

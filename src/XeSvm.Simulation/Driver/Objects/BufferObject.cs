@@ -14,6 +14,9 @@ namespace XeSvm.Simulation.Driver;
 /// </summary>
 internal sealed unsafe partial class BufferObject : VramOccupant
 {
+    /// <summary>What finds no place among the offsets of a device file (DRM_FILE_PAGE_OFFSET_SIZE pages), which is looked for first.</summary>
+    private const ulong LargestMappable = (0xffffffffUL >> PageConstants.PageShift) * 256 << PageConstants.PageShift;
+
     private readonly FileDescriptorHandle _content;
     private readonly BufferObject? _source;
     private ReferenceCount _references = new();
@@ -92,6 +95,11 @@ internal sealed unsafe partial class BufferObject : VramOccupant
         ulong size = request.Size;
         bool visible = (request.Flags & DrmXe.DRM_XE_GEM_CREATE_FLAG_NEEDS_VISIBLE_VRAM) != 0;
         uint placement = request.Placement;
+        if (size > LargestMappable)
+        {
+            return -Errno.ENOSPC;
+        }
+
         bool fits = ((placement & MemoryRegions.SystemBit) != 0 && size <= device.SystemMemoryTotal)
             || Array.Exists(device.Tiles, tile => (placement & tile.VramBit) != 0 && tile.Vram.CanHold(size, visible));
         if (!fits || SharedMemory.CreateFile("xesvm-bo", size, out FileDescriptorHandle? content) < 0)
@@ -169,21 +177,34 @@ internal sealed unsafe partial class BufferObject : VramOccupant
         lock (Lock)
         {
             address = 0;
-            int result = Purge switch
-            {
-                PurgeState.WillNeed => Validate(keep: null),
-                PurgeState.DontNeed => -Errno.EBUSY,
-                _ => -Errno.EINVAL,
-            };
-            if (result < 0)
-            {
-                return result;
-            }
-
-            bool reachable = !IsImported && (_tile is null || _tile.Vram.IsVisible(_vramOffset));
-            FileDescriptorHandle file = reachable ? _content : Device.Unreachable;
-            return SystemCalls.MapShared(file, 0, length, (MemoryProtection)protection, fixedAddress: 0, out address);
+            int result = FindMapped(out FileDescriptorHandle file);
+            return result < 0 ? result : SystemCalls.MapShared(file, 0, length, (MemoryProtection)protection, fixedAddress: 0, out address);
         }
+    }
+
+    /// <summary>A descriptor of the memory that <see cref="Map"/> would map.</summary>
+    /// <returns>0, or a negative errno.</returns>
+    public int OpenMapping(out FileDescriptorHandle? memory)
+    {
+        lock (Lock)
+        {
+            memory = null;
+            int result = FindMapped(out FileDescriptorHandle file);
+            return result < 0 ? result : SystemCalls.Duplicate((int)file.DangerousGetHandle(), out memory);
+        }
+    }
+
+    private int FindMapped(out FileDescriptorHandle file)
+    {
+        int result = Purge switch
+        {
+            PurgeState.WillNeed => Validate(keep: null),
+            PurgeState.DontNeed => -Errno.EBUSY,
+            _ => -Errno.EINVAL,
+        };
+        bool reachable = !IsImported && (_tile is null || _tile.Vram.IsVisible(_vramOffset));
+        file = reachable ? _content : Device.Unreachable;
+        return result;
     }
 
     /// <summary>A descriptor of the content for the caller (dma_buf_fd).</summary>
