@@ -29,6 +29,7 @@ internal static class XesvmCommandLine
         root.Subcommands.Add(Stats(console));
         root.Subcommands.Add(Calibrate(console));
         root.Subcommands.Add(Topology(console));
+        DocumentationCommands.AddTo(root, console);
         return root;
     }
 
