@@ -150,6 +150,10 @@ XESVM_EXPORT int32_t xesvm_pump_isolate(xesvm_pump *pump, uint64_t va, uint32_t 
 /* Ends a migration: the pages, holes too, are device pages now, the first at host address vram. Staging is dropped.
  * -EBUSY: a CPU touch took the pages back meanwhile, the isolation is closed, VRAM content is to be forgotten. */
 XESVM_EXPORT int32_t xesvm_pump_commit(xesvm_pump *pump, uint64_t isolation, uint64_t vram, uint64_t allocation);
+/* The same, and until hold_until_ns (monotonic; 0: not at all) CPU faults and xesvm_pump_populate wait instead of bringing the pages home:
+ * the timeslice in which the device is alone with them. xesvm_pump_restore and fork() do not wait. */
+XESVM_EXPORT int32_t xesvm_pump_commit_held(xesvm_pump *pump, uint64_t isolation, uint64_t vram, uint64_t allocation,
+                                            uint64_t hold_until_ns);
 /* Ends a migration without effect: content goes back where it was. */
 XESVM_EXPORT int32_t xesvm_pump_abort(xesvm_pump *pump, uint64_t isolation);
 /* Brings home the whole of every allocation that has a device page in the range. Returns the number of pages that moved. */

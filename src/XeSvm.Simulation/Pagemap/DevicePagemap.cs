@@ -19,9 +19,9 @@ internal sealed class DevicePagemap
     private static readonly ReaderWriterLockSlim s_migration = new();
 
     private readonly Lock _lock = new();
-    private readonly LinkedList<DeviceMemoryAllocation> _leastRecentlyUsed = new();
     private readonly Stack<DeviceMemoryAllocation> _pool = new();
     private readonly MigrateToDevice _migrate;
+    private int _allocations;
 
     public DevicePagemap(SoftwareDevice device, Gt gt, VramRegion vram)
     {
@@ -39,16 +39,9 @@ internal sealed class DevicePagemap
     public VramRegion Vram { get; }
 
     /// <summary>How many allocations exist.</summary>
-    public int AllocationCount
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _leastRecentlyUsed.Count;
-            }
-        }
-    }
+    public int AllocationCount => Volatile.Read(ref _allocations);
+
+    private SoftwareTile Tile => Device.Tiles[Gt.TileId];
 
     /// <summary>Moves a chunk into this VRAM (xe_svm_alloc_vram): at most two attempts, all pages or none.</summary>
     /// <returns>0, or a negative errno; -EBUSY when the pages could not be had.</returns>
@@ -85,54 +78,7 @@ internal sealed class DevicePagemap
     }
 
     /// <summary>Marks an allocation as used just now.</summary>
-    public void Touch(DeviceMemoryAllocation allocation)
-    {
-        lock (_lock)
-        {
-            if (allocation.Node?.List is not null)
-            {
-                _leastRecentlyUsed.Remove(allocation.Node);
-                _leastRecentlyUsed.AddLast(allocation.Node);
-            }
-        }
-    }
-
-    /// <summary>Sends the least recently used allocation home; false when nothing could be evicted.</summary>
-    public bool EvictOne()
-    {
-        int tries = AllocationCount;
-        for (int i = 0; i < tries; i++)
-        {
-            ClientMemory client;
-            ulong start;
-            ulong cookie;
-            int pages;
-            lock (_lock)
-            {
-                if (_leastRecentlyUsed.First is not { } node)
-                {
-                    return false;
-                }
-
-                DeviceMemoryAllocation victim = node.Value;
-                (client, start, pages, cookie) = (victim.Client, victim.Start, victim.Pages, victim.Cookie);
-                _leastRecentlyUsed.Remove(node);
-                _leastRecentlyUsed.AddLast(node);
-            }
-
-            // The record may serve another chunk by now: the cookie tells whether this one is gone.
-            if (client.Restore(start, pages) >= 0)
-            {
-                client.Settle();
-                if (client.Owners.Find(cookie) is null)
-                {
-                    return true;
-                }
-            }
-        }
-
-        return false;
-    }
+    public void Touch(DeviceMemoryAllocation allocation) => Tile.Occupants.Touch(allocation);
 
     /// <summary>Sends everything home: the device goes away.</summary>
     /// <exception cref="InvalidOperationException">Something stays, which only a bug of this backend can cause; its VRAM must be kept.</exception>
@@ -184,12 +130,9 @@ internal sealed class DevicePagemap
             return false;
         }
 
-        lock (_lock)
-        {
-            allocation.Node ??= new LinkedListNode<DeviceMemoryAllocation>(allocation);
-            _leastRecentlyUsed.AddLast(allocation.Node);
-        }
-
+        Interlocked.Increment(ref _allocations);
+        allocation.IsPublished = true;
+        Tile.Occupants.Add(allocation);
         return true;
     }
 
@@ -203,17 +146,20 @@ internal sealed class DevicePagemap
     /// <summary>Ends an allocation: its VRAM is free.</summary>
     internal void Release(DeviceMemoryAllocation allocation)
     {
-        // The VRAM goes back first: once the record is off the list, the device may end.
-        allocation.Retire();
+        // Whoever finds its cookie gone expects free VRAM; and once no allocation is counted, the device may end.
+        bool published = allocation.IsPublished;
+        Tile.Occupants.Remove(allocation);
         Vram.Free(allocation.VramOffset);
+        allocation.Retire();
         lock (_lock)
         {
-            if (allocation.Node?.List is not null)
-            {
-                _leastRecentlyUsed.Remove(allocation.Node);
-            }
-
+            allocation.IsPublished = false;
             _pool.Push(allocation);
+        }
+
+        if (published)
+        {
+            Interlocked.Decrement(ref _allocations);
         }
     }
 
@@ -221,7 +167,7 @@ internal sealed class DevicePagemap
     {
         while (AllocationCount > 0)
         {
-            if (!EvictOne() && AllocationCount > 0)
+            if (!Tile.Occupants.EvictOne(Tile, keep: null, devicePagesOnly: true) && AllocationCount > 0)
             {
                 return false;
             }
@@ -263,8 +209,8 @@ internal sealed class DevicePagemap
         ulong offset;
         while (!Vram.TryAllocate(size, out offset))
         {
-            // Nothing to evict: buffer objects hold the rest, unless somebody has freed some meanwhile.
-            if (!EvictOne())
+            // Nothing to evict: others are busy with the rest, unless somebody has freed some meanwhile.
+            if (!Tile.EvictOne(keep: null))
             {
                 if (Vram.TryAllocate(size, out offset))
                 {
