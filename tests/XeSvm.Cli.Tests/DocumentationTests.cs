@@ -56,6 +56,22 @@ public sealed class DocumentationTests
         Assert.Equal((0, ""), (code, output));
     }
 
+    [SkippableTheory]
+    [InlineData("xesvm mea", "measure")]
+    [InlineData("xesvm measure --str", "--strategy")]
+    [InlineData("xesvm info --backend so", "software")]
+    public async Task Fish_completes(string line, string expected)
+    {
+        Skip.IfNot(IsThere("fish"), "fish is not installed");
+        using TestFolder folder = new();
+        string file = folder.Write("xesvm.fish", CliRun.Of("completion", "fish").Output);
+
+        (int code, string output) = await Execute("fish", ["--no-config", "-c", $"source {file}; complete -C '{line}'"]);
+
+        Assert.Equal(0, code);
+        Assert.Equal(expected, Assert.Single(output.Split('\n', StringSplitOptions.RemoveEmptyEntries)).Split('\t')[0]);
+    }
+
     [Fact]
     public void Every_command_and_option_is_in_the_manual_page()
     {
@@ -84,10 +100,10 @@ public sealed class DocumentationTests
     {
         Skip.IfNot(IsThere("groff"), "groff is not installed");
         using TestFolder folder = new();
-        string file = Path.Combine(folder.Path, "xesvm.1");
+        string file = folder.PathOf("xesvm.1");
         await File.WriteAllTextAsync(file, CliRun.Of("man").Output);
 
-        (int code, string output) = await Execute("groff", ["-man", "-Tascii", "-ww", "-P-c", file]);
+        (int code, string output) = await Execute("groff", ["-man", "-Tascii", "-ww", "-P-cbou", file]);
 
         Assert.Equal(0, code);
         Assert.DoesNotContain("warning", output, StringComparison.Ordinal);

@@ -37,9 +37,12 @@ internal sealed record CommandNode(IReadOnlyList<string> Path, Command Command, 
 /// <param name="Option">The option.</param>
 internal sealed record OptionNode(Option Option)
 {
-    /// <summary>Its names, the long one first.</summary>
+    /// <summary>Its names, the long one first; without <c>-?</c>, which shells take for a pattern.</summary>
     internal IReadOnlyList<string> Names { get; } =
-        [.. Option.Aliases.Prepend(Option.Name).Where(name => name.StartsWith('-')).Distinct().OrderByDescending(name => name.Length)];
+    [
+        .. Option.Aliases.Prepend(Option.Name).Where(name => name.StartsWith('-') && name != "-?").Distinct()
+            .OrderByDescending(name => name.Length),
+    ];
 
     /// <summary>Whether a value follows.</summary>
     internal bool TakesValue => Option.Arity.MaximumNumberOfValues > 0 && Option.ValueType != typeof(bool);
