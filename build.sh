@@ -121,6 +121,7 @@ pack() {
   dotnet publish src/XeSvm.Cli -c "$configuration" -r linux-x64 -p:PublishAot=true -p:CppCompilerAndLinker="$compiler" -p:DebugType=none -v quiet
   mkdir -p "$out/linux-x64"
   cp artifacts/publish/XeSvm.Cli/release_linux-x64/XeSvm.Cli "$out/linux-x64/xesvm"
+  cp artifacts/native/linux-x64/libxesvm_preload.so "$out/linux-x64/" # for 'xesvm run': the program that it starts loads it
   "$out/linux-x64/xesvm" man > "$out/linux-x64/xesvm.1"
   local shell
   for shell in bash zsh fish; do

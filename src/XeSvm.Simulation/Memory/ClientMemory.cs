@@ -103,8 +103,11 @@ internal abstract unsafe class ClientMemory
     /// <summary>Takes pages of one 2 MiB block out of the CPU's page table into staging; all or nothing.</summary>
     public abstract int Isolate(ulong address, int pages, out PageIsolation isolation);
 
-    /// <summary>Ends a migration: the pages are device pages now, the first at <paramref name="vram"/>. -EBUSY when a CPU touch was first.</summary>
-    public abstract int Commit(in PageIsolation isolation, byte* vram, ulong allocation);
+    /// <summary>
+    /// Ends a migration: the pages are device pages now, the first at <paramref name="vram"/>, and CPU touches wait as long as
+    /// <paramref name="hold"/> says. -EBUSY when a CPU touch was first.
+    /// </summary>
+    public abstract int Commit(in PageIsolation isolation, byte* vram, ulong allocation, TimeSpan hold);
 
     /// <summary>Ends a migration without effect.</summary>
     public abstract int Abort(in PageIsolation isolation);

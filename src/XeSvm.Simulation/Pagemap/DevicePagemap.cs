@@ -44,8 +44,12 @@ internal sealed class DevicePagemap
     private SoftwareTile Tile => Device.Tiles[Gt.TileId];
 
     /// <summary>Moves a chunk into this VRAM (xe_svm_alloc_vram): at most two attempts, all pages or none.</summary>
+    /// <param name="client">Whose memory.</param>
+    /// <param name="start">Client address of the first page.</param>
+    /// <param name="pages">How many.</param>
+    /// <param name="timeslice">How long the CPU has to wait for the pages from then on (drm_pagemap's timeslice_ms); eviction has not.</param>
     /// <returns>0, or a negative errno; -EBUSY when the pages could not be had.</returns>
-    public int Migrate(ClientMemory client, ulong start, int pages)
+    public int Migrate(ClientMemory client, ulong start, int pages, TimeSpan timeslice = default)
     {
         ulong end = start + ((ulong)pages << PageConstants.PageShift);
         if (client.Residency.Examine(start, end, out DeviceMemoryAllocation? resident) == Residency.Device && resident!.Pagemap == this)
@@ -54,7 +58,7 @@ internal sealed class DevicePagemap
         }
 
         s_migration.EnterReadLock();
-        int result = PopulateMm(client, start, pages);
+        int result = PopulateMm(client, start, pages, timeslice);
         s_migration.ExitReadLock();
         if (result != -Errno.EBUSY)
         {
@@ -64,7 +68,7 @@ internal sealed class DevicePagemap
         // drm_gpusvm_range_evict: every page is faulted back to system memory, holes are filled, then one more attempt.
         s_migration.EnterWriteLock();
         result = EvictRange(client, start, pages);
-        result = result < 0 ? result : PopulateMm(client, start, pages);
+        result = result < 0 ? result : PopulateMm(client, start, pages, timeslice);
         s_migration.ExitWriteLock();
         return result;
     }
@@ -177,7 +181,7 @@ internal sealed class DevicePagemap
     }
 
     /// <summary>VRAM for one chunk, evicting older ones if need be (xe_drm_pagemap_populate_mm), then the migration itself.</summary>
-    private int PopulateMm(ClientMemory client, ulong start, int pages)
+    private int PopulateMm(ClientMemory client, ulong start, int pages, TimeSpan timeslice)
     {
         if (Device.Loss.IsLost)
         {
@@ -223,7 +227,7 @@ internal sealed class DevicePagemap
 
         DeviceMemoryAllocation allocation = Rent();
         allocation.Assign(client, start, pages, offset);
-        result = _migrate.Run(allocation);
+        result = _migrate.Run(allocation, timeslice);
         if (result < 0)
         {
             Release(allocation);
