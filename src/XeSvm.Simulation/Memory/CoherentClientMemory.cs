@@ -96,6 +96,9 @@ internal unsafe class CoherentClientMemory(string reason) : ClientMemory
         return Leave(address, address + ((ulong)pages << PageConstants.PageShift), discarded: false);
     }
 
+    /// <inheritdoc/>
+    protected override bool SplitsMappings => false;
+
     /// <remarks>Of an allocation that is gone in part, the rest is in the CPU's pages as ever.</remarks>
     protected override void MappingGone(ulong start, ulong end) => Leave(start, end, discarded: true);
 

@@ -184,6 +184,10 @@ internal sealed class SvmFaultHandler(Vm vm, SvmMirror mirror)
             {
                 DevicePagemap.EvictRange(vm.Client, range.Start, range.PageCount);
             }
+            else if (result == -Errno.EFAULT)
+            {
+                vm.Client.ReportHoles(range.Start, range.End);
+            }
 
             return Pass.Retry;
         }
