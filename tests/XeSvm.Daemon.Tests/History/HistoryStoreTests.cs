@@ -86,7 +86,7 @@ public sealed class HistoryStoreTests : IDisposable
         using HistoryStore store = Open();
         for (int batch = 0; batch < 20; batch++)
         {
-            store.Append([.. Enumerable.Range(batch * 1000, 1000).Select(second => Sample(second, migrations: 1))]);
+            store.Append([.. Enumerable.Range(batch * 1000, 1000).SelectMany(second => Both(second))]);
         }
 
         store.Maintain(s_start.AddSeconds(20_000), settings);
@@ -198,6 +198,8 @@ public sealed class HistoryStoreTests : IDisposable
         Assert.InRange(best.TotalMilliseconds, 0, 400);
 
     }
+
+    private static GtSample[] Both(int second) => [Sample(second, migrations: 1), Sample(second, migrations: 1, device: "b")];
 
     private HistoryStore Open() => new(DatabasePath, _faults, _time, _log);
 
