@@ -68,6 +68,14 @@ XESVM_EXPORT int32_t xesvm_client_add32(uint64_t address, int32_t addend);
 /* The mapping that contains address, else the first one above it (start > address); -ENOENT when there is none. */
 XESVM_EXPORT int32_t xesvm_client_find_vma(uint64_t address, struct xesvm_vma *vma);
 
+/* The same of another process, by its id; -ESRCH when it is gone, -EPERM when it may not be reached. */
+XESVM_EXPORT int32_t xesvm_process_read(int32_t process, uint64_t address, void *destination, uint64_t length);
+XESVM_EXPORT int32_t xesvm_process_write(int32_t process, uint64_t address, const void *source, uint64_t length);
+/* Makes pages present by reading a byte of each; -EFAULT when one cannot be read. */
+XESVM_EXPORT int32_t xesvm_process_touch(int32_t process, uint64_t address, uint32_t pages);
+/* As xesvm_client_find_vma, in an open /proc/PID/maps. */
+XESVM_EXPORT int32_t xesvm_process_find_vma(int32_t maps_fd, uint64_t address, struct xesvm_vma *vma);
+
 /* ---- pump: one per process -------------------------------------------------------------------------------------------------------- */
 
 typedef struct xesvm_pump xesvm_pump;
@@ -150,6 +158,10 @@ XESVM_EXPORT int32_t xesvm_pump_isolate(xesvm_pump *pump, uint64_t va, uint32_t 
 /* Ends a migration: the pages, holes too, are device pages now, the first at host address vram. Staging is dropped.
  * -EBUSY: a CPU touch took the pages back meanwhile, the isolation is closed, VRAM content is to be forgotten. */
 XESVM_EXPORT int32_t xesvm_pump_commit(xesvm_pump *pump, uint64_t isolation, uint64_t vram, uint64_t allocation);
+/* The same, and until hold_until_ns (monotonic; 0: not at all) CPU faults and xesvm_pump_populate wait instead of bringing the pages home:
+ * the timeslice in which the device is alone with them. xesvm_pump_restore and fork() do not wait. */
+XESVM_EXPORT int32_t xesvm_pump_commit_held(xesvm_pump *pump, uint64_t isolation, uint64_t vram, uint64_t allocation,
+                                            uint64_t hold_until_ns);
 /* Ends a migration without effect: content goes back where it was. */
 XESVM_EXPORT int32_t xesvm_pump_abort(xesvm_pump *pump, uint64_t isolation);
 /* Brings home the whole of every allocation that has a device page in the range. Returns the number of pages that moved. */

@@ -17,10 +17,12 @@ namespace XeSvm.Simulation.Driver;
 /// </summary>
 internal sealed unsafe class SoftwareDevice : IDisposable
 {
+    private const int CapSysNice = 23;
+
     private readonly ClientMemoryLease _clientLease;
     private readonly IommuDomain _domain;
     private readonly Lock _banLock = new();
-    private int _references = 1;
+    private ReferenceCount _references = new();
     private long _systemMemoryUse;
     private BatchError? _lastBan;
 
@@ -109,6 +111,14 @@ internal sealed unsafe class SoftwareDevice : IDisposable
     /// <summary>How long a job of a VM that is not long-running may run (xe's job_timeout_ms); counts for queues that are created later.</summary>
     public TimeSpan JobTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>
+    /// Whether the client may ask for high priority and for any timeslice (CAP_SYS_NICE): whether this process may, unless set.
+    /// </summary>
+    public bool MayRaisePriority { get; set; } = SystemCalls.HasCapability(CapSysNice);
+
+    /// <summary>How long memory that an atomic access has brought to VRAM stays there at least (debugfs atomic_svm_timeslice_ms).</summary>
+    public TimeSpan AtomicTimeslice { get; set; } = TimeSpan.FromMilliseconds(5);
+
     /// <summary>How long SYNCOBJ_TRANSFER waits for a fence to be submitted (DRM_SYNCOBJ_WAIT_FOR_SUBMIT_TIMEOUT).</summary>
     public TimeSpan SyncobjSubmitTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
@@ -157,12 +167,12 @@ internal sealed unsafe class SoftwareDevice : IDisposable
         return 0;
     }
 
-    public void AddReference() => Interlocked.Increment(ref _references);
+    public void AddReference() => _references.Add();
 
     /// <summary>Drops a reference; the last one ends the device.</summary>
     public void Release()
     {
-        if (Interlocked.Decrement(ref _references) == 0)
+        if (_references.Drop())
         {
             Dispose();
         }
@@ -257,7 +267,8 @@ internal sealed unsafe class SoftwareDevice : IDisposable
 
     /// <summary>Where madvise wants memory, seen from a GT; null is system memory (xe_vma_resolve_pagemap).</summary>
     public DevicePagemap? Resolve(Vma vma, Gt gt) =>
-        IsDiscrete && vma.Attributes.PreferredDevmemFd == DrmXe.DRM_XE_PREFERRED_LOC_DEFAULT_DEVICE ? PagemapOf(gt) : null;
+        vma.Attributes.PreferredRegion
+        ?? (IsDiscrete && vma.Attributes.PreferredDevmemFd == DrmXe.DRM_XE_PREFERRED_LOC_DEFAULT_DEVICE ? PagemapOf(gt) : null);
 
     /// <summary>Whether a range is to be moved to a place (xe_svm_range_needs_migrate_to_vram).</summary>
     public bool NeedsMigration(SvmRange range, in RangeState state, DevicePagemap? target) =>

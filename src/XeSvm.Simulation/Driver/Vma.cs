@@ -27,6 +27,9 @@ internal struct VmaAttributes
     /// <summary>0: the faulting tile's VRAM; -1: system memory; above: the fd that was given.</summary>
     public int PreferredDevmemFd;
 
+    /// <summary>The VRAM that the fd and its region named; null unless <see cref="PreferredDevmemFd"/> is above 0.</summary>
+    public DevicePagemap? PreferredRegion;
+
     public ushort MigrationPolicy;
 
     public AtomicPolicy Atomic;
@@ -56,6 +59,9 @@ internal sealed class Vma
     public ulong Start { get; set; }
 
     public ulong End { get; set; }
+
+    /// <summary>Whether it is in the VM's tree. Set by the tree.</summary>
+    public bool IsInTree { get; set; }
 
     public VmaKind Kind { get; set; }
 

@@ -88,8 +88,11 @@ internal sealed unsafe class ProcessClientMemory(CpuFaultPump owner, xesvm_pump*
         return result;
     }
 
-    public override int Commit(in PageIsolation isolation, byte* vram, ulong allocation) =>
-        NativeMethods.xesvm_pump_commit(pump, isolation.Id, (ulong)vram, allocation);
+    public override int Commit(in PageIsolation isolation, byte* vram, ulong allocation, TimeSpan hold)
+    {
+        ulong until = hold == TimeSpan.Zero ? 0 : (ulong)(NativeMethods.xesvm_clock_monotonic_ns() + (long)hold.TotalNanoseconds);
+        return NativeMethods.xesvm_pump_commit_held(pump, isolation.Id, (ulong)vram, allocation, until);
+    }
 
     public override int Abort(in PageIsolation isolation) => NativeMethods.xesvm_pump_abort(pump, isolation.Id);
 

@@ -19,9 +19,9 @@ internal sealed class DevicePagemap
     private static readonly ReaderWriterLockSlim s_migration = new();
 
     private readonly Lock _lock = new();
-    private readonly LinkedList<DeviceMemoryAllocation> _leastRecentlyUsed = new();
     private readonly Stack<DeviceMemoryAllocation> _pool = new();
     private readonly MigrateToDevice _migrate;
+    private int _allocations;
 
     public DevicePagemap(SoftwareDevice device, Gt gt, VramRegion vram)
     {
@@ -39,20 +39,17 @@ internal sealed class DevicePagemap
     public VramRegion Vram { get; }
 
     /// <summary>How many allocations exist.</summary>
-    public int AllocationCount
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _leastRecentlyUsed.Count;
-            }
-        }
-    }
+    public int AllocationCount => Volatile.Read(ref _allocations);
+
+    private SoftwareTile Tile => Device.Tiles[Gt.TileId];
 
     /// <summary>Moves a chunk into this VRAM (xe_svm_alloc_vram): at most two attempts, all pages or none.</summary>
+    /// <param name="client">Whose memory.</param>
+    /// <param name="start">Client address of the first page.</param>
+    /// <param name="pages">How many.</param>
+    /// <param name="timeslice">How long the CPU has to wait for the pages from then on (drm_pagemap's timeslice_ms); eviction has not.</param>
     /// <returns>0, or a negative errno; -EBUSY when the pages could not be had.</returns>
-    public int Migrate(ClientMemory client, ulong start, int pages)
+    public int Migrate(ClientMemory client, ulong start, int pages, TimeSpan timeslice = default)
     {
         ulong end = start + ((ulong)pages << PageConstants.PageShift);
         if (client.Residency.Examine(start, end, out DeviceMemoryAllocation? resident) == Residency.Device && resident!.Pagemap == this)
@@ -61,7 +58,7 @@ internal sealed class DevicePagemap
         }
 
         s_migration.EnterReadLock();
-        int result = PopulateMm(client, start, pages);
+        int result = PopulateMm(client, start, pages, timeslice);
         s_migration.ExitReadLock();
         if (result != -Errno.EBUSY)
         {
@@ -71,7 +68,7 @@ internal sealed class DevicePagemap
         // drm_gpusvm_range_evict: every page is faulted back to system memory, holes are filled, then one more attempt.
         s_migration.EnterWriteLock();
         result = EvictRange(client, start, pages);
-        result = result < 0 ? result : PopulateMm(client, start, pages);
+        result = result < 0 ? result : PopulateMm(client, start, pages, timeslice);
         s_migration.ExitWriteLock();
         return result;
     }
@@ -85,54 +82,7 @@ internal sealed class DevicePagemap
     }
 
     /// <summary>Marks an allocation as used just now.</summary>
-    public void Touch(DeviceMemoryAllocation allocation)
-    {
-        lock (_lock)
-        {
-            if (allocation.Node?.List is not null)
-            {
-                _leastRecentlyUsed.Remove(allocation.Node);
-                _leastRecentlyUsed.AddLast(allocation.Node);
-            }
-        }
-    }
-
-    /// <summary>Sends the least recently used allocation home; false when nothing could be evicted.</summary>
-    public bool EvictOne()
-    {
-        int tries = AllocationCount;
-        for (int i = 0; i < tries; i++)
-        {
-            ClientMemory client;
-            ulong start;
-            ulong cookie;
-            int pages;
-            lock (_lock)
-            {
-                if (_leastRecentlyUsed.First is not { } node)
-                {
-                    return false;
-                }
-
-                DeviceMemoryAllocation victim = node.Value;
-                (client, start, pages, cookie) = (victim.Client, victim.Start, victim.Pages, victim.Cookie);
-                _leastRecentlyUsed.Remove(node);
-                _leastRecentlyUsed.AddLast(node);
-            }
-
-            // The record may serve another chunk by now: the cookie tells whether this one is gone.
-            if (client.Restore(start, pages) >= 0)
-            {
-                client.Settle();
-                if (client.Owners.Find(cookie) is null)
-                {
-                    return true;
-                }
-            }
-        }
-
-        return false;
-    }
+    public void Touch(DeviceMemoryAllocation allocation) => Tile.Occupants.Touch(allocation);
 
     /// <summary>Sends everything home: the device goes away.</summary>
     /// <exception cref="InvalidOperationException">Something stays, which only a bug of this backend can cause; its VRAM must be kept.</exception>
@@ -184,12 +134,9 @@ internal sealed class DevicePagemap
             return false;
         }
 
-        lock (_lock)
-        {
-            allocation.Node ??= new LinkedListNode<DeviceMemoryAllocation>(allocation);
-            _leastRecentlyUsed.AddLast(allocation.Node);
-        }
-
+        Interlocked.Increment(ref _allocations);
+        allocation.IsPublished = true;
+        Tile.Occupants.Add(allocation);
         return true;
     }
 
@@ -203,17 +150,20 @@ internal sealed class DevicePagemap
     /// <summary>Ends an allocation: its VRAM is free.</summary>
     internal void Release(DeviceMemoryAllocation allocation)
     {
-        // The VRAM goes back first: once the record is off the list, the device may end.
-        allocation.Retire();
+        // Whoever finds its cookie gone expects free VRAM; and once no allocation is counted, the device may end.
+        bool published = allocation.IsPublished;
+        Tile.Occupants.Remove(allocation);
         Vram.Free(allocation.VramOffset);
+        allocation.Retire();
         lock (_lock)
         {
-            if (allocation.Node?.List is not null)
-            {
-                _leastRecentlyUsed.Remove(allocation.Node);
-            }
-
+            allocation.IsPublished = false;
             _pool.Push(allocation);
+        }
+
+        if (published)
+        {
+            Interlocked.Decrement(ref _allocations);
         }
     }
 
@@ -221,7 +171,7 @@ internal sealed class DevicePagemap
     {
         while (AllocationCount > 0)
         {
-            if (!EvictOne() && AllocationCount > 0)
+            if (!Tile.Occupants.EvictOne(Tile, keep: null, devicePagesOnly: true) && AllocationCount > 0)
             {
                 return false;
             }
@@ -231,7 +181,7 @@ internal sealed class DevicePagemap
     }
 
     /// <summary>VRAM for one chunk, evicting older ones if need be (xe_drm_pagemap_populate_mm), then the migration itself.</summary>
-    private int PopulateMm(ClientMemory client, ulong start, int pages)
+    private int PopulateMm(ClientMemory client, ulong start, int pages, TimeSpan timeslice)
     {
         if (Device.Loss.IsLost)
         {
@@ -263,8 +213,8 @@ internal sealed class DevicePagemap
         ulong offset;
         while (!Vram.TryAllocate(size, out offset))
         {
-            // Nothing to evict: buffer objects hold the rest, unless somebody has freed some meanwhile.
-            if (!EvictOne())
+            // Nothing to evict: others are busy with the rest, unless somebody has freed some meanwhile.
+            if (!Tile.EvictOne(keep: null))
             {
                 if (Vram.TryAllocate(size, out offset))
                 {
@@ -277,7 +227,7 @@ internal sealed class DevicePagemap
 
         DeviceMemoryAllocation allocation = Rent();
         allocation.Assign(client, start, pages, offset);
-        result = _migrate.Run(allocation);
+        result = _migrate.Run(allocation, timeslice);
         if (result < 0)
         {
             Release(allocation);

@@ -13,8 +13,8 @@ public sealed unsafe class UserptrTests
     public static TheoryData<uint> VmKinds => [0u, DRM_XE_VM_CREATE_FLAG_SCRATCH_PAGE, DRM_XE_VM_CREATE_FLAG_LR_MODE, DrmClient.FaultMode];
 
     [Theory]
-    [Trait("Rule", "7.2.userptr")]
     [MemberData(nameof(VmKinds))]
+    [Trait("Rule", "7.2.MAP_USERPTR")]
     public void The_GPU_and_the_CPU_work_on_the_same_memory(uint vmFlags)
     {
         using GpuClient gpu = Open(vmFlags);
@@ -33,7 +33,7 @@ public sealed unsafe class UserptrTests
     }
 
     [Fact]
-    [Trait("Rule", "7.5.userptr-pieces")]
+    [Trait("Rule", "7.5.userptr")]
     public void A_hole_in_the_middle_leaves_both_ends_working()
     {
         using GpuClient gpu = Open(0);
@@ -64,6 +64,42 @@ public sealed unsafe class UserptrTests
         Assert.Equal(0, gpu.Bind(Ops.MapUserptr(memory, Address, 0x2000, DRM_XE_VM_BIND_FLAG_READONLY)));
         Assert.Equal(-Errno.EIO, gpu.Store(Address, 1));
         DrmClient.Unmap(memory, 0x2000);
+    }
+
+    [Fact]
+    [Trait("Rule", "7.1.J")]
+    public void A_hole_ends_the_look_at_client_memory_before_anything_is_made_for_the_blocks_behind_it()
+    {
+        using GpuClient gpu = Open(0);
+        ulong memory = DrmClient.MapWithGuard();
+        ulong size = gpu.Device.SystemMemoryTotal & ~0xffful;
+        for (int round = 0; round < 2; round++)
+        {
+            // For each of these blocks there would be a piece of more than 64 bytes.
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            Assert.Equal(-Errno.EFAULT, gpu.Bind(Ops.MapUserptr(memory, Address, size)));
+            long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+            Assert.True(round == 0 || allocated < (long)(size / 0x200000) * 64, $"{allocated} bytes are allocated.");
+        }
+
+        Assert.Equal(0, gpu.Bind(Ops.MapUserptr(memory, Address, 0x1000)));
+        Assert.Equal(0, gpu.Store(Address, 7));
+        Assert.Equal(7u, *(uint*)memory);
+        DrmClient.Unmap(memory, 0x2000);
+    }
+
+    [Theory]
+    [Trait("Rule", "7.1.J")]
+    [InlineData(1UL << 46)]
+    [InlineData((1UL << 47) - 0x200000)]
+    public void More_client_memory_than_the_machine_has_is_ENOMEM(ulong size)
+    {
+        using GpuClient gpu = Open(0);
+        string before = gpu.Areas(gpu.Vm);
+        ulong memory = DrmClient.Map(0x1000);
+        Assert.Equal(-Errno.ENOMEM, gpu.Bind(Ops.MapUserptr(memory, Address, size)));
+        Assert.Equal(before, gpu.Areas(gpu.Vm));
+        DrmClient.Unmap(memory, 0x1000);
     }
 
     [Theory]
@@ -101,7 +137,7 @@ public sealed unsafe class UserptrTests
     }
 
     [Fact]
-    [Trait("Rule", "7.2.userptr")]
+    [Trait("Rule", "7.2.MAP_USERPTR")]
     public void Unbinding_and_closing_leave_no_page_mapped_for_DMA()
     {
         using GpuClient gpu = Open(0);
