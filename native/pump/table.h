@@ -39,6 +39,7 @@ struct migration {
     uint32_t slot;
     uint32_t owed; /* pages of HOME and DISCARD events that found the ring full */
     uint64_t allocation;
+    bool moving; /* on the device: another device copies the content, and no device may change it (relocate.c) */
     uint32_t generation;
 };
 

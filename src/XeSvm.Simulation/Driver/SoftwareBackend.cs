@@ -1,6 +1,7 @@
 using XeSvm.Interop;
 using XeSvm.Interop.Native;
 using XeSvm.Simulation.Driver;
+using XeSvm.Simulation.Peers.Software;
 
 namespace XeSvm.Simulation;
 
@@ -15,6 +16,7 @@ public sealed class SoftwareBackend : DrmBackend
     private readonly SoftwareDeviceOptions _options;
     private readonly DrmNode[] _nodes;
     private readonly SoftwareDevice?[] _devices;
+    private readonly SoftwareMachine _machine;
     private bool _disposed;
 
     /// <summary>Sets up a machine. Nothing is allocated before the first <see cref="Open"/>.</summary>
@@ -31,8 +33,12 @@ public sealed class SoftwareBackend : DrmBackend
         _options = SoftwareDeviceOptions.Parse(options);
         NativeLibraryCheck.EnsureCompatible();
         _devices = new SoftwareDevice?[_options.Machine.DeviceCount];
+        _machine = new SoftwareMachine(_options.Machine.Topology, _options.PeerPolicy);
         _nodes = [.. Enumerable.Range(0, _devices.Length).Select(index => new DrmNode($"software:{index}", "xe", $"0000:{FirstBus + index:x2}:00.0", -1))];
     }
+
+    /// <summary>What the devices share.</summary>
+    internal SoftwareMachine Machine => _machine;
 
     /// <summary>Makes chosen operations of the machine fail: begun with <see cref="SoftwareBackendOptions.Faults"/>, to be changed at any time.</summary>
     public FaultInjector Faults => _options.Faults;
@@ -63,7 +69,7 @@ public sealed class SoftwareBackend : DrmBackend
 
             if (_devices[index] is not { } device)
             {
-                int result = SoftwareDevice.Create(_options, out SoftwareDevice? created);
+                int result = SoftwareDevice.Create(_options.ForDevice(index), _machine, index, out SoftwareDevice? created);
                 if (result < 0)
                 {
                     return result;
@@ -113,6 +119,11 @@ public sealed class SoftwareBackend : DrmBackend
     {
         lock (_lock)
         {
+            if (_disposed)
+            {
+                return;
+            }
+
             _disposed = true;
             foreach (SoftwareDevice? device in _devices)
             {
@@ -120,6 +131,7 @@ public sealed class SoftwareBackend : DrmBackend
             }
 
             Array.Clear(_devices);
+            _machine.Dispose();
         }
 
         base.Dispose(disposing);

@@ -7,6 +7,7 @@ using XeSvm.Simulation.Gpu;
 using XeSvm.Simulation.Iommu;
 using XeSvm.Simulation.Memory;
 using XeSvm.Simulation.Pagemap;
+using XeSvm.Simulation.Peers.Software;
 using XeSvm.Simulation.Svm;
 
 namespace XeSvm.Simulation.Driver;
@@ -23,8 +24,9 @@ internal sealed unsafe class SoftwareDevice : IDisposable
     private int _references = 1;
     private long _systemMemoryUse;
     private BatchError? _lastBan;
+    private int _owner = -1;
 
-    private SoftwareDevice(SoftwareDeviceOptions options, ClientMemoryLease lease, VramMemory vramMemory, FileDescriptorHandle unreachable)
+    private SoftwareDevice(SoftwareDeviceOptions options, SoftwareMachine machine, int index, ClientMemoryLease lease, VramMemory vramMemory, FileDescriptorHandle unreachable)
     {
         Options = options;
         VramMemory = vramMemory;
@@ -34,6 +36,8 @@ internal sealed unsafe class SoftwareDevice : IDisposable
         _domain = new IommuDomain(options.Iommu, Counters);
         Dma = new DmaDevice(options.Profile.Name, _domain) { Injection = options.Faults };
         Frames = new PageFrames(options.Layout);
+        Machine = machine;
+        Port = new SoftwarePort(this, index);
         Tiles = new SoftwareTile[Profile.Tiles.Count];
         ulong vramOffset = 0;
         for (int id = 0; id < Tiles.Length; id++)
@@ -42,13 +46,25 @@ internal sealed unsafe class SoftwareDevice : IDisposable
             vramOffset += Profile.Tiles[id].VramBytes;
         }
 
+        VramTotal = vramOffset;
+
         Gts = [.. Tiles.SelectMany(tile => tile.Gts)];
         AllEngines = [.. Tiles.SelectMany(tile => tile.Engines)];
         Engines = Array.FindAll(AllEngines, engine => !engine.IsReserved);
         Loss = new DeviceLoss(this);
+        machine.Add(Port);
     }
 
     public SoftwareDeviceOptions Options { get; }
+
+    /// <summary>What this device shares with the others of its machine.</summary>
+    public SoftwareMachine Machine { get; }
+
+    /// <summary>This device as the others see it.</summary>
+    public SoftwarePort Port { get; }
+
+    /// <summary>The owner token of this device's pages; -1 until somebody asks for them (drm_pagemap_acquire_owner).</summary>
+    public int Owner => Volatile.Read(ref _owner);
 
     public DeviceProfile Profile => Options.Profile;
 
@@ -61,6 +77,9 @@ internal sealed unsafe class SoftwareDevice : IDisposable
 
     /// <summary>The driver's mapping of all VRAM.</summary>
     public byte* VramBase => VramMemory.Window;
+
+    /// <summary>VRAM of all tiles, in bytes.</summary>
+    public ulong VramTotal { get; private set; }
 
     /// <summary>The tiles by id.</summary>
     public SoftwareTile[] Tiles { get; }
@@ -129,7 +148,7 @@ internal sealed unsafe class SoftwareDevice : IDisposable
 
     /// <summary>Makes a device with its VRAM.</summary>
     /// <returns>0, or a negative errno.</returns>
-    public static int Create(SoftwareDeviceOptions options, out SoftwareDevice? device)
+    public static int Create(SoftwareDeviceOptions options, SoftwareMachine machine, int index, out SoftwareDevice? device)
     {
         device = null;
         int result = ClientMemoryLease.Acquire(options.CpuFaults, options.Faults, out ClientMemoryLease? lease);
@@ -153,11 +172,41 @@ internal sealed unsafe class SoftwareDevice : IDisposable
             return result;
         }
 
-        device = new SoftwareDevice(options, lease!, vram!, unreachable!);
+        device = new SoftwareDevice(options, machine, index, lease!, vram!, unreachable!);
         return 0;
     }
 
     public void AddReference() => Interlocked.Increment(ref _references);
+
+    /// <summary>Makes this device's pages known to peers: at the first VM that can fault, or when another device's VM asks for them.</summary>
+    public void JoinOwners()
+    {
+        lock (_banLock)
+        {
+            if (_owner < 0)
+            {
+                Volatile.Write(ref _owner, Machine.Owners.Join(Port.Index));
+            }
+        }
+    }
+
+    /// <summary>Takes a reference on a device that may be about to end; false when it is.</summary>
+    public bool TryAddReference()
+    {
+        int references = Volatile.Read(ref _references);
+        while (references > 0)
+        {
+            int seen = Interlocked.CompareExchange(ref _references, references + 1, references);
+            if (seen == references)
+            {
+                return true;
+            }
+
+            references = seen;
+        }
+
+        return false;
+    }
 
     /// <summary>Drops a reference; the last one ends the device.</summary>
     public void Release()
@@ -176,6 +225,12 @@ internal sealed unsafe class SoftwareDevice : IDisposable
             tile.Pagemap.EvictAll();
         }
 
+        if (_owner >= 0)
+        {
+            Machine.Owners.Leave(_owner, Port.Index);
+        }
+
+        Machine.Remove(Port);
         CpuMappings.Close();
         DmaBufs.Close();
         foreach (SoftwareTile tile in Tiles)
@@ -185,6 +240,7 @@ internal sealed unsafe class SoftwareDevice : IDisposable
 
         _clientLease.Dispose();
         _domain.Dispose();
+        Port.Close();
         VramMemory.Dispose();
         Unreachable.Dispose();
     }

@@ -84,8 +84,23 @@ internal sealed class LockChecker : IDisposable
         held.RemoveAt(index);
     }
 
+    /// <summary>Notes that this thread is inside a lock of another kind that counts as one of a class, after a check of its place in the order.</summary>
+    public Scope Hold(LockClass lockClass, object instance, string name)
+    {
+        MayTake(lockClass, instance, name);
+        Taken(lockClass, instance);
+        return new Scope(this, lockClass, instance);
+    }
+
     /// <inheritdoc/>
     public void Dispose() => _held.Dispose();
+
+    /// <summary>A lock that counts as held until this is disposed; the default is none.</summary>
+    public readonly ref struct Scope(LockChecker? owner, LockClass lockClass, object instance)
+    {
+        /// <summary>Notes it as given back.</summary>
+        public void Dispose() => owner?.Released(lockClass, instance);
+    }
 
     // Reservations nest in one transaction only, and the same one never.
     private bool MayNest(LockClass wanted, object heldInstance, object? instance) =>
