@@ -1,12 +1,14 @@
 using System.Diagnostics.CodeAnalysis;
 
+using XeSvm.Simulation.Gpu;
+
 namespace XeSvm.Simulation.Driver;
 
 /// <summary>Ids of one kind in one open file: from 1 upward, the lowest free one first; 0 never names anything (XA_FLAGS_ALLOC1).</summary>
 internal sealed class IdTable<T>
     where T : class
 {
-    private readonly Lock _lock = new();
+    private readonly MonitorLock _lock = new();
     private T?[] _items = new T?[8];
     private int _lowestFree = 1;
     private bool _closed;

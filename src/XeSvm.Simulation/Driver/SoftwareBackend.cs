@@ -1,4 +1,5 @@
 using XeSvm.Interop;
+using XeSvm.Interop.LibC;
 using XeSvm.Interop.Native;
 using XeSvm.Simulation.Driver;
 using XeSvm.Simulation.Peers.Software;
@@ -69,13 +70,13 @@ public sealed class SoftwareBackend : DrmBackend
 
             if (_devices[index] is not { } device)
             {
-                int result = SoftwareDevice.Create(_options.ForDevice(index), _machine, index, out SoftwareDevice? created);
-                if (result < 0)
+                int created = SoftwareDevice.Create(_options.ForDevice(index), _machine, index, out SoftwareDevice? first);
+                if (created < 0)
                 {
-                    return result;
+                    return created;
                 }
 
-                device = _devices[index] = created!;
+                device = _devices[index] = first!;
             }
 
             if (device.Loss.IsLost)
@@ -83,9 +84,14 @@ public sealed class SoftwareBackend : DrmBackend
                 return -Errno.ENODEV;
             }
 
-            device.AddReference();
-            file = new SoftwareFile(device);
-            return 0;
+            int result = DeviceFiles.CreateDescriptor(out FileDescriptorHandle? descriptor);
+            if (result == 0)
+            {
+                device.AddReference();
+                file = new SoftwareFile(device, descriptor!);
+            }
+
+            return result;
         }
     }
 

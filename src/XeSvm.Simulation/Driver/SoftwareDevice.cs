@@ -294,6 +294,20 @@ internal sealed unsafe class SoftwareDevice : IDisposable
     /// <summary>The VRAM next to a GT, as device pages.</summary>
     public DevicePagemap PagemapOf(Gt gt) => Tiles[gt.TileId].Pagemap;
 
+    /// <summary>The allocation of device pages that has a byte of VRAM, or null.</summary>
+    public DeviceMemoryAllocation? FindAllocation(ulong offset)
+    {
+        foreach (SoftwareTile tile in Tiles)
+        {
+            if (tile.Vram.Contains(offset))
+            {
+                return tile.Pagemap.FindAllocation(offset);
+            }
+        }
+
+        return null;
+    }
+
     /// <summary>The GT that user space names so, or null.</summary>
     public Gt? FindGt(uint id)
     {
@@ -313,7 +327,9 @@ internal sealed unsafe class SoftwareDevice : IDisposable
 
     /// <summary>Where madvise wants memory, seen from a GT; null is system memory (xe_vma_resolve_pagemap).</summary>
     public DevicePagemap? Resolve(Vma vma, Gt gt) =>
-        IsDiscrete && vma.Attributes.PreferredDevmemFd == DrmXe.DRM_XE_PREFERRED_LOC_DEFAULT_DEVICE ? PagemapOf(gt) : null;
+        !IsDiscrete ? null
+            : vma.Attributes.PreferredDevmemFd == DrmXe.DRM_XE_PREFERRED_LOC_DEFAULT_DEVICE ? PagemapOf(gt)
+            : vma.Attributes.PreferredRegion;
 
     /// <summary>Whether a range is to be moved to a place (xe_svm_range_needs_migrate_to_vram).</summary>
     public bool NeedsMigration(SvmRange range, in RangeState state, DevicePagemap? target) =>

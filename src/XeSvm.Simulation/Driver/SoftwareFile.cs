@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 
 using XeSvm.Interop;
+using XeSvm.Interop.LibC;
 using XeSvm.Simulation.Driver.Fences;
 using XeSvm.Simulation.Gpu;
 using XeSvm.Simulation.Memory;
@@ -8,14 +9,27 @@ using XeSvm.Simulation.Memory;
 namespace XeSvm.Simulation.Driver;
 
 /// <summary>One open file (xe_file): ids of one client, and the way in for its ioctls.</summary>
-internal sealed unsafe class SoftwareFile(SoftwareDevice device) : DrmFile
+internal sealed unsafe class SoftwareFile : DrmFile
 {
     private readonly object _idle = new();
+    private readonly FileDescriptorHandle _descriptor;
     private int _callsInFlight;
     private volatile bool _closing;
     private bool _closed;
 
-    public SoftwareDevice Device { get; } = device;
+    /// <param name="device">The device, with a reference for the file.</param>
+    /// <param name="descriptor">What the file is known by; the file owns it from now on.</param>
+    public SoftwareFile(SoftwareDevice device, FileDescriptorHandle descriptor)
+    {
+        Device = device;
+        _descriptor = descriptor;
+        DeviceFiles.Add(this, descriptor);
+    }
+
+    public SoftwareDevice Device { get; }
+
+    /// <inheritdoc/>
+    public override int Descriptor => _descriptor.IsClosed ? -1 : (int)_descriptor.DangerousGetHandle();
 
     public ClientMemory Client => Device.Client;
 
@@ -124,6 +138,8 @@ internal sealed unsafe class SoftwareFile(SoftwareDevice device) : DrmFile
             _closing = true;
         }
 
+        DeviceFiles.Remove(_descriptor);
+        _descriptor.Dispose();
         Device.UserFences.Wake();
         BlockedCalls.WakeAll();
         foreach (Vm vm in Vms.Snapshot())

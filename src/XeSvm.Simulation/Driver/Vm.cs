@@ -16,7 +16,7 @@ namespace XeSvm.Simulation.Driver;
 internal sealed unsafe class Vm : IGpuFaultHandler
 {
     private static readonly GpuPte s_scratch = new(GpuPteKind.Null, 0, writable: true, atomic: true, svm: false);
-    private readonly Lock _pageTableLock = new();
+    private readonly MonitorLock _pageTableLock = new();
     private readonly GpuPageTable[] _pageTables;
     private readonly GpuAddressSpace[] _addressSpaces;
     private readonly SvmFaultHandler? _svmFaults;
@@ -58,7 +58,7 @@ internal sealed unsafe class Vm : IGpuFaultHandler
         Binds = new BindScheduler(this);
     }
 
-    public Lock Lock { get; } = new();
+    public MonitorLock Lock { get; } = new();
 
     public SoftwareDevice Device { get; }
 

@@ -274,14 +274,14 @@ internal sealed class VmBindTransaction(Vm vm)
                 // What a queued call comes late to may be a mirror by now, which is to know.
                 vm.Svm?.ZapBindings(start, end);
             }
-
-        ForgetEntriesOfRemoved();
-    }
+        }
 
         if (zapped)
         {
             vm.InvalidateTlb();
         }
+
+        ForgetEntriesOfRemoved();
     }
 
     private void BindAdded()

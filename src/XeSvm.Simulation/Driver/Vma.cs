@@ -27,6 +27,9 @@ internal struct VmaAttributes
     /// <summary>0: the faulting tile's VRAM; -1: system memory; above: the fd that was given.</summary>
     public int PreferredDevmemFd;
 
+    /// <summary>The VRAM that the fd and its region named; null unless <see cref="PreferredDevmemFd"/> is above 0.</summary>
+    public DevicePagemap? PreferredRegion;
+
     public ushort MigrationPolicy;
 
     public AtomicPolicy Atomic;

@@ -4,10 +4,11 @@ namespace XeSvm.Simulation.Gpu;
 internal sealed class ExecJobRing(int width, int limit)
 {
     private const int InitialCapacity = 8;
+    private const int UsualWaits = 4;
 
     private ulong[] _batches = [];
     private UserFenceWrite?[] _fences = [];
-    private List<DmaFence>?[] _waits = [];
+    private List<DmaFence>[] _waits = [];
 
     /// <summary>Stores a job.</summary>
     /// <param name="sequence">Its sequence number.</param>
@@ -25,20 +26,15 @@ internal sealed class ExecJobRing(int width, int limit)
         int index = (int)(sequence % _fences.Length);
         batches.CopyTo(_batches.AsSpan(index * width, width));
         _fences[index] = fence;
-        if (!waits.IsEmpty)
-        {
-            (_waits[index] ??= []).AddRange(waits);
-        }
+        _waits[index].AddRange(waits);
     }
 
     /// <summary>Moves what a stored job waits for to a list.</summary>
     public void TakeWaits(long sequence, List<DmaFence> waits)
     {
-        if (_waits[(int)(sequence % _fences.Length)] is { } stored)
-        {
-            waits.AddRange(stored);
-            stored.Clear();
-        }
+        List<DmaFence> stored = _waits[(int)(sequence % _fences.Length)];
+        waits.AddRange(stored);
+        stored.Clear();
     }
 
     /// <summary>Takes a copy of a stored job.</summary>
@@ -54,12 +50,18 @@ internal sealed class ExecJobRing(int width, int limit)
         int capacity = Math.Min(Math.Max(InitialCapacity, _fences.Length * 2), limit);
         var batches = new ulong[capacity * width];
         var fences = new UserFenceWrite?[capacity];
-        var waits = new List<DmaFence>?[capacity];
+        var waits = new List<DmaFence>[capacity];
         for (long job = sequence - outstanding; job < sequence; job++)
         {
             int index = (int)(job % capacity);
             Get(job, batches.AsSpan(index * width, width), out fences[index]);
             waits[index] = _waits[(int)(job % _fences.Length)];
+        }
+
+        for (int i = 0; i < capacity; i++)
+        {
+            // Whether a job has something to wait for is a matter of chance: there is room for it before.
+            waits[i] ??= new List<DmaFence>(UsualWaits);
         }
 
         _batches = batches;

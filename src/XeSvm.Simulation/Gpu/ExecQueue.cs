@@ -13,7 +13,7 @@ internal sealed class ExecQueue
     // Room for the fault handler; thousands of queues may exist.
     private const int StackSize = 1 << 20;
 
-    private readonly Lock _lock = new();
+    private readonly MonitorLock _lock = new();
     private readonly EventCount _work = new();
     private readonly EventCount _progress = new();
     private readonly StopRequest _stop = new();

@@ -6,7 +6,7 @@ namespace XeSvm.Simulation.Gpu;
 /// </summary>
 internal sealed class FenceTimeline
 {
-    private readonly Lock _lock = new();
+    private readonly MonitorLock _lock = new();
     private FenceCallback? _first;
     private long _completed;
     private long _failed = long.MaxValue;

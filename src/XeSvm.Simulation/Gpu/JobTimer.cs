@@ -6,7 +6,7 @@ namespace XeSvm.Simulation.Gpu;
 /// </summary>
 internal sealed class JobTimer : IDisposable
 {
-    private readonly Lock _lock = new();
+    private readonly MonitorLock _lock = new();
     private readonly TimeSpan _limit;
     private readonly Action _onExpired;
     private readonly Timer _timer;

@@ -6,7 +6,7 @@ namespace XeSvm.Simulation.Gpu;
 /// </summary>
 internal sealed class TlbGate
 {
-    private readonly Lock _lock = new();
+    private readonly MonitorLock _lock = new();
     private GpuAccessSlot[] _slots = [];
     private long _generation;
     private long _completed;

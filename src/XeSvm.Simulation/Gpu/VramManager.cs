@@ -18,7 +18,7 @@ internal sealed unsafe class VramManager : IDisposable
     private const byte Continued = 0x40;
     private const byte OrderMask = 0x3f;
 
-    private readonly Lock _lock = new();
+    private readonly MonitorLock _lock = new();
     private readonly SummaryBitmap[] _free;
     private readonly int _pageShift;
     private readonly long _pages;

@@ -93,6 +93,31 @@ internal sealed unsafe class ProcessClientMemory(CpuFaultPump owner, xesvm_pump*
 
     public override int Abort(in PageIsolation isolation) => NativeMethods.xesvm_pump_abort(pump, isolation.Id);
 
+    public override int BeginRelocation(Pagemap.DeviceMemoryAllocation from, byte* vram) =>
+        NativeMethods.xesvm_pump_relocate_begin(pump, from.Start, (uint)from.Pages, (ulong)vram, from.Cookie);
+
+    public override int EndRelocation(Pagemap.DeviceMemoryAllocation from, ulong cookie, Pagemap.DeviceMemoryAllocation to, byte* vram)
+    {
+        // No event is settled between the two: what has left the new place finds its allocation, and what had left the old one the old one.
+        lock (owner.SettleLock)
+        {
+            int result = NativeMethods.xesvm_pump_relocate_end(pump, to.Start, cookie, (ulong)vram, to.Cookie);
+            if (result == 0)
+            {
+                Residency.EndMove(from, cookie, to);
+            }
+
+            return result;
+        }
+    }
+
+    public override void AbortRelocation(Pagemap.DeviceMemoryAllocation from, ulong cookie, ulong start)
+    {
+        // That pages have left meanwhile is no error here: they are where they should be.
+        _ = NativeMethods.xesvm_pump_relocate_end(pump, start, cookie, 0, 0);
+        Residency.EndMove(from, cookie, null);
+    }
+
     public override int Restore(ulong address, int pages) => NativeMethods.xesvm_pump_restore(pump, address, (uint)pages);
 
     public override int ReadDevice(ulong address, byte* vram, void* destination, int length) =>

@@ -1,4 +1,5 @@
 using XeSvm.Simulation.Memory;
+using XeSvm.Simulation.Peers.Locks;
 
 namespace XeSvm.Simulation.Pagemap;
 
@@ -23,6 +24,15 @@ internal sealed class DeviceMemoryAllocation(DevicePagemap pagemap) : IChunk, ID
 
     public int RemainingPages { get; set; }
 
+    /// <summary>On its way to another device. Under the lock of the client's <see cref="DeviceResidency"/>.</summary>
+    public bool IsMoving { get; set; }
+
+    /// <summary>The buffer object's reservation: held while it is made, pinned and unpinned; not while pages move.</summary>
+    public CheckedLock Reservation { get; } = new(pagemap.Device.Machine.Locks, LockClass.Reservation, "the buffer object's reservation");
+
+    /// <summary>While above 0 it is not evicted. Changes under the pagemap's lock, with the reservation held.</summary>
+    public int Pins { get; set; }
+
     public ulong Size => (ulong)Pages << PageConstants.PageShift;
 
     public ulong VramOffset { get; private set; }
@@ -35,6 +45,7 @@ internal sealed class DeviceMemoryAllocation(DevicePagemap pagemap) : IChunk, ID
         Pages = pages;
         RemainingPages = pages;
         VramOffset = vramOffset;
+        IsMoving = false;
         Cookie = client.Owners.Add(this);
     }
 

@@ -3,6 +3,8 @@ using XeSvm.Simulation.Dma;
 using XeSvm.Simulation.Driver;
 using XeSvm.Simulation.Gpu;
 using XeSvm.Simulation.Memory;
+using XeSvm.Simulation.Peers.Locks;
+using XeSvm.Simulation.Peers.Machine;
 
 namespace XeSvm.Simulation.Pagemap;
 
@@ -22,6 +24,7 @@ internal sealed class DevicePagemap
     private readonly LinkedList<DeviceMemoryAllocation> _leastRecentlyUsed = new();
     private readonly Stack<DeviceMemoryAllocation> _pool = new();
     private readonly MigrateToDevice _migrate;
+    private readonly VramOwners? _owners;
 
     public DevicePagemap(SoftwareDevice device, Gt gt, VramRegion vram)
     {
@@ -29,6 +32,7 @@ internal sealed class DevicePagemap
         Gt = gt;
         Vram = vram;
         _migrate = new MigrateToDevice(this);
+        _owners = device.Machine.HasPeers ? new VramOwners(vram.FirstOffset, vram.Total) : null;
     }
 
     public SoftwareDevice Device { get; }
@@ -50,6 +54,21 @@ internal sealed class DevicePagemap
         }
     }
 
+    /// <summary>How many allocations are pinned.</summary>
+    public int PinnedCount
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _leastRecentlyUsed.Count(allocation => allocation.Pins != 0);
+            }
+        }
+    }
+
+    /// <summary>The allocation that has a byte of this VRAM, or null. For accesses from other devices.</summary>
+    public DeviceMemoryAllocation? FindAllocation(ulong offset) => _owners?.Find(offset);
+
     /// <summary>Moves a chunk into this VRAM (xe_svm_alloc_vram): at most two attempts, all pages or none.</summary>
     /// <returns>0, or a negative errno; -EBUSY when the pages could not be had.</returns>
     public int Migrate(ClientMemory client, ulong start, int pages)
@@ -60,9 +79,17 @@ internal sealed class DevicePagemap
             return 0;
         }
 
+        DevicePagemap? source = resident?.Pagemap;
+        if (source is not null && !source.Device.TryAddReference())
+        {
+            // That device is about to end: its pages are on their way home.
+            (source, resident) = (null, null);
+        }
+
         s_migration.EnterReadLock();
-        int result = PopulateMm(client, start, pages);
+        int result = PopulateMm(client, start, pages, resident);
         s_migration.ExitReadLock();
+        source?.Device.Release();
         if (result != -Errno.EBUSY)
         {
             return result;
@@ -71,7 +98,7 @@ internal sealed class DevicePagemap
         // drm_gpusvm_range_evict: every page is faulted back to system memory, holes are filled, then one more attempt.
         s_migration.EnterWriteLock();
         result = EvictRange(client, start, pages);
-        result = result < 0 ? result : PopulateMm(client, start, pages);
+        result = result < 0 ? result : PopulateMm(client, start, pages, from: null);
         s_migration.ExitWriteLock();
         return result;
     }
@@ -118,6 +145,11 @@ internal sealed class DevicePagemap
                 (client, start, pages, cookie) = (victim.Client, victim.Start, victim.Pages, victim.Cookie);
                 _leastRecentlyUsed.Remove(node);
                 _leastRecentlyUsed.AddLast(node);
+                if (victim.Pins != 0)
+                {
+                    Device.Machine.Counters.AddRefusedEviction();
+                    continue;
+                }
             }
 
             // The record may serve another chunk by now: the cookie tells whether this one is gone.
@@ -179,18 +211,7 @@ internal sealed class DevicePagemap
     /// <returns>False when another allocation has part of the range: two VMs were at it at the same time.</returns>
     internal bool Publish(DeviceMemoryAllocation allocation)
     {
-        if (!allocation.Client.Residency.TryAdd(allocation))
-        {
-            return false;
-        }
-
-        lock (_lock)
-        {
-            allocation.Node ??= new LinkedListNode<DeviceMemoryAllocation>(allocation);
-            _leastRecentlyUsed.AddLast(allocation.Node);
-        }
-
-        return true;
+        return allocation.Client.Residency.TryAdd(allocation);
     }
 
     /// <summary>Takes back what <see cref="Publish"/> did: the pages never became device pages, and who believed so must look again.</summary>
@@ -205,6 +226,7 @@ internal sealed class DevicePagemap
     {
         // The VRAM goes back first: once the record is off the list, the device may end.
         allocation.Retire();
+        _owners?.Set(allocation.VramOffset, allocation.Size, null);
         Vram.Free(allocation.VramOffset);
         lock (_lock)
         {
@@ -213,6 +235,7 @@ internal sealed class DevicePagemap
                 _leastRecentlyUsed.Remove(allocation.Node);
             }
 
+            allocation.Pins = 0;
             _pool.Push(allocation);
         }
     }
@@ -230,8 +253,8 @@ internal sealed class DevicePagemap
         return true;
     }
 
-    /// <summary>VRAM for one chunk, evicting older ones if need be (xe_drm_pagemap_populate_mm), then the migration itself.</summary>
-    private int PopulateMm(ClientMemory client, ulong start, int pages)
+    /// <summary>VRAM for one chunk, then the migration itself (xe_drm_pagemap_populate_mm), with the buffer object pinned but not reserved meanwhile.</summary>
+    private int PopulateMm(ClientMemory client, ulong start, int pages, DeviceMemoryAllocation? from)
     {
         if (Device.Loss.IsLost)
         {
@@ -260,30 +283,95 @@ internal sealed class DevicePagemap
             return -Errno.ENOMEM;
         }
 
-        ulong offset;
-        while (!Vram.TryAllocate(size, out offset))
+        result = CreatePinned(client, start, pages, out DeviceMemoryAllocation? created);
+        if (result < 0)
         {
-            // Nothing to evict: buffer objects hold the rest, unless somebody has freed some meanwhile.
-            if (!EvictOne())
-            {
-                if (Vram.TryAllocate(size, out offset))
-                {
-                    break;
-                }
-
-                return -Errno.ENOMEM;
-            }
+            return result;
         }
 
-        DeviceMemoryAllocation allocation = Rent();
-        allocation.Assign(client, start, pages, offset);
-        result = _migrate.Run(allocation);
+        DeviceMemoryAllocation allocation = created!;
+        ulong cookie = allocation.Cookie;
+        result = from is not null && MigrateBetweenDevices.IsPossible(from.Pagemap, this)
+            ? MigrateBetweenDevices.Run(from, allocation)
+            : _migrate.Run(allocation);
+        Unpin(allocation, cookie);
         if (result < 0)
         {
             Release(allocation);
         }
 
         return result;
+    }
+
+    /// <summary>
+    /// A buffer object that cannot be evicted until <see cref="Unpin"/> (patch 9): its reservation is not held while pages move, as making
+    /// addresses may take other reservations.
+    /// </summary>
+    private int CreatePinned(ClientMemory client, ulong start, int pages, out DeviceMemoryAllocation? allocation)
+    {
+        allocation = null;
+        LockChecker locks = Device.Machine.Locks;
+        if (!locks.Allows(LockedOperation.AllocateVram))
+        {
+            return -Errno.EDEADLK;
+        }
+
+        using ValidationScope validation = ValidationScope.Enter(locks);
+        DeviceMemoryAllocation made = Rent();
+        using CheckedLock.Scope reservation = made.Reservation.Take();
+        int result = TakeVram((ulong)pages << PageConstants.PageShift, out ulong offset);
+        lock (_lock)
+        {
+            if (result < 0)
+            {
+                _pool.Push(made);
+                return result;
+            }
+
+            made.Assign(client, start, pages, offset);
+            made.Pins = 1;
+            made.Node ??= new LinkedListNode<DeviceMemoryAllocation>(made);
+            _leastRecentlyUsed.AddLast(made.Node);
+        }
+
+        _owners?.Set(offset, made.Size, made);
+        allocation = made;
+        return 0;
+    }
+
+    /// <summary>The pages have moved, or have not: the buffer object may be evicted again, as the one used last.</summary>
+    private void Unpin(DeviceMemoryAllocation allocation, ulong cookie)
+    {
+        using CheckedLock.Scope reservation = allocation.Reservation.Take();
+        lock (_lock)
+        {
+            // The pages may have gone home already, and the record serve others.
+            if (allocation.Cookie != cookie || allocation.Pins == 0)
+            {
+                return;
+            }
+
+            allocation.Pins = 0;
+            if (allocation.Node?.List is not null)
+            {
+                _leastRecentlyUsed.Remove(allocation.Node);
+                _leastRecentlyUsed.AddLast(allocation.Node);
+            }
+        }
+    }
+
+    private int TakeVram(ulong size, out ulong offset)
+    {
+        while (!Vram.TryAllocate(size, out offset))
+        {
+            // Nothing to evict: buffer objects hold the rest, unless somebody has freed some meanwhile.
+            if (!EvictOne())
+            {
+                return Vram.TryAllocate(size, out offset) ? 0 : -Errno.ENOMEM;
+            }
+        }
+
+        return 0;
     }
 
     private DeviceMemoryAllocation Rent()

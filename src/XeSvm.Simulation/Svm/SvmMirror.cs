@@ -19,12 +19,15 @@ internal sealed class SvmMirror : IMmuNotifier, IThreadPoolWorkItem, IDisposable
     private readonly List<SvmRange> _garbage = [];
     private readonly Stack<SvmRange> _pool = new();
     private readonly SvmPageMapper _mapper;
+
+    // Gone from the table, but still with addresses to be given back outside of the notifier lock. Under the VM lock.
+    private readonly List<SvmRange> _removed = [];
     private bool _collectionIsQueued;
 
     public SvmMirror(Vm vm)
     {
         Vm = vm;
-        _mapper = new SvmPageMapper(vm.Device);
+        _mapper = new SvmPageMapper(vm);
         vm.Client.Notifiers.Register(this);
     }
 
@@ -140,6 +143,7 @@ internal sealed class SvmMirror : IMmuNotifier, IThreadPoolWorkItem, IDisposable
     public int GetPages(SvmRange range, bool allowDeviceMemory, bool devmemOnly, bool readOnly)
     {
         long deadline = Stopwatch.GetTimestamp() + Stopwatch.Frequency;
+        bool hasBegun = false;
         while (Stopwatch.GetTimestamp() < deadline)
         {
             long sequence;
@@ -153,7 +157,25 @@ internal sealed class SvmMirror : IMmuNotifier, IThreadPoolWorkItem, IDisposable
                 sequence = range.Sequence;
             }
 
+            if (!hasBegun)
+            {
+                // What an earlier mapping has kept goes now; what this call reserves is kept over its restarts.
+                _mapper.FreePeer(range);
+                hasBegun = true;
+            }
+
             int result = _mapper.FaultIn(Vm.Client, range, allowDeviceMemory, readOnly, out bool inDevice);
+            if (result == 0 && inDevice)
+            {
+                result = _mapper.PreparePeer(Vm.Client, range);
+            }
+
+            if (result == -Errno.EAGAIN)
+            {
+                Thread.Yield();
+                continue;
+            }
+
             if (result < 0)
             {
                 return result;
@@ -268,6 +290,7 @@ internal sealed class SvmMirror : IMmuNotifier, IThreadPoolWorkItem, IDisposable
         bool changed = false;
         while (TryTakeGarbage(out ulong start, out ulong end))
         {
+            FreeRemoved();
             changed |= SvmAttributeReset.Apply(Vm, start, end);
         }
 
@@ -309,6 +332,8 @@ internal sealed class SvmMirror : IMmuNotifier, IThreadPoolWorkItem, IDisposable
                 Remove(range);
             }
         }
+
+        FreeRemoved();
     }
 
     /// <summary>Sends the range that an address lies inside of to system memory and removes it. Called under the VM lock.</summary>
@@ -435,7 +460,38 @@ internal sealed class SvmMirror : IMmuNotifier, IThreadPoolWorkItem, IDisposable
 
         _mapper.Unmap(Vm.Client, range);
         _ranges.Remove(range);
-        _pool.Push(range);
+        if (range.Pages.Peer is { Target: not null })
+        {
+            _removed.Add(range);
+        }
+        else
+        {
+            _pool.Push(range);
+        }
+    }
+
+    /// <summary>Gives back the addresses of other devices' memory that removed ranges have kept. Under the VM lock, not under the notifier lock.</summary>
+    private void FreeRemoved()
+    {
+        if (_removed.Count == 0)
+        {
+            return;
+        }
+
+        foreach (SvmRange range in _removed)
+        {
+            _mapper.FreePeer(range);
+        }
+
+        lock (_notifierLock)
+        {
+            foreach (SvmRange range in _removed)
+            {
+                _pool.Push(range);
+            }
+        }
+
+        _removed.Clear();
     }
 
     /// <summary>Whether the client's mapping of an address can be mirrored.</summary>

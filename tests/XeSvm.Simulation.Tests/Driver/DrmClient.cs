@@ -251,11 +251,12 @@ internal unsafe class DrmClient : IDisposable
 
     public int UnbindRange(uint vm, ulong address, ulong range) => Bind(vm, Ops.Unmap(address, range));
 
-    public int AdviseLocation(uint vm, ulong address, ulong range, int fd, ushort policy = 0)
+    public int AdviseLocation(uint vm, ulong address, ulong range, int fd, ushort policy = 0, ushort region = 0)
     {
         var advice = new drm_xe_madvise { vm_id = vm, start = address, range = range, type = DrmXe.DRM_XE_MEM_RANGE_ATTR_PREFERRED_LOC };
         advice.preferred_mem_loc.devmem_fd = (uint)fd;
         advice.preferred_mem_loc.migration_policy = policy;
+        advice.preferred_mem_loc.region_instance = region;
         return Ioctl(DrmXe.DRM_IOCTL_XE_MADVISE, ref advice);
     }
 

@@ -66,6 +66,42 @@ public sealed unsafe class UserptrTests
         DrmClient.Unmap(memory, 0x2000);
     }
 
+    [Fact]
+    [Trait("Rule", "7.1.J")]
+    public void A_hole_ends_the_look_at_client_memory_before_anything_is_made_for_the_blocks_behind_it()
+    {
+        using GpuClient gpu = Open(0);
+        ulong memory = DrmClient.MapWithGuard();
+        ulong size = gpu.Device.SystemMemoryTotal & ~0xffful;
+        for (int round = 0; round < 2; round++)
+        {
+            // For each of these blocks there would be a piece of more than 64 bytes.
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            Assert.Equal(-Errno.EFAULT, gpu.Bind(Ops.MapUserptr(memory, Address, size)));
+            long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+            Assert.True(round == 0 || allocated < (long)(size / 0x200000) * 64, $"{allocated} bytes are allocated.");
+        }
+
+        Assert.Equal(0, gpu.Bind(Ops.MapUserptr(memory, Address, 0x1000)));
+        Assert.Equal(0, gpu.Store(Address, 7));
+        Assert.Equal(7u, *(uint*)memory);
+        DrmClient.Unmap(memory, 0x2000);
+    }
+
+    [Theory]
+    [Trait("Rule", "7.1.J")]
+    [InlineData(1UL << 46)]
+    [InlineData((1UL << 47) - 0x200000)]
+    public void More_client_memory_than_the_machine_has_is_ENOMEM(ulong size)
+    {
+        using GpuClient gpu = Open(0);
+        string before = gpu.Areas(gpu.Vm);
+        ulong memory = DrmClient.Map(0x1000);
+        Assert.Equal(-Errno.ENOMEM, gpu.Bind(Ops.MapUserptr(memory, Address, size)));
+        Assert.Equal(before, gpu.Areas(gpu.Vm));
+        DrmClient.Unmap(memory, 0x1000);
+    }
+
     [Theory]
     [Trait("Rule", "7.6.userptr")]
     [InlineData(0u)]

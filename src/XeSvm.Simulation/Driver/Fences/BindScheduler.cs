@@ -12,6 +12,7 @@ internal sealed class BindScheduler(Vm vm)
 {
     // Page tables are written by shallow code.
     private const int StackSize = 256 << 10;
+    private const int UsualWaits = 8;
 
     private readonly List<Pending> _pending = [];
     private readonly Stack<Pending> _free = new();
@@ -200,7 +201,7 @@ internal sealed class BindScheduler(Vm vm)
 
         public UserFence UserFence { get; set; }
 
-        public List<DmaFence> Waits { get; } = [];
+        public List<DmaFence> Waits { get; } = new(UsualWaits);
 
         public FenceWaker Waker { get; } = new(work);
 

@@ -5,8 +5,11 @@ namespace XeSvm.Simulation.Driver.Fences;
 /// <summary>What the calls on one file are blocked at, so that closing the file can wake them all.</summary>
 internal sealed class BlockedCalls
 {
-    private readonly Lock _lock = new();
-    private readonly List<EventCount> _events = [];
+    // Whether a call blocks is a matter of chance: what it needs for that is there before.
+    private const int UsualCalls = 16;
+
+    private readonly MonitorLock _lock = new();
+    private readonly List<EventCount> _events = new(UsualCalls);
 
     /// <summary>A call is about to wait. It looks whether the file is closing after this and before it does.</summary>
     public void Add(EventCount waiters)

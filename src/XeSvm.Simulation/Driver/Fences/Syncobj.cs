@@ -21,7 +21,7 @@ internal enum SyncobjPoint
 /// </summary>
 internal sealed class Syncobj
 {
-    private readonly Lock _lock = new();
+    private readonly MonitorLock _lock = new();
     private Node[] _nodes = new Node[2]; // oldest first; the last one is what the kernel calls the syncobj's fence
     private int _count;
     private long _lastContext;

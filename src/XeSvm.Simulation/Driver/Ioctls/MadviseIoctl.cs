@@ -1,5 +1,6 @@
 using XeSvm.Interop.Uapi;
 using XeSvm.Simulation.Driver.Profiles;
+using XeSvm.Simulation.Pagemap;
 
 namespace XeSvm.Simulation.Driver.Ioctls;
 
@@ -32,10 +33,14 @@ internal static unsafe class MadviseIoctl
                 return -Errno.ENOENT;
             }
 
+            DevicePagemap? region = null;
             if (args->type == DrmXe.DRM_XE_MEM_RANGE_ATTR_PREFERRED_LOC && (int)args->preferred_mem_loc.devmem_fd > 0)
             {
-                // A software device has no descriptor that another could be named by.
-                return -Errno.ENOENT;
+                result = FindRegion(vm, args, out region);
+                if (result < 0)
+                {
+                    return result;
+                }
             }
 
             ulong start = args->start & (vm.Size - 1);
@@ -55,7 +60,7 @@ internal static unsafe class MadviseIoctl
 
             for (Vma? vma = First(vm, start, end); vma is not null; vma = Next(vm, vma, end))
             {
-                retained &= Apply(vm, vma, args);
+                retained &= Apply(vm, vma, args, region);
             }
         }
 
@@ -77,6 +82,30 @@ internal static unsafe class MadviseIoctl
     {
         uint value = retained ? 1u : 0;
         return pointer != 0 && file.Client.Write(pointer, &value, sizeof(uint)) < 0 ? -Errno.EFAULT : 0;
+    }
+
+    /// <summary>The VRAM that a descriptor and a region's number name (xe_drm_pagemap_from_fd, madvise_details_init).</summary>
+    /// <returns>0; -ENOENT; -ENODEV for a device that is lost; -ENOLINK for one that the VM's GPU has no fast interconnect to.</returns>
+    private static int FindRegion(Vm vm, drm_xe_madvise* args, out DevicePagemap? region)
+    {
+        region = null;
+        if (!DeviceFiles.TryFind((int)args->preferred_mem_loc.devmem_fd, out SoftwareFile? file))
+        {
+            return -Errno.ENOENT;
+        }
+
+        SoftwareDevice device = file.Device;
+        int tile = args->preferred_mem_loc.region_instance - MemoryRegions.FirstVramInstance;
+        if (!device.IsDiscrete || tile < 0 || tile >= device.Tiles.Length)
+        {
+            return -Errno.ENOENT;
+        }
+
+        region = device.Tiles[tile].Pagemap;
+        int result = device.Loss.IsLost ? -Errno.ENODEV : vm.Sees(region) ? 0 : -Errno.ENOLINK;
+
+        // The device may be closed from here on: the VM keeps it. What is about to end is not open any more.
+        return result == 0 && !vm.Peers.Keep(device) ? -Errno.ENOENT : result;
     }
 
     /// <summary>Looks at every area before any is changed. The split stays in any case: it changes no attribute.</summary>
@@ -101,7 +130,7 @@ internal static unsafe class MadviseIoctl
     }
 
     /// <summary>Gives advice to one area; false when its content is gone.</summary>
-    private static bool Apply(Vm vm, Vma vma, drm_xe_madvise* args)
+    private static bool Apply(Vm vm, Vma vma, drm_xe_madvise* args, DevicePagemap? region)
     {
         ref VmaAttributes attributes = ref vma.Attributes;
         bool changed = false;
@@ -111,12 +140,14 @@ internal static unsafe class MadviseIoctl
                 int fd = (int)args->preferred_mem_loc.devmem_fd;
                 ushort policy = args->preferred_mem_loc.migration_policy;
 
-                // Only mirrors have a preferred location. The data stays where it is; the next fault looks at the advice.
+                // Only mirrors have a preferred location. The data stays where it is; the next fault looks at the advice. Another region of the
+                // same descriptor counts as no change, as the kernel looks at descriptor and policy only.
                 changed = vma.Kind == VmaKind.CpuAddressMirror && (attributes.PreferredDevmemFd != fd || attributes.MigrationPolicy != policy);
                 if (changed)
                 {
                     attributes.PreferredDevmemFd = fd;
                     attributes.MigrationPolicy = policy;
+                    attributes.PreferredRegion = region;
                 }
 
                 break;

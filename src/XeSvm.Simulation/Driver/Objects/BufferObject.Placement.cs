@@ -75,7 +75,7 @@ internal sealed unsafe partial class BufferObject
     /// </summary>
     public bool TryEvict(SoftwareTile from)
     {
-        if (!Lock.TryEnter())
+        if (!Monitor.TryEnter(Lock))
         {
             return false;
         }
@@ -97,7 +97,7 @@ internal sealed unsafe partial class BufferObject
         }
         finally
         {
-            Lock.Exit();
+            Monitor.Exit(Lock);
         }
     }
 

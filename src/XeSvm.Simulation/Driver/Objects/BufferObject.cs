@@ -36,7 +36,7 @@ internal sealed unsafe partial class BufferObject
 
     public SoftwareDevice Device { get; }
 
-    public Lock Lock { get; } = new();
+    public MonitorLock Lock { get; } = new();
 
     public ulong Size { get; }
 

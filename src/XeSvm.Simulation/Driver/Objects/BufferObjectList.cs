@@ -1,9 +1,11 @@
+using XeSvm.Simulation.Gpu;
+
 namespace XeSvm.Simulation.Driver;
 
 /// <summary>The buffer objects in one tile's VRAM, in the order of their last use (ttm_lru).</summary>
 internal sealed class BufferObjectList
 {
-    private readonly Lock _lock = new();
+    private readonly MonitorLock _lock = new();
     private readonly LinkedList<BufferObject> _objects = new();
 
     public int Count

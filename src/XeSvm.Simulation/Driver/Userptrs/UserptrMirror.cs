@@ -13,19 +13,19 @@ internal sealed class UserptrMirror(Vm vm) : IMmuNotifier, IDisposable
 {
     private const int MostAttempts = 100;
 
-    private readonly Lock _lock = new();
+    private readonly MonitorLock _lock = new();
     private readonly Dictionary<ulong, List<UserptrPages>> _byBlock = [];
-    private readonly SvmPageMapper _mapper = new(vm.Device);
+    private readonly SvmPageMapper _mapper = new(vm);
     private bool _registered;
 
     /// <summary>Makes the pages of an area present and known to the device. Under the VM lock.</summary>
     /// <returns>0; -EFAULT when the client has no such memory, or may not write it; -ENOMEM and others of the DMA API.</returns>
     public int Pin(Vma vma)
     {
-        if (vma.Userptr is null && !IsReadable(vma.ObjectOffset, vma.Size))
+        if (vma.Size > vm.Device.SystemMemoryTotal)
         {
-            // Before there is a piece for each block: the range may be as large as the VM.
-            return -Errno.EFAULT;
+            // All of it would have to be there at once; the kernel finds no room for the list of its pages first.
+            return -Errno.ENOMEM;
         }
 
         UserptrPages pages = vma.Userptr ?? Register(vma);
@@ -42,15 +42,12 @@ internal sealed class UserptrMirror(Vm vm) : IMmuNotifier, IDisposable
                 sequence = pages.Sequence;
             }
 
-            foreach (SvmRange piece in pages.Pieces)
+            int result = FaultIn(pages);
+            if (result == 0)
             {
-                if (_mapper.FaultIn(vm.Client, piece, allowDeviceMemory: false, vma.IsReadOnly, out _) < 0)
-                {
-                    return -Errno.EFAULT;
-                }
+                result = Map(pages, sequence);
             }
 
-            int result = Map(pages, sequence);
             if (result != -Errno.EAGAIN)
             {
                 return result;
@@ -93,8 +90,9 @@ internal sealed class UserptrMirror(Vm vm) : IMmuNotifier, IDisposable
             Unmap(pages);
             vma.Userptr = null;
             vma.IsBound = false;
-            for (ulong block = BlockOf(pages.Start); block <= BlockOf(pages.End - 1); block++)
+            foreach (SvmRange piece in pages.Pieces)
             {
+                ulong block = BlockOf(piece.Start);
                 List<UserptrPages> inBlock = _byBlock[block];
                 inBlock.Remove(pages);
                 if (inBlock.Count == 0)
@@ -145,40 +143,8 @@ internal sealed class UserptrMirror(Vm vm) : IMmuNotifier, IDisposable
 
     private static ulong BlockOf(ulong address) => address / PageConstants.BlockSize;
 
-    /// <summary>Whether readable memory of the client covers a range, without a hole and without an end beyond the address space.</summary>
-    private bool IsReadable(ulong start, ulong size)
-    {
-        ulong end = unchecked(start + size);
-        if (end < start)
-        {
-            return false;
-        }
-
-        while (start < end)
-        {
-            if (vm.Client.FindMapping(start, start, end, out ClientVma mapping) < 0 || (mapping.Flags & ClientVmaFlags.Read) == 0)
-            {
-                return false;
-            }
-
-            start = mapping.End;
-        }
-
-        return true;
-    }
-
     private UserptrPages Register(Vma vma)
     {
-        var pages = new UserptrPages(vma);
-        for (ulong at = pages.Start; at < pages.End;)
-        {
-            ulong stop = Math.Min(pages.End, (BlockOf(at) + 1) * PageConstants.BlockSize);
-            var piece = new SvmRange();
-            piece.Assign(at, stop - at, migrateDevmem: false);
-            pages.Pieces.Add(piece);
-            at = stop;
-        }
-
         if (!_registered)
         {
             vm.Client.Notifiers.Register(this);
@@ -187,21 +153,49 @@ internal sealed class UserptrMirror(Vm vm) : IMmuNotifier, IDisposable
 
         lock (_lock)
         {
-            foreach (SvmRange piece in pages.Pieces)
-            {
-                ulong block = BlockOf(piece.Start);
-                if (!_byBlock.TryGetValue(block, out List<UserptrPages>? inBlock))
-                {
-                    _byBlock.Add(block, inBlock = []);
-                }
+            return vma.Userptr = new UserptrPages(vma);
+        }
+    }
 
-                inBlock.Add(pages);
+    /// <summary>
+    /// Faults an area's pages in, block by block, and makes the piece of each block just before: where the client has no memory it is over, and
+    /// there is no piece for any of the blocks behind, which may be millions.
+    /// </summary>
+    private int FaultIn(UserptrPages pages)
+    {
+        ulong at = pages.Start;
+        for (int index = 0; at < pages.End; index++)
+        {
+            SvmRange piece = index < pages.Pieces.Count ? pages.Pieces[index] : AddPiece(pages, at);
+            if (_mapper.FaultIn(vm.Client, piece, allowDeviceMemory: false, pages.Vma.IsReadOnly, out _) < 0)
+            {
+                return -Errno.EFAULT;
             }
 
-            vma.Userptr = pages;
+            at = piece.End;
         }
 
-        return pages;
+        return 0;
+    }
+
+    /// <summary>Adds the piece of the next block; what happens to the client's memory there is heard of from here on.</summary>
+    private SvmRange AddPiece(UserptrPages pages, ulong start)
+    {
+        ulong block = BlockOf(start);
+        var piece = new SvmRange();
+        piece.Assign(start, Math.Min(pages.End, (block + 1) * PageConstants.BlockSize) - start, migrateDevmem: false);
+        lock (_lock)
+        {
+            pages.Pieces.Add(piece);
+            if (!_byBlock.TryGetValue(block, out List<UserptrPages>? inBlock))
+            {
+                _byBlock.Add(block, inBlock = []);
+            }
+
+            inBlock.Add(pages);
+        }
+
+        return piece;
     }
 
     private int Map(UserptrPages pages, long sequence)

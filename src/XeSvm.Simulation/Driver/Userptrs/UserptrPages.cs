@@ -3,7 +3,8 @@ using XeSvm.Simulation.Svm;
 namespace XeSvm.Simulation.Driver;
 
 /// <summary>
-/// The client's pages behind one userptr area (xe_userptr): one piece for each 2 MiB block of client memory, mapped for DMA. Guarded by the
+/// The client's pages behind one userptr area (xe_userptr): one piece for each 2 MiB block of client memory, which is made when
+/// the block is looked at for the first time, mapped for DMA. Guarded by the
 /// lock of the VM's <see cref="UserptrMirror"/>.
 /// </summary>
 internal sealed class UserptrPages(Vma vma)
@@ -16,7 +17,7 @@ internal sealed class UserptrPages(Vma vma)
     /// <summary>One past the last client address.</summary>
     public ulong End { get; } = vma.ObjectOffset + vma.Size;
 
-    /// <summary>The pieces, lowest first.</summary>
+    /// <summary>The pieces, lowest first; of an area that was never pinned, those up to the first block that is not there.</summary>
     public List<SvmRange> Pieces { get; } = [];
 
     /// <summary>Changes with every invalidation: what was learnt about the pages before is void.</summary>
