@@ -1,10 +1,12 @@
 using XeSvm.Simulation.Cost;
 using XeSvm.Simulation.Peers;
 using XeSvm.Simulation.Tests.Driver;
+using XeSvm.Simulation.Tests.Svm.Torture;
 
 namespace XeSvm.Simulation.Tests.Peers.Driver;
 
 /// <summary>SVM memory that goes from one device of the driver to another (patches 6 to 10): counted, by the modelled route, with every byte.</summary>
+[Collection(TortureCollection.Name)]
 public sealed unsafe class DriverMigrationTests
 {
     public static TheoryData<string, string> RoutesAndPolicies => PeerMachines.RoutesAndPolicies();

@@ -2,10 +2,12 @@ using XeSvm.Simulation.Gpu;
 using XeSvm.Simulation.Pagemap;
 using XeSvm.Simulation.Peers;
 using XeSvm.Simulation.Tests.Driver;
+using XeSvm.Simulation.Tests.Svm.Torture;
 
 namespace XeSvm.Simulation.Tests.Peers.Driver;
 
 /// <summary>A GPU that uses memory in another's VRAM where it is (patches 10 and 11).</summary>
+[Collection(TortureCollection.Name)]
 public sealed unsafe class DriverPeerAccessTests
 {
     public static TheoryData<string, string> ConnectedRoutesAndPolicies()
