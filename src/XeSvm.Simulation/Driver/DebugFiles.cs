@@ -4,11 +4,12 @@ using System.Text;
 using XeSvm.Interop;
 using XeSvm.Simulation.Dma;
 using XeSvm.Simulation.Gpu;
+using XeSvm.Simulation.Peers;
 using XeSvm.Simulation.Peers.Software;
 
 namespace XeSvm.Simulation.Driver;
 
-/// <summary>The debug files of a device: GT statistics as the kernel has them, and four of the software backend's own.</summary>
+/// <summary>The debug files of a device: GT statistics as the kernel has them, and five of the software backend's own.</summary>
 internal static class DebugFiles
 {
     /// <summary>Reads one.</summary>
@@ -18,10 +19,13 @@ internal static class DebugFiles
         "dma_audit" => DrmDebugText.Of(Audit(device)),
         "backend" => DrmDebugText.Of(Backend(device)),
         "peers" => DrmDebugText.Of(Peers(device)),
+        "topology" => device.IsDiscrete
+            ? DrmDebugText.Of(PeerTopologyWriter.Write(device.Machine.Topology))
+            : DrmDebugText.Unavailable("An integrated device has no memory of its own that others could reach."),
         _ => Array.Find(device.Gts, gt => name == $"gt{gt.Id}/stats") is { } gt
             ? DrmDebugText.Of(Statistics(device, gt))
             : DrmDebugText.Unavailable(
-                $"The software device has no debug file '{name}'; it has {string.Join(", ", device.Gts.Select(gt => $"gt{gt.Id}/stats"))}, dma, dma_audit, peers and backend."),
+                $"The software device has no debug file '{name}'; it has {string.Join(", ", device.Gts.Select(gt => $"gt{gt.Id}/stats"))}, dma, dma_audit, peers, topology and backend."),
     };
 
     private static string Statistics(SoftwareDevice device, Gt gt)
@@ -66,6 +70,7 @@ internal static class DebugFiles
         Line("strategy", device.Strategy.Name);
         Line("layout", device.Options.Layout.Name);
         Line("device", device.Options.Machine.Name);
+        Line("device_index", device.Port.Index.ToString(CultureInfo.InvariantCulture));
         Line("vram_bytes", device.Vram.Total.ToString(CultureInfo.InvariantCulture));
         Line("device_allocations", device.Tiles.Sum(tile => tile.Pagemap.AllocationCount).ToString(CultureInfo.InvariantCulture));
         Line("last_ban", device.LastBan?.ToString() ?? "none");

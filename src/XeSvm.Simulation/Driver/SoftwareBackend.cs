@@ -34,7 +34,7 @@ public sealed class SoftwareBackend : DrmBackend
         _options = SoftwareDeviceOptions.Parse(options);
         NativeLibraryCheck.EnsureCompatible();
         _devices = new SoftwareDevice?[_options.Machine.DeviceCount];
-        _machine = new SoftwareMachine(_options.Machine.Topology, _options.PeerPolicy);
+        _machine = new SoftwareMachine(MachineTopologies.AsConfigured(_options), _options.PeerPolicy);
         _nodes = [.. Enumerable.Range(0, _devices.Length).Select(index => new DrmNode($"software:{index}", "xe", $"0000:{FirstBus + index:x2}:00.0", -1))];
     }
 

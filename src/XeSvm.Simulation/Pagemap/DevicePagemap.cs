@@ -209,10 +209,7 @@ internal sealed class DevicePagemap
 
     /// <summary>Makes an allocation known before its pages become device pages: their departure may be settled at any time after that.</summary>
     /// <returns>False when another allocation has part of the range: two VMs were at it at the same time.</returns>
-    internal bool Publish(DeviceMemoryAllocation allocation)
-    {
-        return allocation.Client.Residency.TryAdd(allocation);
-    }
+    internal static bool Publish(DeviceMemoryAllocation allocation) => allocation.Client.Residency.TryAdd(allocation);
 
     /// <summary>Takes back what <see cref="Publish"/> did: the pages never became device pages, and who believed so must look again.</summary>
     internal static void Withdraw(DeviceMemoryAllocation allocation)

@@ -1,5 +1,6 @@
 using System.Text.Json;
 
+using XeSvm.Simulation.Driver;
 using XeSvm.Simulation.Driver.Profiles;
 using XeSvm.Simulation.Iommu;
 
@@ -78,6 +79,17 @@ internal static class MachineTopologies
             [.. Enumerable.Range(0, count).Select(index =>
                 new PeerDeviceDescription($"gpu{index}", machine.Device.Tiles.Count, tile.VramBytes, new IommuOptions()))],
             links);
+    }
+
+    /// <summary>The topology of a machine with what its options say of VRAM and IOMMUs.</summary>
+    public static PeerTopology AsConfigured(SoftwareDeviceOptions options)
+    {
+        PeerTopology topology = options.Machine.Topology;
+        return topology.With([.. topology.Devices.Select((device, index) =>
+        {
+            SoftwareDeviceOptions own = options.ForDevice(index);
+            return device with { VramBytes = own.Profile.Tiles[0].VramBytes, Iommu = own.Iommu };
+        })]);
     }
 
     /// <summary>What one device of a topology is: its own VRAM and tiles.</summary>
