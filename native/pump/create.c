@@ -72,7 +72,8 @@ static int32_t open_all(xesvm_pump *pump, uint32_t flags)
 
     if (result == 0)
         result = open_files(pump);
-    staging_open(&pump->staging, pump->staging_fd);
+    if (result == 0)
+        result = staging_open(&pump->staging, pump->staging_fd);
     if (result == 0)
         result = events_open(&pump->events);
     if (result == 0)

@@ -46,7 +46,8 @@ static int32_t bring_home(xesvm_pump *pump, struct block *block, struct migratio
     result = home_bring(pump, &home);
     if (on_device) {
         home_report(pump, &home, fault->begin_ns, false);
-        uffd_wake(pump->client_fd, home.to, pages * PAGE_BYTES);
+        if (home.copied + home.dropped > 0)
+            uffd_wake(pump->client_fd, home.to, pages * PAGE_BYTES);
     } else {
         home_release(pump, migration);
     }
@@ -72,7 +73,7 @@ int32_t fault_send_home(xesvm_pump *pump, const struct message *homeward)
     return result;
 }
 
-int32_t fault_resolve(xesvm_pump *pump, const struct message *fault)
+int32_t fault_resolve(xesvm_pump *pump, const struct message *fault, uint64_t *held_until_ns)
 {
     struct bucket *bucket = table_bucket(&pump->table, fault->start);
     struct block *block;
@@ -85,6 +86,17 @@ int32_t fault_resolve(xesvm_pump *pump, const struct message *fault)
         return -EBUSY;
     block = table_find(bucket, fault->start);
     migration = block ? block->page[page] : NULL;
+    if (migration && fault->begin_ns < migration->begin_ns) {
+        /* The fault is older than this absence of the page, which was there between: whoever still misses it faults again. */
+        lock_release(&bucket->lock);
+        uffd_wake(pump->client_fd, fault->start, PAGE_BYTES);
+        return 0;
+    }
+    if (migration && migration_is_held(migration)) {
+        *held_until_ns = migration->hold_until_ns;
+        lock_release(&bucket->lock);
+        return -ETIME;
+    }
     if (migration) {
         filled = bit_get(migration->present, page - migration->first);
         result = bring_home(pump, block, migration, fault);

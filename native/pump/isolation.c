@@ -51,13 +51,14 @@ static void give_back(xesvm_pump *pump, struct migration *migration)
     uint64_t va = atomic_load_explicit(&migration->va, memory_order_relaxed);
     struct bucket *bucket = table_bucket(&pump->table, va);
     uint64_t begin_ns = system_monotonic_ns();
+    uint32_t attempt = 0;
     int32_t result = 0;
 
     do {
         struct block *block;
 
         if (result != 0)
-            system_yield();
+            system_rest(attempt++);
         settle_enter(pump);
         lock_acquire(&bucket->lock);
         block = table_find(bucket, va);
@@ -265,18 +266,19 @@ bool pump_is_vram(const xesvm_pump *pump, uint64_t vram, uint32_t pages)
 }
 
 /* The isolation becomes pages on the device; its staging slot is left to the caller. */
-static void become_device(struct migration *migration, uint64_t vram, uint64_t allocation)
+static void become_device(struct migration *migration, uint64_t vram, uint64_t allocation, uint64_t hold_until_ns)
 {
     migration_close(migration);
     migration->phase = MIGRATION_DEVICE;
     migration->source = vram;
     migration->allocation = allocation;
+    migration->hold_until_ns = hold_until_ns;
     migration->staging = 0;
     for (uint32_t word = 0; word < BITMAP_WORDS; word++)
         migration->present[word] = ~(uint64_t)0;
 }
 
-static int32_t commit(xesvm_pump *pump, uint64_t id, uint64_t vram, uint64_t allocation)
+static int32_t commit(xesvm_pump *pump, uint64_t id, uint64_t vram, uint64_t allocation, uint64_t hold_until_ns)
 {
     struct bucket *bucket;
     struct migration *migration;
@@ -301,7 +303,7 @@ static int32_t commit(xesvm_pump *pump, uint64_t id, uint64_t vram, uint64_t all
         release_bucket(pump, bucket);
         return -EINVAL;
     }
-    become_device(migration, vram, allocation);
+    become_device(migration, vram, allocation, hold_until_ns);
     release_bucket(pump, bucket); /* from here on a CPU fault may end the migration */
     staging_drop(staging);
     staging_give(&pump->staging, slot);
@@ -313,6 +315,11 @@ static int32_t commit(xesvm_pump *pump, uint64_t id, uint64_t vram, uint64_t all
 
 int32_t xesvm_pump_commit(xesvm_pump *pump, uint64_t isolation, uint64_t vram, uint64_t allocation)
 {
+    return xesvm_pump_commit_held(pump, isolation, vram, allocation, 0);
+}
+
+int32_t xesvm_pump_commit_held(xesvm_pump *pump, uint64_t isolation, uint64_t vram, uint64_t allocation, uint64_t hold_until_ns)
+{
     struct frame frame;
     int32_t result;
 
@@ -321,7 +328,7 @@ int32_t xesvm_pump_commit(xesvm_pump *pump, uint64_t isolation, uint64_t vram, u
     if (fork_is_child(&pump->fork))
         return -ESRCH;
     frame_enter(pump, &frame, __builtin_frame_address(0));
-    result = commit(pump, isolation, vram, allocation);
+    result = commit(pump, isolation, vram, allocation, hold_until_ns);
     frame_leave(&frame);
     return result;
 }

@@ -51,6 +51,7 @@ int32_t xesvm_pump_populate(xesvm_pump *pump, uint64_t va, uint32_t pages, uint3
     for (;;) {
         struct request request = {
             .take_back = true,
+            .as_fault = true,
             .fill = pump->mode == XESVM_PUMP_MODE_USER, /* madvise() faults in the kernel, which the mode does not allow */
             .begin_ns = system_monotonic_ns(),
         };

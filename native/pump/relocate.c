@@ -48,7 +48,8 @@ int32_t xesvm_pump_relocate_begin(xesvm_pump *pump, uint64_t va, uint32_t pages,
     return result;
 }
 
-static int32_t end(xesvm_pump *pump, uint64_t va, uint64_t allocation, uint64_t to_vram, uint64_t to)
+static int32_t end(xesvm_pump *pump, uint64_t va, uint64_t allocation, uint64_t to_vram, uint64_t to,
+                   uint64_t hold_until_ns)
 {
     struct bucket *bucket = table_bucket(&pump->table, va);
     struct migration *migration;
@@ -63,6 +64,7 @@ static int32_t end(xesvm_pump *pump, uint64_t va, uint64_t allocation, uint64_t 
         if (to_vram != 0 && pump_is_vram(pump, to_vram, migration->pages)) {
             migration->source = to_vram;
             migration->allocation = to;
+            migration->hold_until_ns = hold_until_ns;
         } else if (to_vram != 0) {
             result = -EINVAL;
         }
@@ -79,7 +81,8 @@ static int32_t end(xesvm_pump *pump, uint64_t va, uint64_t allocation, uint64_t 
     return result;
 }
 
-int32_t xesvm_pump_relocate_end(xesvm_pump *pump, uint64_t va, uint64_t allocation, uint64_t to_vram, uint64_t to)
+int32_t xesvm_pump_relocate_end(xesvm_pump *pump, uint64_t va, uint64_t allocation, uint64_t to_vram, uint64_t to,
+                                uint64_t hold_until_ns)
 {
     struct frame frame;
     int32_t result;
@@ -89,7 +92,7 @@ int32_t xesvm_pump_relocate_end(xesvm_pump *pump, uint64_t va, uint64_t allocati
     if (fork_is_child(&pump->fork))
         return -ESRCH;
     frame_enter(pump, &frame, __builtin_frame_address(0));
-    result = end(pump, va, allocation, to_vram, to);
+    result = end(pump, va, allocation, to_vram, to, hold_until_ns);
     frame_leave(&frame);
     return result;
 }

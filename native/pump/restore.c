@@ -31,6 +31,12 @@ static int32_t bring_page(xesvm_pump *pump, struct block *block, struct migratio
     return result;
 }
 
+/* The caller stands for CPU faults: it waits as they do. */
+static bool is_held(const struct migration *migration, const struct request *request)
+{
+    return request->as_fault && migration_is_held(migration);
+}
+
 static bool is_wanted(const struct migration *migration, const struct request *request)
 {
     return migration->phase == MIGRATION_DEVICE || migration->phase == MIGRATION_HOMEBOUND || request->take_back;
@@ -43,6 +49,8 @@ static int32_t bring_pages(xesvm_pump *pump, struct block *block, struct request
     for (uint32_t page = request->first; page < request->end && result == 0; page++) {
         struct migration *migration = block->page[page];
 
+        if (migration && is_held(migration, request))
+            return -EAGAIN;
         if (migration && is_wanted(migration, request))
             result = bring_page(pump, block, migration, request);
     }
@@ -85,6 +93,7 @@ static int32_t fill_holes(xesvm_pump *pump, struct block *block, struct request 
 static int32_t serve_block(xesvm_pump *pump, uint64_t va, struct request *request)
 {
     struct bucket *bucket = table_bucket(&pump->table, va);
+    uint32_t attempt = 0;
     int32_t result;
 
     do {
@@ -99,7 +108,7 @@ static int32_t serve_block(xesvm_pump *pump, uint64_t va, struct request *reques
         release_bucket(pump, bucket);
         settle_leave(pump);
         if (result == -EAGAIN)
-            system_yield();
+            system_rest(attempt++);
     } while (result == -EAGAIN);
     return result;
 }

@@ -13,6 +13,7 @@ struct request {
     uint32_t end;
     bool by_restore;
     bool take_back; /* end isolations too, as a CPU fault would */
+    bool as_fault;  /* wait for what is held */
     bool fill;      /* give registered pages without content the zero page */
     uint64_t begin_ns;
     uint64_t moved;  /* device pages that came home */

@@ -2,6 +2,7 @@
 #include "staging.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/mman.h>
 
@@ -11,37 +12,35 @@
 
 #define SLOT_BYTES ((uint64_t)XESVM_BLOCK_SIZE)
 
-/* An aligned mapping of one area's slots that the staging userfaultfd watches; 0 without memory. */
-static uint64_t map_area(int32_t fd)
-{
-    uint64_t length = STAGING_AREA_SLOTS * SLOT_BYTES;
-    int64_t mapped = system_mmap(length + SLOT_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
-    uint64_t base;
+#define AREA_BYTES (STAGING_AREA_SLOTS * SLOT_BYTES)
+#define MAPPED_BYTES ((STAGING_SLOTS + 1) * SLOT_BYTES)
 
-    if (mapped < 0)
-        return 0;
-    base = ((uint64_t)mapped + SLOT_BYTES - 1) & ~(SLOT_BYTES - 1);
-    if (base > (uint64_t)mapped)
-        system_munmap((uint64_t)mapped, base - (uint64_t)mapped);
-    if (base < (uint64_t)mapped + SLOT_BYTES)
-        system_munmap(base + length, (uint64_t)mapped + SLOT_BYTES - base);
+/* Makes one area usable: memory that the staging userfaultfd watches. */
+static bool enable_area(struct staging *staging, uint64_t base)
+{
+    if (system_mprotect(base, AREA_BYTES, PROT_READ | PROT_WRITE) < 0)
+        return false;
     /* A child must not share staged pages: shared pages cannot move back. */
-    system_madvise(base, length, MADV_DONTFORK);
-    if (uffd_register(fd, base, length) == 0)
-        return base;
-    system_munmap(base, length);
-    return 0;
+    system_madvise(base, AREA_BYTES, MADV_DONTFORK);
+    return uffd_register(staging->fd, base, AREA_BYTES) == 0;
 }
 
-void staging_open(struct staging *staging, int32_t fd)
+int32_t staging_open(struct staging *staging, int32_t fd)
 {
+    int64_t mapped = system_mmap(MAPPED_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+
+    if (mapped < 0)
+        return -ENOMEM;
     staging->fd = fd;
+    staging->mapped = (uint64_t)mapped;
+    staging->base = ((uint64_t)mapped + SLOT_BYTES - 1) & ~(SLOT_BYTES - 1);
+    return 0;
 }
 
 void staging_close(struct staging *staging)
 {
-    for (uint32_t area = 0; area < staging->areas; area++)
-        system_munmap(staging->base[area], STAGING_AREA_SLOTS * SLOT_BYTES);
+    if (staging->mapped)
+        system_munmap(staging->mapped, MAPPED_BYTES);
 }
 
 static int32_t take_unused(struct staging *staging, uint64_t *base)
@@ -51,7 +50,7 @@ static int32_t take_unused(struct staging *staging, uint64_t *base)
             uint32_t bit = (uint32_t)__builtin_ctzll(staging->unused[area]);
 
             staging->unused[area] &= staging->unused[area] - 1;
-            *base = staging->base[area] + bit * SLOT_BYTES;
+            *base = staging->base + area * AREA_BYTES + bit * SLOT_BYTES;
             return (int32_t)(area * STAGING_AREA_SLOTS + bit);
         }
     }
@@ -60,11 +59,8 @@ static int32_t take_unused(struct staging *staging, uint64_t *base)
 
 static bool grow(struct staging *staging)
 {
-    uint64_t base = staging->areas < STAGING_AREAS ? map_area(staging->fd) : 0;
-
-    if (!base)
+    if (staging->areas == STAGING_AREAS || !enable_area(staging, staging->base + staging->areas * AREA_BYTES))
         return false;
-    staging->base[staging->areas] = base;
     staging->unused[staging->areas] = ~(uint64_t)0;
     staging->areas++;
     return true;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Staging: 2 MiB slots of private anonymous memory into which isolated pages move. A slot is aligned to 2 MiB and a page keeps its
- * place in the block, so that a transparent huge page moves as one.
+ * place in the block, so that a transparent huge page moves as one. The addresses are taken at the start: a client that moves memory to
+ * and fro leaves gaps which it means to use again, and nothing large may settle in one.
  */
 #ifndef XESVM_PUMP_STAGING_H
 #define XESVM_PUMP_STAGING_H
@@ -16,14 +17,15 @@
 
 struct staging {
     struct lock lock;
-    uint32_t areas;
+    uint32_t areas; /* that can be used; the rest is not accessible yet */
     int32_t fd;
-    uint64_t base[STAGING_AREAS];
+    uint64_t mapped; /* as the kernel gave it, one slot more than all */
+    uint64_t base;   /* aligned */
     uint64_t unused[STAGING_AREAS]; /* bit per slot */
 };
 
-/* fd: the staging userfaultfd. */
-void staging_open(struct staging *staging, int32_t fd);
+/* fd: the staging userfaultfd. 0 or -ENOMEM. */
+int32_t staging_open(struct staging *staging, int32_t fd);
 void staging_close(struct staging *staging);
 
 /* An empty slot: its address in *base, its number returned; -ENOMEM. */

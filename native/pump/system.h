@@ -87,6 +87,11 @@ static inline int32_t system_munmap(uint64_t address, uint64_t length)
     return (int32_t)system_call(SYS_munmap, address, length, 0, 0, 0, 0);
 }
 
+static inline int32_t system_mprotect(uint64_t address, uint64_t length, int32_t protection)
+{
+    return (int32_t)system_call(SYS_mprotect, address, length, (uint64_t)(int64_t)protection, 0, 0, 0);
+}
+
 static inline int32_t system_madvise(uint64_t address, uint64_t length, int32_t advice)
 {
     return (int32_t)system_call(SYS_madvise, address, length, (uint64_t)(int64_t)advice, 0, 0, 0);
@@ -95,6 +100,27 @@ static inline int32_t system_madvise(uint64_t address, uint64_t length, int32_t 
 static inline void system_yield(void)
 {
     system_call(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+}
+
+/* For attempt after attempt at something that a change of mappings stands in the way of: lets others run. Yielding alone is not enough:
+ * where the thread that changes mappings has the processor whenever the caller has not, and blocks until its message is read, the two
+ * would take turns for ever, and the caller never see the moment between two changes. Pauses of many lengths meet it. */
+#define SYSTEM_EAGER_ATTEMPTS 32u
+#define SYSTEM_LONGEST_PAUSE_NS 51200u
+
+static inline uint64_t system_rest_ns(uint32_t attempt)
+{
+    return attempt < SYSTEM_EAGER_ATTEMPTS ? 0 : SYSTEM_LONGEST_PAUSE_NS >> attempt % 8;
+}
+
+static inline void system_rest(uint32_t attempt)
+{
+    struct timespec pause = {.tv_nsec = (long)system_rest_ns(attempt)};
+
+    if (pause.tv_nsec == 0)
+        system_yield();
+    else
+        system_call(SYS_nanosleep, (uint64_t)(uintptr_t)&pause, 0, 0, 0, 0, 0);
 }
 
 static inline void system_pause(void)

@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#include "system.h"
+
 #define BLOCK_MASK (~((uint64_t)XESVM_BLOCK_SIZE - 1))
 
 void table_open(struct table *table)
@@ -62,6 +64,8 @@ struct migration *migration_new(struct table *table, uint64_t va, uint32_t pages
     migration->owed = 0;
     migration->allocation = 0;
     migration->moving = false;
+    migration->begin_ns = system_monotonic_ns();
+    migration->hold_until_ns = 0;
     atomic_store_explicit(&migration->va, va, memory_order_relaxed);
     return migration;
 }
@@ -87,6 +91,12 @@ void migration_close(struct migration *migration)
 bool migration_is(const struct migration *migration, uint64_t id)
 {
     return atomic_load_explicit(&migration->id, memory_order_acquire) == id;
+}
+
+bool migration_is_held(const struct migration *migration)
+{
+    return migration->phase == MIGRATION_DEVICE && migration->hold_until_ns != 0 &&
+           system_monotonic_ns() < migration->hold_until_ns;
 }
 
 struct migration *migration_find(struct table *table, uint64_t id)

@@ -40,6 +40,8 @@ struct migration {
     uint32_t owed; /* pages of HOME and DISCARD events that found the ring full */
     uint64_t allocation;
     bool moving; /* on the device: another device copies the content, and no device may change it (relocate.c) */
+    uint64_t begin_ns;      /* monotonic: older than the moment in which its first page left */
+    uint64_t hold_until_ns; /* monotonic: on the device, no CPU fault brings it home before; 0: any does */
     uint32_t generation;
 };
 
@@ -113,6 +115,8 @@ void migration_close(struct migration *migration);
 /* The open isolation with this id; NULL when there is none. To be asked again, by migration_is, under its bucket's lock. */
 struct migration *migration_find(struct table *table, uint64_t id);
 bool migration_is(const struct migration *migration, uint64_t id);
+/* Whether CPU faults have to wait yet. */
+bool migration_is_held(const struct migration *migration);
 
 /* Points count pages of the block, from first on, to the migration. */
 void migration_attach(struct block *block, struct migration *migration, uint32_t first, uint32_t pages);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/mman.h>
@@ -14,10 +15,7 @@
 #define STACK_BYTES (512u << 10) /* with the static thread-local storage of the whole process */
 #define READ_AT_ONCE 16u
 #define FIRST_CAPACITY 1024u
-/* Retries without a pause after each read: clients whose message was read go on within microseconds, and a client that changes
- * mappings in a loop sends the next one soon after. */
-#define EAGER_RETRIES 256u
-#define RETRY_NS 50000
+#define SLICE_NS 100000u
 
 enum { POLL_CLIENT, POLL_STAGING, POLL_POKE, POLL_COUNT };
 
@@ -44,6 +42,19 @@ static bool backlog_reserve(struct backlog *backlog, uint32_t more)
     return true;
 }
 
+/* Adds a message to those that wait for a quiet moment, once: what serves the first one serves the second. Threads that are woken in vain
+ * fault again, so the backlog would grow for as long as that moment does not come. */
+static void add_fault(struct backlog *faults, const struct message *message)
+{
+    for (uint32_t i = 0; i < faults->count; i++) {
+        const struct message *other = &faults->messages[i];
+
+        if (other->event == message->event && other->start == message->start && other->end == message->end)
+            return;
+    }
+    faults->messages[faults->count++] = *message;
+}
+
 static void enqueue(xesvm_pump *pump, const struct uffd_msg *from, uint64_t begin_ns)
 {
     struct fault_thread *thread = &pump->thread;
@@ -53,7 +64,7 @@ static void enqueue(xesvm_pump *pump, const struct uffd_msg *from, uint64_t begi
     case UFFD_EVENT_PAGEFAULT:
         message.start = from->arg.pagefault.address & ~(PAGE_BYTES - 1);
         count(&pump->counters.cpu_faults, 1);
-        thread->faults.messages[thread->faults.count++] = message;
+        add_fault(&thread->faults, &message);
         return;
     case UFFD_EVENT_REMOVE:
     case UFFD_EVENT_UNMAP:
@@ -85,7 +96,6 @@ static int32_t read_messages(xesvm_pump *pump)
         return -EBUSY;
     bytes = system_read(pump->client_fd, messages, sizeof(messages));
     begin_ns = system_monotonic_ns();
-    pump->thread.retries = 0;
     for (int64_t i = 0; i < bytes / (int64_t)sizeof(messages[0]); i++)
         enqueue(pump, &messages[i], begin_ns);
     return 0;
@@ -116,14 +126,14 @@ bool thread_reserve_homeward(xesvm_pump *pump)
 
 void thread_send_homeward(xesvm_pump *pump, uint64_t start, uint64_t end)
 {
-    struct backlog *faults = &pump->thread.faults;
-
-    faults->messages[faults->count++] = (struct message){
+    struct message message = {
         .event = MESSAGE_HOMEWARD,
         .start = start,
         .end = end,
         .begin_ns = system_monotonic_ns(),
     };
+
+    add_fault(&pump->thread.faults, &message);
 }
 
 /* In order. 0 when all are done, else why the first one is not. */
@@ -145,24 +155,43 @@ static int32_t work_on_changes(xesvm_pump *pump)
     return result;
 }
 
-/* 0 when none is left that a poke would not bring back, else why. */
-static int32_t work_on_faults(xesvm_pump *pump)
+static int32_t work_on_fault(xesvm_pump *pump, const struct message *message, uint64_t *held_until_ns)
+{
+    uint64_t until_ns = 0;
+    int32_t result = message->event == MESSAGE_HOMEWARD ? fault_send_home(pump, message)
+                                                        : fault_resolve(pump, message, &until_ns);
+
+    if (result == -ETIME && (*held_until_ns == 0 || until_ns < *held_until_ns))
+        *held_until_ns = until_ns;
+    return result;
+}
+
+/* 0 when none is left but what a poke or the time *held_until_ns will bring back (0: no time), else why. After EAGAIN the others would get
+ * the same: the one it met goes to the end, so that each has its turn. */
+static int32_t work_on_faults(xesvm_pump *pump, uint64_t *held_until_ns)
 {
     struct backlog *backlog = &pump->thread.faults;
+    struct message refused = {.begin_ns = 0};
+    uint32_t count = backlog->count;
     uint32_t kept = 0;
     int32_t result = 0;
 
-    for (uint32_t i = 0; i < backlog->count; i++) {
-        const struct message *message = &backlog->messages[i];
-        int32_t one = message->event == MESSAGE_HOMEWARD ? fault_send_home(pump, message) : fault_resolve(pump, message);
+    for (uint32_t i = 0; i < count; i++) {
+        struct message message = backlog->messages[i];
+        int32_t one = result == -EAGAIN ? -EBUSY : work_on_fault(pump, &message, held_until_ns);
 
-        if (one == 0)
-            continue;
-        backlog->messages[kept++] = backlog->messages[i];
-        if (one != -EBUSY)
+        if (one == -EAGAIN)
+            refused = message;
+        else if (one != 0)
+            backlog->messages[kept++] = message;
+        if (one != 0 && one != -EBUSY && one != -ETIME)
             result = one;
     }
+    if (result == -EAGAIN)
+        backlog->messages[kept++] = refused;
     backlog->count = kept;
+    if (kept < count)
+        pump->thread.retries = 0;
     return result;
 }
 
@@ -184,41 +213,58 @@ static void work_on_staging(xesvm_pump *pump)
 struct left {
     bool unread; /* messages that may not be read yet: a poke will come */
     bool retry;  /* something that no message and no poke will announce */
+    uint64_t held_until_ns; /* monotonic: when a fault may be resolved that may not yet; 0: there is none */
 };
 
 static struct left work(xesvm_pump *pump, const struct pollfd *polled)
 {
     int32_t reading = polled[POLL_CLIENT].revents || pump->thread.unread ? read_messages(pump) : 0;
     int32_t changes = work_on_changes(pump);
+    uint64_t held_until_ns = 0;
     int32_t faults = 0;
 
     if (changes == 0) {
         if (reading != -EBUSY)
             settle_open(&pump->settle);
-        faults = work_on_faults(pump);
+        faults = work_on_faults(pump, &held_until_ns);
     }
     if (polled[POLL_STAGING].revents)
         work_on_staging(pump);
     return (struct left){
         .unread = reading == -EBUSY,
         .retry = (changes != 0 && changes != -EBUSY) || faults != 0 || reading == -ENOMEM,
+        .held_until_ns = held_until_ns,
     };
+}
+
+/* How long to wait for messages and pokes at most; false: there is no limit. */
+static bool limit_of(xesvm_pump *pump, const struct left *left, struct timespec *limit)
+{
+    uint64_t now_ns = left->held_until_ns ? system_monotonic_ns() : 0;
+    uint64_t pause_ns = left->held_until_ns > now_ns ? left->held_until_ns - now_ns : 0;
+
+    if (left->retry) {
+        uint64_t rest_ns = system_rest_ns(pump->thread.retries++);
+
+        if (rest_ns == 0)
+            system_yield();
+        if (!left->held_until_ns || rest_ns < pause_ns)
+            pause_ns = rest_ns;
+    }
+    limit->tv_sec = (time_t)(pause_ns / 1000000000u);
+    limit->tv_nsec = (long)(pause_ns % 1000000000u);
+    return left->retry || left->held_until_ns;
 }
 
 static void wait_for_work(xesvm_pump *pump, struct pollfd *polled, struct left left)
 {
-    struct timespec pause = {.tv_nsec = 0};
+    struct timespec limit;
+    bool limited = limit_of(pump, &left, &limit);
     uint64_t pokes;
 
     pump->thread.unread = left.unread;
-    if (left.retry) {
-        system_yield();
-        if (++pump->thread.retries > EAGER_RETRIES)
-            pause.tv_nsec = RETRY_NS;
-    }
     polled[POLL_CLIENT].fd = left.unread ? -1 : pump->client_fd;
-    system_call(SYS_ppoll, (uint64_t)(uintptr_t)polled, POLL_COUNT, (uint64_t)(uintptr_t)(left.retry ? &pause : NULL), 0, 0,
-                0);
+    system_call(SYS_ppoll, (uint64_t)(uintptr_t)polled, POLL_COUNT, (uint64_t)(uintptr_t)(limited ? &limit : NULL), 0, 0, 0);
     if (polled[POLL_POKE].revents)
         system_read(pump->poke_fd, &pokes, sizeof(pokes));
 }
@@ -241,6 +287,32 @@ static int32_t keep_own_stack(xesvm_pump *pump)
     return frame_keep(&pump->frames, (uint64_t)(uintptr_t)stack, length) ? 0 : -ENOMEM;
 }
 
+/* struct sched_attr of include/uapi/linux/sched/types.h, as far as every kernel has it. */
+struct scheduling {
+    uint32_t size;
+    uint32_t policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime;
+    uint64_t deadline;
+    uint64_t period;
+};
+
+/* The thread runs shortly, and others wait for it: a short slice (Linux 6.12) lets it have the processor soon, and timers without slack
+ * let its pauses be as short as they are meant. Where the kernel knows neither all is well, but slower. */
+static void run_promptly(void)
+{
+    struct scheduling scheduling = {.size = sizeof(scheduling)};
+    uint64_t address = (uint64_t)(uintptr_t)&scheduling;
+
+    if (system_call(SYS_sched_getattr, 0, address, sizeof(scheduling), 0, 0, 0) == 0 && scheduling.policy == SCHED_OTHER) {
+        scheduling.runtime = SLICE_NS;
+        system_call(SYS_sched_setattr, 0, address, 0, 0, 0, 0);
+    }
+    system_call(SYS_prctl, PR_SET_TIMERSLACK, 1, 0, 0, 0, 0);
+}
+
 static void tell_started(struct fault_thread *thread, int32_t result)
 {
     thread->result = result;
@@ -256,10 +328,11 @@ static void *run(void *argument)
         [POLL_STAGING] = {.fd = pump->staging_fd, .events = POLLIN},
         [POLL_POKE] = {.fd = pump->poke_fd, .events = POLLIN},
     };
-    struct left left = {false, false};
+    struct left left = {.unread = false};
 
     tell_started(&pump->thread, keep_own_stack(pump));
     system_call(SYS_prctl, PR_SET_NAME, (uint64_t)(uintptr_t) "xesvm-pump", 0, 0, 0, 0);
+    run_promptly();
     while (!atomic_load(&pump->thread.stop)) {
         wait_for_work(pump, polled, left);
         left = work(pump, polled);

@@ -42,7 +42,7 @@ struct fault_thread {
     struct backlog changes; /* in order; faults wait until there is none */
     struct backlog faults;
     bool unread;      /* the last round was not allowed to read */
-    uint32_t retries; /* rounds since the last read in which the kernel asked to come again */
+    uint32_t retries; /* rounds in which the kernel asked to come again, since a fault was resolved */
 };
 
 /* 0 or -errno. */
@@ -59,8 +59,9 @@ bool thread_reserve_homeward(xesvm_pump *pump);
 void thread_send_homeward(xesvm_pump *pump, uint64_t start, uint64_t end);
 
 /* fault.c and change.c: 0 when done. To be called again: -EBUSY after the poke that a bucket's release brings; -EAGAIN when the
- * client has gone on after a message; -ENOMEM some time; -EINPROGRESS, change_apply, with the change that is in its place now. */
-int32_t fault_resolve(xesvm_pump *pump, const struct message *fault);
+ * client has gone on after a message; -ENOMEM some time; -ETIME, fault_resolve, at *held_until_ns; -EINPROGRESS, change_apply, with the
+ * change that is in its place now. */
+int32_t fault_resolve(xesvm_pump *pump, const struct message *fault, uint64_t *held_until_ns);
 int32_t fault_send_home(xesvm_pump *pump, const struct message *homeward);
 int32_t change_apply(xesvm_pump *pump, struct message *change);
 

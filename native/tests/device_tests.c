@@ -264,7 +264,7 @@ static void relocated_pages_keep_their_content_and_their_way_home(void)
     CHECK_EQ(xesvm_pump_relocate_begin(f.pump, va, 16, from, 1), -EBUSY);
     CHECK_EQ(xesvm_pump_device_write(f.pump, va, from, &value, 8), -EAGAIN);
     memcpy(f.vram + 32 * PAGE, f.vram, 16 * PAGE);
-    CHECK_EQ(xesvm_pump_relocate_end(f.pump, va, 1, to, 2), 0);
+    CHECK_EQ(xesvm_pump_relocate_end(f.pump, va, 1, to, 2, 0), 0);
     memset(f.vram, 0, 16 * PAGE);
     CHECK_EQ(xesvm_pump_device_write(f.pump, va, from, &value, 8), -EAGAIN);
     CHECK_EQ(xesvm_pump_device_read(f.pump, va, to, &value, 8), 0);
@@ -289,13 +289,13 @@ static void a_touch_of_the_cpu_wins_over_a_relocation(void)
     CHECK_EQ(migrate(&f, memory, 16, 0, 1), 0);
     CHECK_EQ(xesvm_pump_relocate_begin(f.pump, va, 16, from, 1), 0);
     CHECK(pages_hold(memory, 16, 7));
-    CHECK_EQ(xesvm_pump_relocate_end(f.pump, va, 1, from + 32 * PAGE, 2), -EBUSY);
+    CHECK_EQ(xesvm_pump_relocate_end(f.pump, va, 1, from + 32 * PAGE, 2, 0), -EBUSY);
     CHECK_EQ(state_of(&f, memory, 16), XESVM_PAGE_SYSTEM);
 
     /* Begun and given up: as if nothing had been. */
     CHECK_EQ(migrate(&f, memory, 16, 0, 3), 0);
     CHECK_EQ(xesvm_pump_relocate_begin(f.pump, va, 16, from, 3), 0);
-    CHECK_EQ(xesvm_pump_relocate_end(f.pump, va, 3, 0, 0), 0);
+    CHECK_EQ(xesvm_pump_relocate_end(f.pump, va, 3, 0, 0, 0), 0);
     CHECK_EQ(xesvm_pump_device_read(f.pump, va, from, &back, 8), 0);
     CHECK(pages_hold(memory, 16, 7));
     client_release(memory, 16);
@@ -318,14 +318,14 @@ static void only_whole_allocations_on_the_device_are_relocated(void)
     CHECK_EQ(xesvm_pump_relocate_begin(f.pump, va, 32, from, 1), -EBUSY);
     CHECK_EQ(xesvm_pump_relocate_begin(f.pump, va, 16, from + PAGE, 1), -EBUSY);
     CHECK_EQ(xesvm_pump_relocate_begin(f.pump, va, 16, from, 2), -EBUSY);
-    CHECK_EQ(xesvm_pump_relocate_end(f.pump, va, 1, from + 64 * PAGE, 2), -EBUSY);
+    CHECK_EQ(xesvm_pump_relocate_end(f.pump, va, 1, from + 64 * PAGE, 2, 0), -EBUSY);
     CHECK_EQ(xesvm_pump_relocate_begin(f.pump, va + 1, 16, from, 1), -EINVAL);
     CHECK_EQ(xesvm_pump_relocate_begin(NULL, va, 16, from, 1), -EINVAL);
-    CHECK_EQ(xesvm_pump_relocate_end(f.pump, va + 1, 1, 0, 0), -EINVAL);
+    CHECK_EQ(xesvm_pump_relocate_end(f.pump, va + 1, 1, 0, 0, 0), -EINVAL);
 
     /* To memory that is no VRAM: refused, and open to the device as before. */
     CHECK_EQ(xesvm_pump_relocate_begin(f.pump, va, 16, from, 1), 0);
-    CHECK_EQ(xesvm_pump_relocate_end(f.pump, va, 1, address_of(memory) + 16 * PAGE, 2), -EINVAL);
+    CHECK_EQ(xesvm_pump_relocate_end(f.pump, va, 1, address_of(memory) + 16 * PAGE, 2, 0), -EINVAL);
     CHECK_EQ(xesvm_pump_device_read(f.pump, va, from, &value, 8), 0);
     client_release(memory, 32);
     fixture_close(&f);

@@ -11,19 +11,12 @@ internal sealed unsafe partial class SequenceGenerator
     {
         0 or 1 or 2 => Ioctl(DRM_IOCTL_SYNCOBJ_CREATE, new drm_syncobj_create { flags = _values.OneIn(2) ? 0 : _values.Flags(1) }),
         3 => Ioctl(DRM_IOCTL_SYNCOBJ_DESTROY, new drm_syncobj_destroy { handle = _values.Id(), pad = _values.ReservedDword() }),
-        4 => Ioctl(DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, new drm_syncobj_handle
-        {
-            handle = _values.Id(),
-            flags = _values.Flags(3),
-            fd = -1,
-            pad = _values.ReservedDword(),
-            point = _values.ReservedQword(),
-        }),
+        4 => ExportSyncobj(),
         5 => Ioctl(DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE, new drm_syncobj_handle
         {
             handle = _values.Id(),
-            flags = _values.Flags(3),
-            fd = (int)_values.Below(40) - 2,
+            flags = _values.OneIn(3) ? _values.Flags(3) : 0,
+            fd = Descriptor(),
             point = _values.ReservedQword(),
         }),
         6 => Ioctl(DRM_IOCTL_SYNCOBJ_WAIT, new drm_syncobj_wait
@@ -70,12 +63,33 @@ internal sealed unsafe partial class SequenceGenerator
             handle = _values.Id(),
             flags = _values.Flags(1),
             point = Point(),
-            fd = -1 - (int)_values.Below(2),
+            fd = _values.OneIn(2) ? FuzzDescriptors.Name(0) : Descriptor(),
             pad = _values.ReservedDword(),
         }),
     };
 
-    private ulong Point() => _values.OneIn(20) ? _values.Edge() : _values.Below(6);
+    /// <summary>The next step mostly imports what this one has exported: a syncobj, or as a sync_file its fence.</summary>
+    private FuzzCall ExportSyncobj()
+    {
+        uint kind = _values.Below(2);
+        FuzzCall export = Ioctl(DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, new drm_syncobj_handle
+        {
+            handle = _values.Id(),
+            flags = _values.OneIn(4) ? _values.Flags(3) : kind,
+            fd = -1,
+            pad = _values.ReservedDword(),
+            point = _values.ReservedQword(),
+        });
+        _next = _values.OneIn(3) ? null : Ioctl(DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE, new drm_syncobj_handle
+        {
+            handle = _values.Id(),
+            flags = kind,
+            fd = FuzzDescriptors.Name(FuzzDescriptors.Latest),
+        });
+        return export;
+    }
+
+    private ulong Point() => _values.OneIn(20) ? _values.Edge() : _values.OneIn(2) ? 0 : _values.Below(6);
 
     private uint Count() => _values.OneIn(30) ? (uint)_values.Edge() : _values.Below(4);
 

@@ -10,20 +10,42 @@ namespace XeSvm.Fuzz;
 /// </summary>
 internal sealed unsafe partial class SequenceGenerator
 {
-    private const ushort CoherentPat = 2;
-    private const int SmallestBinds = 2;
-    private const int MostBinds = 5;
-    private const int OpeningSteps = 6;
-    private const ulong FenceBytes = 0x1000;
-    private const ulong MostFences = FenceBytes / sizeof(ulong);
+    private const int OpeningSteps = 7;
 
-    // Fault VMs more often than the others, as they have most to break.
-    private static readonly uint[] s_vmKinds = [6, 6, 6, 6, 7, 0, 1, 2];
+    // Every request, the more often the more there is behind it.
+    private static readonly Func<SequenceGenerator, FuzzCall>[] s_steps = Expand(
+        (1, generator => generator.CreateVm()),
+        (1, generator => generator.DestroyVm()),
+        (4, generator => generator.Bind(1)),
+        (2, generator => generator.BindSeveral()),
+        (3, generator => generator.Advise()),
+        (1, generator => generator.QueryAttributes()),
+        (1, generator => generator.VmProperty()),
+        (2, generator => generator.CreateBo()),
+        (1, generator => generator.CloseBo()),
+        (1, generator => generator.MapOffset()),
+        (1, generator => generator.MapObject()),
+        (1, _ => FuzzCall.Plain(FuzzCallKind.UnmapObject, 0, 0, 0)),
+        (1, generator => generator.Export()),
+        (1, generator => generator.Import()),
+        (2, generator => generator.CreateQueue(generator._values.Id())),
+        (1, generator => generator.DestroyQueue()),
+        (1, generator => generator.GetProperty()),
+        (1, generator => generator.SetProperty()),
+        (4, generator => generator.Exec(generator._values.Id())),
+        (1, generator => generator.Wait()),
+        (5, generator => generator.Syncobj()),
+        (2, generator => generator.Query()),
+        (2, generator => generator.Core()),
+        (1, generator => generator.Observe()),
+        (1, generator => generator.Touch()),
+        (1, generator => generator.Remap()),
+        (1, generator => generator.OtherSize()),
+        (2, generator => generator.Garbage()));
 
     private readonly HostileValues _values;
     private readonly List<FuzzWrite> _writes = [];
     private int _slot;
-    private ulong _fences;
     private FuzzCall? _next;
 
     private SequenceGenerator(ulong seed, int thread) => _values = new HostileValues(seed, thread);
@@ -77,279 +99,30 @@ internal sealed unsafe partial class SequenceGenerator
         }),
         3 => CreateQueue(1),
         4 => Bind(1),
+        5 => Ioctl(Drm.DRM_IOCTL_SYNCOBJ_CREATE, new drm_syncobj_create { flags = Drm.DRM_SYNCOBJ_CREATE_SIGNALED }),
         _ => Exec(1),
     };
 
-    private FuzzCall Step() => _values.Below(37) switch
+    private FuzzCall Step() => s_steps[_values.Below((uint)s_steps.Length)](this);
+
+    private static Func<SequenceGenerator, FuzzCall>[] Expand(params ReadOnlySpan<(int Weight, Func<SequenceGenerator, FuzzCall> Step)> weighted)
     {
-        0 => Ioctl(DRM_IOCTL_XE_VM_CREATE, new drm_xe_vm_create
+        var steps = new List<Func<SequenceGenerator, FuzzCall>>();
+        foreach ((int weight, Func<SequenceGenerator, FuzzCall> step) in weighted)
         {
-            flags = _values.Flags(15),
-            extensions = _values.ReservedQword(),
-        }),
-        1 => Ioctl(DRM_IOCTL_XE_VM_DESTROY, new drm_xe_vm_destroy { vm_id = _values.Id(), pad = _values.ReservedDword() }),
-        2 or 3 => CreateBo(),
-        4 => Ioctl(Drm.DRM_IOCTL_GEM_CLOSE, new drm_gem_close { handle = _values.Id(), pad = _values.ReservedDword() }),
-        5 or 6 or 7 or 8 => Bind(1),
-        9 or 10 => Bind((int)(SmallestBinds + _values.Below(MostBinds - SmallestBinds))),
-        11 => CreateQueue(_values.Id()),
-        12 => Ioctl(DRM_IOCTL_XE_EXEC_QUEUE_DESTROY, new drm_xe_exec_queue_destroy { exec_queue_id = _values.Id(), pad = _values.ReservedDword() }),
-        13 or 14 or 15 or 16 => Exec(_values.Id()),
-        17 => Wait(),
-        18 or 19 => Advise(),
-        20 => Query(),
-        21 => Ioctl(DRM_IOCTL_XE_EXEC_QUEUE_GET_PROPERTY, new drm_xe_exec_queue_get_property
-        {
-            exec_queue_id = _values.Id(),
-            property = _values.ReservedDword(),
-            extensions = _values.ReservedQword(),
-        }),
-        22 => Ioctl(DRM_IOCTL_XE_GEM_MMAP_OFFSET, new drm_xe_gem_mmap_offset
-        {
-            handle = _values.Id(),
-            flags = _values.ReservedDword(),
-            extensions = _values.ReservedQword(),
-        }),
-        23 => FuzzCall.Plain(FuzzCallKind.MapObject, File(), _values.Id(), _values.Length(8)),
-        24 => FuzzCall.Plain(FuzzCallKind.UnmapObject, 0, 0, 0),
-        25 => FuzzCall.Plain(FuzzCallKind.Touch, 0, _values.Below((uint)(FuzzArena.DataBytes >> 12)), 0),
-        26 => FuzzCall.Plain(FuzzCallKind.Remap, 0, _values.Below((uint)(FuzzArena.DataBytes >> 12)), 1 + (ulong)_values.Below(40)),
-        27 => Ioctl(Drm.DRM_IOCTL_VERSION, new drm_version { name = (byte*)_values.Pointer(), name_len = _values.Below(16), date_len = _values.ReservedQword() }),
-        28 => Ioctl(Drm.DRM_IOCTL_GET_CAP, new drm_get_cap { capability = _values.OneIn(4) ? _values.Edge() : _values.Below(0x20) }),
-        29 => OtherSize(),
-        30 or 31 or 32 or 33 => Syncobj(),
-        34 => Ioctl(DRM_IOCTL_XE_EXEC_QUEUE_SET_PROPERTY, new drm_xe_exec_queue_set_property
-        {
-            exec_queue_id = _values.Id(),
-            property = _values.Below(7),
-            value = _values.OneIn(4) ? _values.Edge() : _values.Below(4),
-        }),
-        _ => Garbage(),
-    };
+            steps.AddRange(Enumerable.Repeat(step, weight));
+        }
+
+        return [.. steps];
+    }
 
     private int File() => _values.OneIn(8) ? 1 : 0;
 
-    private FuzzCall CreateBo()
-    {
-        uint placement = 1 + _values.Below(3);
-        return Ioctl(DRM_IOCTL_XE_GEM_CREATE, new drm_xe_gem_create
-        {
-            size = _values.Length(40),
-            placement = _values.OneIn(30) ? (uint)_values.Edge() : placement,
-            cpu_caching = (ushort)(_values.OneIn(20) ? _values.Below(5) : placement == 1 ? 1u : 2u),
-            flags = _values.OneIn(20) ? _values.Flags(31) : 0,
-            vm_id = _values.OneIn(10) ? _values.Id() : 0,
-            handle = _values.ReservedDword(),
-            extensions = _values.OneIn(10) ? Extensions() : 0,
-        });
-    }
+    private FuzzCall Touch() => FuzzCall.Plain(FuzzCallKind.Touch, 0, Page(), 0);
 
-    private FuzzCall CreateQueue(uint vm)
-    {
-        ushort width = (ushort)(_values.OneIn(10) ? _values.Below(11) : 1);
-        ushort placements = (ushort)(_values.OneIn(10) ? _values.Below(11) : 1);
-        var instances = new drm_xe_engine_class_instance[Math.Max(width * placements, 1)];
-        foreach (ref drm_xe_engine_class_instance instance in instances.AsSpan())
-        {
-            instance.engine_class = (ushort)(_values.OneIn(10) ? _values.Below(8) : _values.OneIn(3) ? 0u : 1u);
-            instance.engine_instance = (ushort)(_values.OneIn(30) ? _values.Below(10) : 0u);
-            instance.gt_id = (ushort)(_values.OneIn(30) ? _values.Below(4) : 0u);
-        }
+    private FuzzCall Remap() => FuzzCall.Plain(FuzzCallKind.Remap, 0, Page(), 1 + (ulong)_values.Below(40));
 
-        return Ioctl(DRM_IOCTL_XE_EXEC_QUEUE_CREATE, new drm_xe_exec_queue_create
-        {
-            vm_id = vm,
-            width = width,
-            num_placements = placements,
-            instances = Put(MemoryMarshal.AsBytes(instances.AsSpan()).ToArray()),
-            flags = _values.OneIn(20) ? _values.Flags(3) : 0,
-            extensions = _values.OneIn(8) ? Extensions() : 0,
-        });
-    }
-
-    /// <summary>A chain of extensions, of properties known and unknown; sometimes a ring, sometimes one that leads nowhere.</summary>
-    private ulong Extensions()
-    {
-        int count = 1 + (int)_values.Below(4);
-        ulong first = _values.StructureAddress(_slot++ & 3) + 0x800;
-        for (int i = 0; i < count; i++)
-        {
-            bool last = i == count - 1;
-            ulong next = first + ((ulong)(i + 1) * 64);
-            var extension = new drm_xe_ext_set_property { property = _values.OneIn(10) ? (uint)_values.Edge() : _values.Below(8), value = _values.OneIn(3) ? _values.Edge() : _values.Below(4) };
-            extension.@base.next_extension = !last ? next : _values.OneIn(3) ? first : _values.OneIn(10) ? _values.Pointer() : 0;
-            extension.@base.name = _values.ReservedDword();
-            extension.@base.pad = _values.ReservedDword();
-            _writes.Add(new FuzzWrite(first + ((ulong)i * 64), Bytes(extension)));
-        }
-
-        return first;
-    }
-
-    private drm_xe_vm_bind_op Op()
-    {
-        uint op = _values.OneIn(30) ? _values.Below(8) : _values.OneIn(3) ? _values.Below(5) : 0;
-        bool map = op == DRM_XE_VM_BIND_OP_MAP;
-        uint kind = map ? _values.Below(3) : 3;
-        bool all = op == DRM_XE_VM_BIND_OP_UNMAP_ALL;
-        uint flags = kind == 1 ? DRM_XE_VM_BIND_FLAG_NULL : kind == 2 ? DRM_XE_VM_BIND_FLAG_CPU_ADDR_MIRROR : 0;
-        ulong address = _values.GpuAddress();
-        return new drm_xe_vm_bind_op
-        {
-            op = op,
-            obj = kind == 0 || all ? _values.Id() : _values.ReservedDword(),
-            obj_offset = kind == 0 ? (ulong)_values.Below(4) << 12 : op == DRM_XE_VM_BIND_OP_MAP_USERPTR ? _values.GpuAddress() : _values.ReservedQword(),
-            addr = all ? 0 : address,
-            range = all ? 0 : _values.Length(kind == 0 ? 4u : 600u),
-            flags = flags | (map ? _values.Below(4) : 0) | (_values.OneIn(20) ? _values.Flags(0x1ff) : 0),
-            pat_index = _values.OneIn(20) ? (ushort)_values.Below(40) : CoherentPat,
-            prefetch_mem_region_instance = op == DRM_XE_VM_BIND_OP_PREFETCH ? _values.Below(3) - 1 : _values.ReservedDword(),
-            pad = (ushort)_values.ReservedDword(),
-        };
-    }
-
-    private FuzzCall Bind(int count)
-    {
-        uint syncs = _values.OneIn(3) ? 1 + _values.Below(2) : 0;
-        var bind = new drm_xe_vm_bind
-        {
-            vm_id = _values.OneIn(3) ? _values.Id() : 1,
-            exec_queue_id = _values.OneIn(20) ? _values.Id() : 0,
-            num_binds = _values.OneIn(40) ? (uint)_values.Edge() : (uint)count,
-            num_syncs = _values.OneIn(60) ? (uint)_values.Edge() : syncs,
-            syncs = syncs == 0 ? _values.ReservedQword() : Syncs(syncs, false),
-            extensions = _values.ReservedQword(),
-            pad = _values.ReservedDword(),
-        };
-        if (count == 1)
-        {
-            bind.bind = Op();
-        }
-        else
-        {
-            var ops = new drm_xe_vm_bind_op[count];
-            foreach (ref drm_xe_vm_bind_op op in ops.AsSpan())
-            {
-                op = Op();
-            }
-
-            bind.vector_of_binds = _values.OneIn(30) ? _values.Pointer() : Put(MemoryMarshal.AsBytes(ops.AsSpan()).ToArray());
-        }
-
-        return Ioctl(DRM_IOCTL_XE_VM_BIND, bind);
-    }
-
-    private ulong Syncs(uint count, bool gpu)
-    {
-        var syncs = new drm_xe_sync[count];
-        foreach (ref drm_xe_sync sync in syncs.AsSpan())
-        {
-            sync.type = _values.OneIn(2) ? _values.Below(4) : DRM_XE_SYNC_TYPE_USER_FENCE;
-            sync.flags = _values.OneIn(4) ? _values.Flags(3) : DRM_XE_SYNC_FLAG_SIGNAL;
-            sync.addr = sync.type is DRM_XE_SYNC_TYPE_SYNCOBJ or DRM_XE_SYNC_TYPE_TIMELINE_SYNCOBJ
-                ? _values.Id()
-                : gpu ? _values.GpuAddress() : _values.Pointer();
-            sync.timeline_value = _values.Below(4);
-            sync.extensions = _values.ReservedQword();
-        }
-
-        return _values.OneIn(40) ? _values.Pointer() : Put(MemoryMarshal.AsBytes(syncs.AsSpan()).ToArray());
-    }
-
-    private FuzzCall Exec(uint queue)
-    {
-        ulong batch = FuzzArena.Base + ((ulong)_values.Below((uint)(FuzzArena.DataBytes >> 12)) << 12) + (_values.OneIn(4) ? 0xff0ul - (_values.Below(64) * 4) : 0);
-        byte[] commands = BatchGenerator.Create(_values, batch);
-        if (FuzzArena.Holds(batch, (ulong)commands.Length))
-        {
-            _writes.Add(new FuzzWrite(batch, commands));
-        }
-
-        uint syncs = _values.Below(3);
-        ulong fences = syncs == 0 ? 0 : Syncs(syncs, true);
-        if (_values.OneIn(3))
-        {
-            syncs = 1;
-            fences = FenceAndWait(queue);
-        }
-
-        return Ioctl(DRM_IOCTL_XE_EXEC, new drm_xe_exec
-        {
-            exec_queue_id = queue,
-            num_batch_buffer = (ushort)(_values.OneIn(30) ? _values.Edge() : 1),
-            address = _values.OneIn(20) ? _values.GpuAddress() : batch,
-            num_syncs = _values.OneIn(60) ? (uint)_values.Edge() : syncs,
-            syncs = fences,
-            extensions = _values.ReservedQword(),
-        });
-    }
-
-    /// <summary>A user fence in memory that the GPU can mostly write; the next step waits for it, so that batches get time to run.</summary>
-    private ulong FenceAndWait(uint queue)
-    {
-        ulong address = FuzzArena.Base + FuzzArena.DataBytes - FenceBytes + (_fences++ % MostFences * sizeof(ulong));
-        FuzzWrite[] pending = Take();
-        _next = Ioctl(DRM_IOCTL_XE_WAIT_USER_FENCE, new drm_xe_wait_user_fence
-        {
-            addr = address,
-            op = (ushort)DRM_XE_UFENCE_WAIT_OP_EQ,
-            value = _fences,
-            mask = ulong.MaxValue,
-            timeout = 1_000_000,
-            exec_queue_id = queue,
-        });
-        _writes.AddRange(pending);
-        return Put(Bytes(new drm_xe_sync
-        {
-            type = DRM_XE_SYNC_TYPE_USER_FENCE,
-            flags = DRM_XE_SYNC_FLAG_SIGNAL,
-            addr = address,
-            timeline_value = _fences,
-        }));
-    }
-
-    private FuzzCall Wait() => Ioctl(DRM_IOCTL_XE_WAIT_USER_FENCE, new drm_xe_wait_user_fence
-    {
-        addr = _values.OneIn(8) ? _values.Edge() : _values.Pointer(),
-        op = (ushort)(_values.OneIn(20) ? _values.Below(16) : _values.Below(6)),
-        value = _values.Below(4),
-        mask = _values.OneIn(4) ? _values.Edge() : _values.Below(4),
-        timeout = _values.OneIn(3) ? 0 : _values.Below(100_000),
-        flags = (ushort)_values.Flags(1),
-        exec_queue_id = _values.OneIn(2) ? 0 : _values.Id(),
-        extensions = _values.ReservedQword(),
-    });
-
-    private FuzzCall Advise()
-    {
-        var advice = new drm_xe_madvise
-        {
-            vm_id = _values.OneIn(3) ? _values.Id() : 1,
-            start = _values.GpuAddress(),
-            range = _values.Length(600),
-            type = _values.OneIn(8) ? _values.Below(6) : _values.Below(2),
-            extensions = _values.ReservedQword(),
-        };
-        if (advice.type == DRM_XE_MEM_RANGE_ATTR_PREFERRED_LOC)
-        {
-            advice.preferred_mem_loc.devmem_fd = _values.OneIn(10) ? (uint)_values.Edge() : _values.Below(2) - 1;
-            advice.preferred_mem_loc.migration_policy = (ushort)(_values.OneIn(10) ? _values.Below(4) : 0u);
-        }
-        else
-        {
-            advice.atomic.val = _values.OneIn(10) ? (uint)_values.Edge() : _values.Below(4);
-        }
-
-        return Ioctl(DRM_IOCTL_XE_MADVISE, advice);
-    }
-
-    private FuzzCall Query() => Ioctl(DRM_IOCTL_XE_DEVICE_QUERY, new drm_xe_device_query
-    {
-        query = _values.Below(13),
-        size = _values.OneIn(2) ? 0 : _values.OneIn(4) ? (uint)_values.Edge() : 8 + (_values.Below(40) * 8),
-        data = _values.Pointer(),
-        extensions = _values.ReservedQword(),
-    });
+    private uint Page() => _values.Below((uint)(FuzzArena.DataBytes >> 12));
 
     /// <summary>A known request of a size that the driver does not have, with ids and small numbers.</summary>
     private FuzzCall OtherSize()
@@ -393,6 +166,25 @@ internal sealed unsafe partial class SequenceGenerator
         }
 
         return new FuzzCall(FuzzCallKind.Ioctl, File(), request, _values.OneIn(60) ? _values.Pointer() : 0, bytes, Take());
+    }
+
+    /// <summary>A chain of extensions, of properties known and unknown; sometimes a ring, sometimes one that leads nowhere.</summary>
+    private ulong Extensions()
+    {
+        int count = 1 + (int)_values.Below(4);
+        ulong first = _values.StructureAddress(_slot++ & 3) + 0x800;
+        for (int i = 0; i < count; i++)
+        {
+            bool last = i == count - 1;
+            ulong next = first + ((ulong)(i + 1) * 64);
+            var extension = new drm_xe_ext_set_property { property = _values.OneIn(10) ? (uint)_values.Edge() : _values.Below(8), value = _values.OneIn(3) ? _values.Edge() : _values.Below(4) };
+            extension.@base.next_extension = !last ? next : _values.OneIn(3) ? first : _values.OneIn(10) ? _values.Pointer() : 0;
+            extension.@base.name = _values.ReservedDword();
+            extension.@base.pad = _values.ReservedDword();
+            _writes.Add(new FuzzWrite(first + ((ulong)i * 64), Bytes(extension)));
+        }
+
+        return first;
     }
 
     private ulong Put(byte[] bytes)

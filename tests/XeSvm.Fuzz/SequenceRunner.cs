@@ -79,13 +79,14 @@ internal sealed unsafe class SequenceRunner : IDisposable
     public void Run(FuzzSequence sequence, DrmFile[] files, FuzzProgress progress, bool audit)
     {
         var mapped = new Queue<(DrmFile File, nint Address, nuint Length)>();
+        using var descriptors = new FuzzDescriptors(files);
         progress.Begin(sequence);
         ulong?[] before = audit ? [StateAudit.Of(files[0]), StateAudit.Of(files[1])] : [null, null];
         for (int step = 0; step < sequence.Calls.Count; step++)
         {
             FuzzCall call = sequence.Calls[step];
             progress.Enter(step);
-            int result = Step(call, files[call.File], mapped);
+            int result = Step(call, files[call.File], mapped, descriptors);
             Calls++;
             Successes += result >= 0 ? 1 : 0;
             if (call.Kind == FuzzCallKind.Ioctl)
@@ -171,7 +172,7 @@ internal sealed unsafe class SequenceRunner : IDisposable
         return possible;
     }
 
-    private int Step(FuzzCall call, DrmFile file, Queue<(DrmFile File, nint Address, nuint Length)> mapped)
+    private int Step(FuzzCall call, DrmFile file, Queue<(DrmFile File, nint Address, nuint Length)> mapped, FuzzDescriptors descriptors)
     {
         foreach (FuzzWrite write in call.Writes)
         {
@@ -181,7 +182,7 @@ internal sealed unsafe class SequenceRunner : IDisposable
         switch (call.Kind)
         {
             case FuzzCallKind.Ioctl:
-                return Ioctl(call, file);
+                return Ioctl(call, file, descriptors);
             case FuzzCallKind.MapObject:
                 return Map(call, file, mapped);
             case FuzzCallKind.UnmapObject:
@@ -196,7 +197,7 @@ internal sealed unsafe class SequenceRunner : IDisposable
         }
     }
 
-    private int Ioctl(FuzzCall call, DrmFile file)
+    private int Ioctl(FuzzCall call, DrmFile file, FuzzDescriptors descriptors)
     {
         if (call.Address != 0)
         {
@@ -208,10 +209,11 @@ internal sealed unsafe class SequenceRunner : IDisposable
         argument.Clear();
         call.Argument.AsSpan(0, Math.Min(call.Argument.Length, argument.Length)).CopyTo(argument);
         ArgumentLimits.Apply(call.Number, slot);
+        ArgumentLimits.Resolve(call.Number, slot, descriptors);
         int result = file.Ioctl(call.Number, slot);
         if (result == 0)
         {
-            ArgumentLimits.CloseDescriptor(call.Number, slot);
+            ArgumentLimits.KeepDescriptor(call.Number, slot, descriptors);
         }
 
         return result;

@@ -38,7 +38,7 @@ internal static unsafe partial class NativeMethods
 
     /// <summary>Ends that: the pages are at <paramref name="toVram"/> of allocation <paramref name="to"/>, or stay when it is 0. -EBUSY when a page has left.</summary>
     [LibraryImport(LibraryName)]
-    internal static partial int xesvm_pump_relocate_end(xesvm_pump* pump, ulong va, ulong allocation, ulong toVram, ulong to);
+    internal static partial int xesvm_pump_relocate_end(xesvm_pump* pump, ulong va, ulong allocation, ulong toVram, ulong to, ulong holdUntilNs);
 
     /// <summary>Writes one of <c>XESVM_PAGE_*</c> for each page.</summary>
     [LibraryImport(LibraryName)]

@@ -39,15 +39,13 @@ internal sealed class SoftwareTile : IDisposable
 
     public DevicePagemap Pagemap { get; }
 
-    /// <summary>The buffer objects in this tile's VRAM.</summary>
-    public BufferObjectList Objects { get; } = new();
+    /// <summary>The buffer objects and the device pages in this tile's VRAM.</summary>
+    public VramUseOrder Occupants { get; } = new();
 
-    /// <summary>
-    /// Makes some room in VRAM: sends device pages home, then buffer objects, those first that have not been used for longest.
-    /// </summary>
+    /// <summary>Makes some room in VRAM: evicts the buffer object or the device pages that have not been used for longest.</summary>
     /// <param name="keep">Objects of this VM stay.</param>
     /// <returns>False when nothing could be evicted.</returns>
-    public bool EvictOne(Vm? keep) => Pagemap.EvictOne() || Objects.EvictOne(this, keep);
+    public bool EvictOne(Vm? keep) => Occupants.EvictOne(this, keep, devicePagesOnly: false);
 
     /// <inheritdoc/>
     public void Dispose() => Vram.Dispose();

@@ -101,7 +101,7 @@ internal sealed unsafe class ProcessClientMemory(CpuFaultPump owner, xesvm_pump*
         // No event is settled between the two: what has left the new place finds its allocation, and what had left the old one the old one.
         lock (owner.SettleLock)
         {
-            int result = NativeMethods.xesvm_pump_relocate_end(pump, to.Start, cookie, (ulong)vram, to.Cookie);
+            int result = NativeMethods.xesvm_pump_relocate_end(pump, to.Start, cookie, (ulong)vram, to.Cookie, holdUntilNs: 0);
             if (result == 0)
             {
                 Residency.EndMove(from, cookie, to);
@@ -114,7 +114,7 @@ internal sealed unsafe class ProcessClientMemory(CpuFaultPump owner, xesvm_pump*
     public override void AbortRelocation(Pagemap.DeviceMemoryAllocation from, ulong cookie, ulong start)
     {
         // That pages have left meanwhile is no error here: they are where they should be.
-        _ = NativeMethods.xesvm_pump_relocate_end(pump, start, cookie, 0, 0);
+        _ = NativeMethods.xesvm_pump_relocate_end(pump, start, cookie, 0, 0, 0);
         Residency.EndMove(from, cookie, null);
     }
 

@@ -21,10 +21,11 @@ internal sealed class DevicePagemap
     private static readonly ReaderWriterLockSlim s_migration = new();
 
     private readonly Lock _lock = new();
-    private readonly LinkedList<DeviceMemoryAllocation> _leastRecentlyUsed = new();
     private readonly Stack<DeviceMemoryAllocation> _pool = new();
     private readonly MigrateToDevice _migrate;
     private readonly VramOwners? _owners;
+    private int _allocations;
+    private int _pinned;
 
     public DevicePagemap(SoftwareDevice device, Gt gt, VramRegion vram)
     {
@@ -43,16 +44,9 @@ internal sealed class DevicePagemap
     public VramRegion Vram { get; }
 
     /// <summary>How many allocations exist.</summary>
-    public int AllocationCount
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _leastRecentlyUsed.Count;
-            }
-        }
-    }
+    public int AllocationCount => Volatile.Read(ref _allocations);
+
+    private SoftwareTile Tile => Device.Tiles[Gt.TileId];
 
     /// <summary>How many allocations are pinned.</summary>
     public int PinnedCount
@@ -61,7 +55,7 @@ internal sealed class DevicePagemap
         {
             lock (_lock)
             {
-                return _leastRecentlyUsed.Count(allocation => allocation.Pins != 0);
+                return _pinned;
             }
         }
     }
@@ -112,59 +106,7 @@ internal sealed class DevicePagemap
     }
 
     /// <summary>Marks an allocation as used just now.</summary>
-    public void Touch(DeviceMemoryAllocation allocation)
-    {
-        lock (_lock)
-        {
-            if (allocation.Node?.List is not null)
-            {
-                _leastRecentlyUsed.Remove(allocation.Node);
-                _leastRecentlyUsed.AddLast(allocation.Node);
-            }
-        }
-    }
-
-    /// <summary>Sends the least recently used allocation home; false when nothing could be evicted.</summary>
-    public bool EvictOne()
-    {
-        int tries = AllocationCount;
-        for (int i = 0; i < tries; i++)
-        {
-            ClientMemory client;
-            ulong start;
-            ulong cookie;
-            int pages;
-            lock (_lock)
-            {
-                if (_leastRecentlyUsed.First is not { } node)
-                {
-                    return false;
-                }
-
-                DeviceMemoryAllocation victim = node.Value;
-                (client, start, pages, cookie) = (victim.Client, victim.Start, victim.Pages, victim.Cookie);
-                _leastRecentlyUsed.Remove(node);
-                _leastRecentlyUsed.AddLast(node);
-                if (victim.Pins != 0)
-                {
-                    Device.Machine.Counters.AddRefusedEviction();
-                    continue;
-                }
-            }
-
-            // The record may serve another chunk by now: the cookie tells whether this one is gone.
-            if (client.Restore(start, pages) >= 0)
-            {
-                client.Settle();
-                if (client.Owners.Find(cookie) is null)
-                {
-                    return true;
-                }
-            }
-        }
-
-        return false;
-    }
+    public void Touch(DeviceMemoryAllocation allocation) => Tile.Occupants.Touch(allocation);
 
     /// <summary>Sends everything home: the device goes away.</summary>
     /// <exception cref="InvalidOperationException">Something stays, which only a bug of this backend can cause; its VRAM must be kept.</exception>
@@ -209,7 +151,23 @@ internal sealed class DevicePagemap
 
     /// <summary>Makes an allocation known before its pages become device pages: their departure may be settled at any time after that.</summary>
     /// <returns>False when another allocation has part of the range: two VMs were at it at the same time.</returns>
-    internal static bool Publish(DeviceMemoryAllocation allocation) => allocation.Client.Residency.TryAdd(allocation);
+    internal bool Publish(DeviceMemoryAllocation allocation)
+    {
+        if (!allocation.Client.Residency.TryAdd(allocation))
+        {
+            return false;
+        }
+
+        Count(allocation);
+        return true;
+    }
+
+    /// <summary>Counts an allocation that others can find from now on.</summary>
+    internal void Count(DeviceMemoryAllocation allocation)
+    {
+        Interlocked.Increment(ref _allocations);
+        allocation.IsPublished = true;
+    }
 
     /// <summary>Takes back what <see cref="Publish"/> did: the pages never became device pages, and who believed so must look again.</summary>
     internal static void Withdraw(DeviceMemoryAllocation allocation)
@@ -221,19 +179,23 @@ internal sealed class DevicePagemap
     /// <summary>Ends an allocation: its VRAM is free.</summary>
     internal void Release(DeviceMemoryAllocation allocation)
     {
-        // The VRAM goes back first: once the record is off the list, the device may end.
-        allocation.Retire();
+        // Whoever finds its cookie gone expects free VRAM; and once no allocation is counted, the device may end.
+        bool published = allocation.IsPublished;
+        Tile.Occupants.Remove(allocation);
         _owners?.Set(allocation.VramOffset, allocation.Size, null);
         Vram.Free(allocation.VramOffset);
+        allocation.Retire();
         lock (_lock)
         {
-            if (allocation.Node?.List is not null)
-            {
-                _leastRecentlyUsed.Remove(allocation.Node);
-            }
-
+            allocation.IsPublished = false;
+            _pinned -= allocation.Pins;
             allocation.Pins = 0;
             _pool.Push(allocation);
+        }
+
+        if (published)
+        {
+            Interlocked.Decrement(ref _allocations);
         }
     }
 
@@ -241,7 +203,7 @@ internal sealed class DevicePagemap
     {
         while (AllocationCount > 0)
         {
-            if (!EvictOne() && AllocationCount > 0)
+            if (!Tile.Occupants.EvictOne(Tile, keep: null, devicePagesOnly: true) && AllocationCount > 0)
             {
                 return false;
             }
@@ -327,10 +289,10 @@ internal sealed class DevicePagemap
 
             made.Assign(client, start, pages, offset);
             made.Pins = 1;
-            made.Node ??= new LinkedListNode<DeviceMemoryAllocation>(made);
-            _leastRecentlyUsed.AddLast(made.Node);
+            _pinned++;
         }
 
+        Tile.Occupants.Add(made);
         _owners?.Set(offset, made.Size, made);
         allocation = made;
         return 0;
@@ -349,20 +311,18 @@ internal sealed class DevicePagemap
             }
 
             allocation.Pins = 0;
-            if (allocation.Node?.List is not null)
-            {
-                _leastRecentlyUsed.Remove(allocation.Node);
-                _leastRecentlyUsed.AddLast(allocation.Node);
-            }
+            _pinned--;
         }
+
+        Tile.Occupants.Touch(allocation);
     }
 
     private int TakeVram(ulong size, out ulong offset)
     {
         while (!Vram.TryAllocate(size, out offset))
         {
-            // Nothing to evict: buffer objects hold the rest, unless somebody has freed some meanwhile.
-            if (!EvictOne())
+            // Nothing to evict: others are busy with the rest, unless somebody has freed some meanwhile.
+            if (!Tile.EvictOne(keep: null))
             {
                 return Vram.TryAllocate(size, out offset) ? 0 : -Errno.ENOMEM;
             }

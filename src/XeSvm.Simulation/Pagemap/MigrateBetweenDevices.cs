@@ -50,6 +50,7 @@ internal static unsafe class MigrateBetweenDevices
             result = Copy(from.Pagemap, offset, to);
             if (result == 0)
             {
+                to.Pagemap.Count(to);
                 result = client.EndRelocation(from, cookie, to, to.Pagemap.Device.VramBase + to.VramOffset);
             }
         }

@@ -44,7 +44,7 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
         client.Settle();
         client.Notifiers.Invalidate(allocation.Start, end, MmuEvent.Migrate);
         result = CopyIsolated(allocation, isolation);
-        if (result == 0 && !DevicePagemap.Publish(allocation))
+        if (result == 0 && !pagemap.Publish(allocation))
         {
             result = -Errno.EBUSY;
         }

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using XeSvm.Interop;
 using XeSvm.Interop.Uapi;
@@ -129,23 +130,37 @@ public sealed unsafe partial class XeDevice
         XeFeature.BufferImport => HasCapability(Drm.DRM_CAP_PRIME, Drm.DRM_PRIME_CAP_IMPORT),
         XeFeature.BufferExport => HasCapability(Drm.DRM_CAP_PRIME, Drm.DRM_PRIME_CAP_EXPORT),
         XeFeature.VmFaults => ProbeVmFaults(),
+        XeFeature.MemoryAdvice => ProbeMemoryAdvice(),
         _ => throw new ArgumentOutOfRangeException(nameof(feature), feature, "No XeFeature."),
     };
 
     /// <summary>Whether the driver has an attribute for a kind of advice. It may still refuse it for some memory.</summary>
     /// <param name="kind">The kind.</param>
-    public bool Supports(AdviceKind kind) => kind switch
-    {
-        // Read-mostly and accessed-by have no counterpart in xe_drm.h, and are not imitated.
-        AdviceKind.ReadMostly or AdviceKind.AccessedBy => false,
-        AdviceKind.Purgeable => Capabilities.SupportsPurging,
-        AdviceKind.PreferredLocation => Capabilities.SupportsCpuAddressMirror,
+    public bool Supports(AdviceKind kind) => Supports(kind, out _);
 
-        // xe_vm_madvise.c takes page attributes on integrated devices only.
-        AdviceKind.PatIndex => !Capabilities.HasVram && Capabilities.SupportsCpuAddressMirror,
-        AdviceKind.AtomicAccess => Capabilities.SupportsCpuAddressMirror,
-        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "No AdviceKind."),
-    };
+    /// <summary>Whether the driver has an attribute for a kind of advice, and why not. It may still refuse it for some memory.</summary>
+    /// <param name="kind">The kind.</param>
+    /// <param name="reason">What is missing, and what to do instead, when the result is <see langword="false"/>.</param>
+    public bool Supports(AdviceKind kind, [NotNullWhen(false)] out string? reason)
+    {
+        reason = kind switch
+        {
+            AdviceKind.ReadMostly =>
+                "The xe driver has no attribute for this advice (xe_drm.h): a page has one place, never copies in several. Memory that many read can prefer " +
+                "the system, where CPU and GPUs reach it without moving it.",
+            AdviceKind.AccessedBy =>
+                "The xe driver has no attribute for this advice (xe_drm.h): a prefetch fills the GPU's page tables ahead of its use, which is the closest to it.",
+            AdviceKind.Purgeable when !Capabilities.SupportsPurging =>
+                "The device's configuration lacks the flag of purgeable buffer objects: it needs a 7.x kernel.",
+            AdviceKind.PatIndex when Capabilities.HasVram =>
+                "Page attributes can be advised on integrated GPUs only (xe_vm_madvise.c); this device has VRAM.",
+            AdviceKind.PreferredLocation or AdviceKind.AtomicAccess or AdviceKind.PatIndex when !Capabilities.SupportsCpuAddressMirror =>
+                "The device does not mirror CPU addresses: advice needs an Xe2 GPU or later and a kernel built with DRM_XE_GPUSVM.",
+            _ when !Enum.IsDefined(kind) => throw new ArgumentOutOfRangeException(nameof(kind), kind, "No AdviceKind."),
+            _ => null,
+        };
+        return reason is null;
+    }
 
     private bool HasCapability(ulong capability, ulong bit) =>
         TryGetCapability(capability, out ulong value).IsSuccess && (value & bit) != 0;
@@ -156,5 +171,22 @@ public sealed unsafe partial class XeDevice
         using HandleUse use = Borrow();
         drm_xe_vm_get_property request = new() { property = DrmXe.DRM_XE_VM_GET_PROPERTY_FAULTS };
         return use.File.Ioctl(DrmXe.DRM_IOCTL_XE_VM_GET_PROPERTY, ref request).Errno == Errno.ENOENT;
+    }
+
+    /// <summary>
+    /// Advises the default for the first page of a mirror VM of its own: MADVISE answers EINVAL for an unknown VM as for an unknown request, so
+    /// only one that must succeed tells (xe_vm_madvise.c).
+    /// </summary>
+    private bool ProbeMemoryAdvice()
+    {
+        if (!TryCreateVm(new XeVmOptions { Mirror = true }, out XeVm? vm).IsSuccess || vm is null)
+        {
+            return false;
+        }
+
+        using (vm)
+        {
+            return vm.TryAdvise(new GpuRange(0, GpuRange.PageSize), Advice.AtomicAccess(AtomicAccess.Default)).IsSuccess;
+        }
     }
 }

@@ -38,4 +38,7 @@ public enum XeFeature
 
     /// <summary>Failed GPU faults of a VM can be read.</summary>
     VmFaults,
+
+    /// <summary>Memory can be advised (MADVISE) and the advice be read back (VM_QUERY_MEM_RANGE_ATTRS); Linux 6.18.</summary>
+    MemoryAdvice,
 }

@@ -18,12 +18,16 @@ public sealed unsafe class SvmBuffer<T> : IDisposable
 {
     private readonly AnonymousMemory _memory;
     private readonly DeviceFile _file;
+    private readonly ISvmMemoryOwner? _owner;
     private readonly Lock _lock = new();
     private int _pins;
     private bool _disposed;
 
     /// <summary>Allocates memory; it takes a reference of its own to the file.</summary>
-    internal SvmBuffer(XeVm vm, nuint length)
+    /// <param name="vm">The mirror VM.</param>
+    /// <param name="length">Number of elements.</param>
+    /// <param name="owner">Whom to tell, before it is unmapped, that the memory goes; or <see langword="null"/>.</param>
+    internal SvmBuffer(XeVm vm, nuint length, ISvmMemoryOwner? owner = null)
     {
         DeviceFile file = vm.File;
         ArgumentOutOfRangeException.ThrowIfZero(length);
@@ -35,6 +39,7 @@ public sealed unsafe class SvmBuffer<T> : IDisposable
 
         _memory = AnonymousMemory.Map(length * (nuint)sizeof(T));
         _file = file.Reference();
+        _owner = owner;
         Vm = vm;
         Length = length;
     }
@@ -122,6 +127,14 @@ public sealed unsafe class SvmBuffer<T> : IDisposable
         return new SvmMemoryManager<T>(this, start, length).Memory;
     }
 
+    /// <summary>All elements, in a form that can be kept and pinned.</summary>
+    /// <exception cref="InvalidOperationException">There are more than <see cref="int.MaxValue"/>: take parts.</exception>
+    /// <exception cref="ObjectDisposedException">The buffer was disposed.</exception>
+    public Memory<T> AsMemory() => Length <= int.MaxValue
+        ? AsMemory(0, (int)Length)
+        : throw new InvalidOperationException(
+            $"The buffer has {Length} elements, more than a memory can hold: take parts with AsMemory(start, length).");
+
     /// <summary>The GPU address of an element.</summary>
     /// <param name="index">Its index.</param>
     /// <exception cref="ArgumentOutOfRangeException">The index is not below <see cref="Length"/>.</exception>
@@ -160,11 +173,16 @@ public sealed unsafe class SvmBuffer<T> : IDisposable
     /// <exception cref="XeException">The driver refused; it needs Linux 6.18.</exception>
     public IReadOnlyList<SvmRangeAttributes> GetAttributes() => Vm.GetAttributes(Range);
 
-    /// <summary>Moves the memory ahead of its use; see <see cref="XeVm.Prefetch"/>.</summary>
+    /// <summary>Moves the memory ahead of its use; see <see cref="XeVm.Prefetch(GpuRange, MemoryLocation)"/>.</summary>
     /// <param name="location">Where to; <see cref="MemoryLocation.Default"/> means where the advice says.</param>
     /// <exception cref="ObjectDisposedException">The buffer was disposed.</exception>
     /// <exception cref="XeException">The driver refused.</exception>
     public void Prefetch(MemoryLocation location) => Vm.Prefetch(Range, location);
+
+    /// <summary>Moves the memory ahead of its use, or says why not.</summary>
+    /// <param name="location">Where to; <see cref="MemoryLocation.Default"/> means where the advice says.</param>
+    /// <exception cref="ObjectDisposedException">The buffer was disposed.</exception>
+    public XeResult TryPrefetch(MemoryLocation location) => Vm.TryPrefetch(Range, location);
 
     /// <summary>Moves the memory ahead of its use, on a thread of the pool.</summary>
     /// <param name="location">Where to; <see cref="MemoryLocation.Default"/> means where the advice says.</param>
@@ -231,6 +249,7 @@ public sealed unsafe class SvmBuffer<T> : IDisposable
 
     private void Release()
     {
+        _owner?.Forget((ulong)_memory.Address);
         _memory.Dispose();
         _file.Release();
     }

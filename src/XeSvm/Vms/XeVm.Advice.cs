@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using XeSvm.Interop;
 using XeSvm.Interop.Uapi;
 
@@ -28,14 +29,22 @@ public sealed unsafe partial class XeVm
     /// <summary>Tells the driver something about memory. A hint: nothing moves now, and results never depend on it.</summary>
     /// <param name="range">The memory; widened to whole pages.</param>
     /// <param name="advice">What.</param>
-    /// <exception cref="XeException">The driver refused, or cannot take such advice (EOPNOTSUPP): see <see cref="Supports"/>.</exception>
+    /// <exception cref="XeException">The driver refused, or cannot take such advice (EOPNOTSUPP): see <see cref="Supports(AdviceKind, out string)"/>.</exception>
     public void Advise(GpuRange range, Advice advice)
     {
         XeResult result = TryAdvise(range, advice);
-        if (!result.IsSuccess)
+        if (result.IsSuccess)
         {
-            ThrowHelper.Throw(result, XeOperation.Madvise, $"{advice} for {range} in VM {Id}");
+            return;
         }
+
+        string request = $"{advice} for {range} in VM {Id}";
+        if (result.Errno == Errno.EOPNOTSUPP && !Supports(advice.Kind, out string? reason))
+        {
+            throw new XeException(result.Errno, XeOperation.Madvise, request, reason);
+        }
+
+        ThrowHelper.Throw(result, XeOperation.Madvise, request);
     }
 
     /// <summary>Tells the driver something about memory, or says why not.</summary>
@@ -68,6 +77,15 @@ public sealed unsafe partial class XeVm
     /// <summary>Whether the driver has an attribute for a kind of advice. It may still refuse it for some memory.</summary>
     /// <param name="kind">The kind.</param>
     public bool Supports(AdviceKind kind) => Device.Supports(kind);
+
+    /// <summary>Whether the driver has an attribute for a kind of advice, and why not. It may still refuse it for some memory.</summary>
+    /// <param name="kind">The kind.</param>
+    /// <param name="reason">What is missing, and what to do instead, when the result is <see langword="false"/>.</param>
+    public bool Supports(AdviceKind kind, [NotNullWhen(false)] out string? reason) => Device.Supports(kind, out reason);
+
+    /// <summary>Whether the driver has an attribute for advice of this kind, as for <see cref="Supports(AdviceKind)"/>.</summary>
+    /// <param name="advice">The advice.</param>
+    public bool Supports(Advice advice) => Device.Supports(advice.Kind);
 
     /// <summary>Lets the driver discard the content of the range's buffer objects when memory is short.</summary>
     /// <param name="range">The memory; widened to whole pages.</param>

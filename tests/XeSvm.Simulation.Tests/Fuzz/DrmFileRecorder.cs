@@ -10,6 +10,8 @@ internal sealed unsafe class DrmFileRecorder(DrmFile file) : DrmFile
     /// <summary>What is answered in place of the file's own answer.</summary>
     public Func<int, int> Answer { get; init; } = result => result;
 
+    public override int Descriptor => file.Descriptor;
+
     public override int Ioctl(uint request, void* argument)
     {
         int result = Answer(file.Ioctl(request, argument));

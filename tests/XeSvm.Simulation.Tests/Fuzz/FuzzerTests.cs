@@ -44,19 +44,26 @@ public sealed unsafe class FuzzerTests
             }
         }
 
+        // These have no good answer: the device has no observation units that could be used and no queues in groups, and render nodes refuse others.
+        uint[] neverGood = [DrmXe.DRM_IOCTL_XE_OBSERVATION, DrmXe.DRM_IOCTL_XE_EXEC_QUEUE_SET_PROPERTY, Drm.DRM_IOCTL_SET_CLIENT_CAP];
         uint[] known =
         [
-            Drm.DRM_IOCTL_VERSION, Drm.DRM_IOCTL_GET_CAP, Drm.DRM_IOCTL_GEM_CLOSE, DrmXe.DRM_IOCTL_XE_DEVICE_QUERY, DrmXe.DRM_IOCTL_XE_GEM_CREATE,
-            DrmXe.DRM_IOCTL_XE_GEM_MMAP_OFFSET, DrmXe.DRM_IOCTL_XE_VM_CREATE, DrmXe.DRM_IOCTL_XE_VM_DESTROY, DrmXe.DRM_IOCTL_XE_VM_BIND,
+            Drm.DRM_IOCTL_VERSION, Drm.DRM_IOCTL_GET_CAP, Drm.DRM_IOCTL_SET_CLIENT_NAME, Drm.DRM_IOCTL_SET_CLIENT_CAP, Drm.DRM_IOCTL_GEM_CLOSE,
+            Drm.DRM_IOCTL_PRIME_HANDLE_TO_FD, Drm.DRM_IOCTL_PRIME_FD_TO_HANDLE,
+            Drm.DRM_IOCTL_SYNCOBJ_CREATE, Drm.DRM_IOCTL_SYNCOBJ_DESTROY, Drm.DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, Drm.DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE,
+            Drm.DRM_IOCTL_SYNCOBJ_WAIT, Drm.DRM_IOCTL_SYNCOBJ_RESET, Drm.DRM_IOCTL_SYNCOBJ_SIGNAL, Drm.DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT,
+            Drm.DRM_IOCTL_SYNCOBJ_QUERY, Drm.DRM_IOCTL_SYNCOBJ_TRANSFER, Drm.DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL, Drm.DRM_IOCTL_SYNCOBJ_EVENTFD,
+            DrmXe.DRM_IOCTL_XE_DEVICE_QUERY, DrmXe.DRM_IOCTL_XE_GEM_CREATE, DrmXe.DRM_IOCTL_XE_GEM_MMAP_OFFSET,
+            DrmXe.DRM_IOCTL_XE_VM_CREATE, DrmXe.DRM_IOCTL_XE_VM_DESTROY, DrmXe.DRM_IOCTL_XE_VM_BIND,
             DrmXe.DRM_IOCTL_XE_EXEC_QUEUE_CREATE, DrmXe.DRM_IOCTL_XE_EXEC_QUEUE_DESTROY, DrmXe.DRM_IOCTL_XE_EXEC_QUEUE_GET_PROPERTY,
-            Drm.DRM_IOCTL_SYNCOBJ_CREATE, Drm.DRM_IOCTL_SYNCOBJ_DESTROY, Drm.DRM_IOCTL_SYNCOBJ_WAIT, Drm.DRM_IOCTL_SYNCOBJ_RESET,
-            Drm.DRM_IOCTL_SYNCOBJ_SIGNAL, Drm.DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL, Drm.DRM_IOCTL_SYNCOBJ_QUERY, Drm.DRM_IOCTL_SYNCOBJ_TRANSFER,
-            DrmXe.DRM_IOCTL_XE_EXEC, DrmXe.DRM_IOCTL_XE_WAIT_USER_FENCE, DrmXe.DRM_IOCTL_XE_MADVISE,
+            DrmXe.DRM_IOCTL_XE_EXEC_QUEUE_SET_PROPERTY, DrmXe.DRM_IOCTL_XE_OBSERVATION, DrmXe.DRM_IOCTL_XE_EXEC,
+            DrmXe.DRM_IOCTL_XE_WAIT_USER_FENCE, DrmXe.DRM_IOCTL_XE_MADVISE, DrmXe.DRM_IOCTL_XE_VM_QUERY_MEM_RANGE_ATTRS,
+            DrmXe.DRM_IOCTL_XE_VM_GET_PROPERTY,
         ];
         Assert.All(known, request =>
         {
             (int good, int bad) = seen.GetValueOrDefault(request & 0xff);
-            Assert.True(good > 0 && bad > 0, $"Request 0x{request:x}: {good} good, {bad} bad.");
+            Assert.True((good > 0 || neverGood.Contains(request)) && bad > 0, $"Request 0x{request:x}: {good} good, {bad} bad.");
         });
     }
 

@@ -10,26 +10,10 @@ public unsafe class PressureTests
 {
     private const ulong Block = 2 << 20;
     private const ulong Vram = 16 << 20;
-    private const uint AtomicIncrement = 0x17800501;
 
     public static TheoryData<string> Modes() => ["auto", "coherent"];
 
     private static GpuClient Open(string cpuFaults) => new(new SoftwareBackendOptions { VramBytes = Vram, CpuFaults = cpuFaults });
-
-    [Theory]
-    [MemberData(nameof(Modes))]
-    public void With_VRAM_full_of_buffer_objects_a_store_works_in_system_memory_and_an_atomic_is_refused(string cpuFaults)
-    {
-        using GpuClient gpu = Open(cpuFaults);
-        var create = new drm_xe_gem_create { size = Vram, placement = MemoryRegions.FirstVramBit, cpu_caching = (ushort)DrmXe.DRM_XE_GEM_CPU_CACHING_WC };
-        Assert.Equal(0, gpu.Ioctl(DrmXe.DRM_IOCTL_XE_GEM_CREATE, ref create));
-        ulong memory = GpuClient.Map(Block, Block);
-        GpuClient.Touch(memory, Block);
-        Assert.Equal(0, gpu.Store(memory + 0x1008, 6));
-        Assert.Equal(6u, *(uint*)(memory + 0x1008));
-        Assert.Equal(-Errno.EIO, gpu.Run(AtomicIncrement, (uint)memory, (uint)(memory >> 32)));
-        GpuClient.Unmap(memory, Block);
-    }
 
     [Fact]
     public void A_buffer_object_larger_than_VRAM_evicts_nothing()

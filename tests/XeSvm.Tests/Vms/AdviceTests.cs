@@ -60,9 +60,42 @@ public sealed class AdviceTests : IDisposable
         Assert.Contains("no attribute for this advice", exception.NextStep, StringComparison.Ordinal);
         Assert.Equal(requests, Driver.Log.Count);
         Assert.Equal(
-            [true, true, false, true, false, false], Enum.GetValues<AdviceKind>().Select(_vm.Supports));
+            [true, true, false, true, false, false], Enum.GetValues<AdviceKind>().Select(kind => _vm.Supports(kind)));
         Assert.Throws<ArgumentOutOfRangeException>(() => _vm.Supports((AdviceKind)99));
         Assert.Throws<ArgumentOutOfRangeException>(() => Advice.AtomicAccess((AtomicAccess)9));
+    }
+
+    [Theory]
+    [InlineData(AdviceKind.ReadMostly, "never copies in several")]
+    [InlineData(AdviceKind.AccessedBy, "a prefetch fills the GPU's page tables")]
+    [InlineData(AdviceKind.PatIndex, "on integrated GPUs only")]
+    public void Advice_that_cannot_be_taken_is_told_with_its_reason(AdviceKind kind, string part)
+    {
+        Assert.False(_vm.Supports(kind, out string? reason));
+        Assert.Contains(part, reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Advice_that_can_be_taken_has_no_reason_against_it()
+    {
+        Assert.True(_vm.Supports(AdviceKind.AtomicAccess, out string? reason));
+        Assert.Null(reason);
+        Assert.True(_vm.Supports(Advice.PreferredLocation(MemoryLocation.System)));
+        Assert.False(_vm.Supports(Advice.ReadMostly));
+    }
+
+    [Fact]
+    public void Several_ranges_are_prefetched_with_one_request_and_those_of_another_vm_are_refused()
+    {
+        using XeVm other = _vm.Device.CreateMirrorVm();
+        int requests = Driver.Log.Count;
+
+        _vm.Prefetch([new GpuRange(0x1fff, 2), new GpuRange(0x8000, 1)], MemoryLocation.System);
+
+        Assert.Equal(1, Driver.Log.Skip(requests).Count(request => request.Number == DrmXe.DRM_IOCTL_XE_VM_BIND));
+        Assert.Throws<ArgumentException>(() => _vm.Prefetch(ReadOnlySpan<GpuRange>.Empty, MemoryLocation.System));
+        Assert.Throws<ArgumentException>(
+            () => { _ = _vm.PrefetchAsync([_vm.Mirror(0x1000, 1), other.Mirror(0x1000, 1)], MemoryLocation.System); });
     }
 
     [Fact]

@@ -5,8 +5,23 @@ namespace XeSvm.Simulation.Driver;
 /// <summary>Where an object's memory is (ttm_bo_validate, xe_bo_migrate, xe_bo_evict).</summary>
 internal sealed unsafe partial class BufferObject
 {
-    /// <summary>Its node in the order of use of its tile's objects. Under that list's lock.</summary>
-    public LinkedListNode<BufferObject>? UseNode { get; set; }
+    /// <inheritdoc/>
+    public override bool HoldsDevicePages => false;
+
+    /// <inheritdoc/>
+    public override bool TryBeginEviction(out EvictionTicket ticket)
+    {
+        ticket = default;
+        return TryAddReference();
+    }
+
+    /// <inheritdoc/>
+    public override bool Evict(in EvictionTicket ticket, SoftwareTile tile, Vm? keep)
+    {
+        bool evicted = (keep is null || OwnerVm != keep) && TryEvict(tile);
+        Release();
+        return evicted;
+    }
 
     /// <summary>
     /// Makes sure that the object has memory in a region where it may live. It stays where it is if that is one; else the regions are tried in
@@ -25,7 +40,7 @@ internal sealed unsafe partial class BufferObject
 
             if (IsBacked && (_tile is null ? (Placement & MemoryRegions.SystemBit) != 0 : (Placement & _tile.VramBit) != 0))
             {
-                _tile?.Objects.Touch(this);
+                _tile?.Occupants.Touch(this);
                 return 0;
             }
 
@@ -73,7 +88,7 @@ internal sealed unsafe partial class BufferObject
     /// Takes the object out of VRAM for somebody who needs the room: discards it when its owner has said that it may be, else moves it to system
     /// memory. False when it is in use by another thread at this moment, or system memory is full.
     /// </summary>
-    public bool TryEvict(SoftwareTile from)
+    private bool TryEvict(SoftwareTile from)
     {
         if (!Monitor.TryEnter(Lock))
         {
@@ -150,7 +165,7 @@ internal sealed unsafe partial class BufferObject
         _tile = tile;
         _vramOffset = offset;
         _host = Device.VramBase + offset;
-        tile.Objects.Add(this);
+        tile.Occupants.Add(this);
         return 0;
     }
 
@@ -160,7 +175,7 @@ internal sealed unsafe partial class BufferObject
         ZapMappings();
         if (_tile is not null)
         {
-            _tile.Objects.Remove(this);
+            _tile.Occupants.Remove(this);
             Device.VramMemory.Restore(_vramOffset, Size);
             _tile.Vram.Free(_vramOffset);
             _tile = null;

@@ -12,7 +12,7 @@ namespace XeSvm.Simulation.Driver;
 /// object's lock is only tried. Counted references: one per handle, one per GPU mapping, one per CPU mapping, one per call that looks at
 /// it, one for all exports together.
 /// </summary>
-internal sealed unsafe partial class BufferObject
+internal sealed unsafe partial class BufferObject : VramOccupant
 {
     private readonly FileDescriptorHandle _content;
     private readonly BufferObject? _source;

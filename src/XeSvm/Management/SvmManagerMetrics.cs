@@ -1,0 +1,232 @@
+using System.Diagnostics.Metrics;
+using System.Globalization;
+using XeSvm.Statistics;
+
+namespace XeSvm.Management;
+
+/// <summary>
+/// What a manager shows as metrics, on the meter <c>XeSvm</c>. What the driver counts is read when somebody collects; what the manager does is
+/// recorded when it is done. No tag holds an address, a name or a number of the program.
+/// </summary>
+internal sealed class SvmManagerMetrics : IDisposable
+{
+    private static readonly InstrumentAdvice<double> s_durations = new()
+    {
+        HistogramBucketBoundaries = [1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1],
+    };
+
+    private readonly SvmManager _manager;
+    private readonly Meter _meter;
+    private readonly KeyValuePair<string, object?> _id;
+    private readonly KeyValuePair<string, object?> _prefetch = new("xesvm.operation", "prefetch");
+    private readonly Counter<long> _bindOperations;
+    private readonly Histogram<double> _bindDuration;
+    private readonly Counter<long> _errors;
+    private readonly Counter<long> _movedOut;
+    private readonly Counter<long> _leftOut;
+
+    /// <summary>Makes the instruments.</summary>
+    internal SvmManagerMetrics(SvmManager manager, IMeterFactory? factory)
+    {
+        _manager = manager;
+        string version = typeof(SvmManagerMetrics).Assembly.GetName().Version?.ToString(3) ?? "";
+        MeterOptions options = new("XeSvm") { Version = version };
+        _meter = factory is null ? new Meter(options) : factory.Create(options);
+        DrmIdentity = manager.Device.Node.BusAddress is { Length: > 0 } address ? address : manager.Device.Node.Path;
+        _id = new("hw.id", DrmIdentity);
+        _bindOperations = _meter.CreateCounter<long>("xesvm.bind.operations", "{operation}", "VM_BIND operations of the manager.");
+        _bindDuration = _meter.CreateHistogram(
+            "xesvm.bind.duration", "s", "Time of a VM_BIND request of the manager, its fence included.", tags: null, s_durations);
+        _errors = _meter.CreateCounter<long>("xesvm.ioctl.errors", "{error}", "Requests of the manager that the driver refused.");
+        _movedOut = _meter.CreateCounter<long>("xesvm.prefetch.moved_out", "By", "Memory that the manager moved out of VRAM to make room.");
+        _leftOut = _meter.CreateCounter<long>("xesvm.prefetch.left_out", "By", "Memory that a prefetch left out as VRAM had no room.");
+        CreateObservables();
+    }
+
+    /// <summary>The device's PCI address, or its node where it has none.</summary>
+    private string DrmIdentity { get; }
+
+    /// <summary>Ends the instruments.</summary>
+    public void Dispose() => _meter.Dispose();
+
+    /// <summary>A request of prefetches was answered.</summary>
+    internal void Prefetched(TimeSpan duration, XeResult result, int operations)
+    {
+        if (result.IsSuccess)
+        {
+            _bindOperations.Add(operations, _id, _prefetch);
+            _bindDuration.Record(duration.TotalSeconds, _id, _prefetch);
+        }
+    }
+
+    /// <summary>A prefetch ended.</summary>
+    internal void Placed(in SvmPrefetchOutcome outcome)
+    {
+        if (outcome.MovedOutBytes > 0)
+        {
+            _movedOut.Add((long)outcome.MovedOutBytes, _id);
+        }
+
+        if (outcome.LeftOutBytes > 0)
+        {
+            _leftOut.Add((long)outcome.LeftOutBytes, _id);
+        }
+    }
+
+    /// <summary>A request was refused.</summary>
+    internal void Refused(string operation, XeResult result) =>
+        _errors.Add(1, _id, new("xesvm.operation", operation), new("error.type", result.ErrnoName));
+
+    private void CreateObservables()
+    {
+        _meter.CreateObservableUpDownCounter("xesvm.range.count", () => Ranges(bytes: false), "{range}", "Blocks in the manager's account.");
+        _meter.CreateObservableUpDownCounter("xesvm.range.size", () => Ranges(bytes: true), "By", "Memory in the manager's account.");
+        _meter.CreateObservableCounter("xesvm.migration.io", () => Copies(unit: 1024), "By", "SVM copied, by the GT statistics.");
+        _meter.CreateObservableCounter("xesvm.migration.pages", () => Copies(unit: 0), "{page}", "Pages of SVM copied, by the GT statistics.");
+        _meter.CreateObservableCounter("xesvm.fault.time", FaultTimes, "s", "Time of GPU faults on SVM by phase, by the GT statistics.");
+        _meter.CreateObservableCounter("xesvm.fault.count", Faults, "{fault}", "GPU faults on SVM, by the GT statistics.");
+        _meter.CreateObservableUpDownCounter("hw.gpu.memory.usage", () => Vram(limit: false), "By", "VRAM in use.");
+        _meter.CreateObservableUpDownCounter("hw.gpu.memory.limit", () => Vram(limit: true), "By", "VRAM.");
+        _meter.CreateObservableGauge("xesvm.info", Information, "1", "What the manager works on.");
+    }
+
+    private Measurement<long>[] Ranges(bool bytes)
+    {
+        long[] sums = new long[3];
+        foreach (PlacementBlock block in _manager.GetPlacement())
+        {
+            sums[block.Location.IsDevice ? 2 : block.Location.IsSystem ? 1 : 0] += bytes ? (long)block.Range.Length : 1;
+        }
+
+        string[] names = ["default", "system", "device"];
+        return [.. sums.Select((sum, index) => new Measurement<long>(sum, _id, new("xesvm.location", names[index])))];
+    }
+
+    /// <summary>What was copied in each direction: of jobs that are exactly one page size, and the rest as <c>mixed</c> (xe_svm.c).</summary>
+    private List<Measurement<long>> Copies(long unit)
+    {
+        List<Measurement<long>> measurements = [];
+        if (!TrySum(out Dictionary<string, long> counters))
+        {
+            return measurements;
+        }
+
+        foreach ((string counter, string direction) in ((string, string)[])[("device_copy_kb", "to_device"), ("cpu_copy_kb", "to_system")])
+        {
+            long rest = counters.GetValueOrDefault($"svm_{counter}");
+            foreach (SvmSizeClass size in SvmSizeClass.All)
+            {
+                long kilobytes = counters.GetValueOrDefault($"svm_{size}_{counter}");
+                rest -= kilobytes;
+                Add(kilobytes, direction, size.Name.ToLowerInvariant());
+            }
+
+            Add(Math.Max(rest, 0), direction, "mixed");
+        }
+
+        return measurements;
+
+        void Add(long kilobytes, string direction, string size) => measurements.Add(new Measurement<long>(
+            unit == 0 ? kilobytes / 4 : kilobytes * unit, _id, new("xesvm.direction", direction), new("xesvm.page_size", size)));
+    }
+
+    /// <summary>
+    /// The phases of GPU faults. The migration is not split into CPU and copy time: the copies of prefetches count as copies and not as migrations
+    /// (xe_svm.c), so their difference says nothing where a manager prefetches.
+    /// </summary>
+    private List<Measurement<double>> FaultTimes()
+    {
+        List<Measurement<double>> measurements = [];
+        if (!TrySum(out Dictionary<string, long> counters))
+        {
+            return measurements;
+        }
+
+        foreach (SvmSizeClass size in SvmSizeClass.All)
+        {
+            Add(counters.GetValueOrDefault($"svm_{size}_migrate_us"), "migrate", size);
+            Add(counters.GetValueOrDefault($"svm_{size}_get_pages_us"), "get_pages", size);
+            Add(counters.GetValueOrDefault($"svm_{size}_bind_us"), "bind", size);
+        }
+
+        return measurements;
+
+        void Add(long microseconds, string phase, SvmSizeClass size) => measurements.Add(new Measurement<double>(
+            microseconds / 1e6, _id, new("xesvm.phase", phase), new("xesvm.page_size", size.Name.ToLowerInvariant())));
+    }
+
+    private List<Measurement<long>> Faults()
+    {
+        List<Measurement<long>> measurements = [];
+        if (!TrySum(out Dictionary<string, long> counters))
+        {
+            return measurements;
+        }
+
+        foreach (SvmSizeClass size in SvmSizeClass.All)
+        {
+            long valid = counters.GetValueOrDefault($"svm_{size}_valid_pagefault_count");
+            Add(valid, "valid", size);
+            Add(Math.Max(counters.GetValueOrDefault($"svm_{size}_pagefault_count") - valid, 0), "served", size);
+        }
+
+        return measurements;
+
+        void Add(long count, string outcome, SvmSizeClass size) => measurements.Add(new Measurement<long>(
+            count, _id, new("xesvm.page_size", size.Name.ToLowerInvariant()), new("xesvm.outcome", outcome)));
+    }
+
+    private List<Measurement<long>> Vram(bool limit)
+    {
+        List<Measurement<long>> measurements = [];
+        if (_manager.IsDeviceLost)
+        {
+            return measurements;
+        }
+
+        int index = 0;
+        foreach (XeMemoryRegion region in _manager.Device.QueryMemoryRegions())
+        {
+            if (region.MemoryClass == XeMemoryClass.Vram)
+            {
+                measurements.Add(new Measurement<long>(
+                    (long)(limit ? region.TotalSize : region.UsedSize),
+                    _id,
+                    new("hw.name", string.Create(CultureInfo.InvariantCulture, $"vram{index++}")),
+                    new("hw.vendor", "Intel")));
+            }
+        }
+
+        return measurements;
+    }
+
+    private Measurement<long> Information() => new(
+        1,
+        _id,
+        new("xesvm.backend", _manager.Device.BackendName),
+        new("xesvm.driver", _manager.Device.Node.Driver),
+        new("xesvm.policy", _manager.Policy.Name),
+        new("kernel.release", Environment.OSVersion.Version.ToString()));
+
+    /// <summary>The counters of all GTs, added up; false where none can be read.</summary>
+    private bool TrySum(out Dictionary<string, long> counters)
+    {
+        counters = new Dictionary<string, long>(StringComparer.Ordinal);
+        bool any = false;
+        foreach (XeGt gt in _manager.Device.Gts)
+        {
+            if (!_manager.Device.TryReadGtStatistics(gt.Id, out GtStatistics? statistics, out _))
+            {
+                continue;
+            }
+
+            any = true;
+            foreach (Counter counter in statistics.Snapshot.Counters)
+            {
+                counters[counter.Name] = counters.GetValueOrDefault(counter.Name) + (long)counter.Value;
+            }
+        }
+
+        return any;
+    }
+}
