@@ -6,7 +6,7 @@ using XeSvm.Tests.Software;
 namespace XeSvm.Tests.Peers;
 
 /// <summary>Several devices through the library: where each is, which ways there are, and memory that both use.</summary>
-[Collection(SoftwareCollection.Name)]
+[Collection(nameof(SoftwareCollection))]
 public class MachinePlaceTests
 {
     [Theory]
