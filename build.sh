@@ -14,6 +14,8 @@ usage: ./build.sh VERB [ARGUMENTS]
   run [ARGS]     build and run xesvm; without ARGS: xesvm measure
   test [FILTER]  build and run all tests, C and .NET; the last line is 'N passed, N failed, N skipped'
                  FILTER is handed to 'dotnet test --filter'
+  igt [LIST]     build, make a Debian root with the kernel driver's own test suite (IGT) in artifacts/igt or $IGT, and run its subtests
+                 on the software device: those of tests/igt/targets.txt, or of LIST with lines "binary subtest". As root
   bench [ARGS]   build and run the benchmarks; ARGS go to BenchmarkDotNet (default: all benchmarks)
   pack           make NuGet packages in artifacts/package
   help           this text
@@ -59,6 +61,22 @@ build() {
   dotnet build XeSvm.sln -c "$configuration" -v quiet -clp:NoSummary "$@"
 }
 
+igt_root() { printf '%s' "${IGT:-artifacts/igt}/sid"; }
+
+has_igt_root() { [ -x "$(igt_root)/usr/libexec/igt-gpu-tools/xe_query" ]; }
+
+# Subtests of IGT; the last line is the count.
+run_igt() { tests/igt/run.sh "$(igt_root)" artifacts/bin/XeSvm.Cli/release "$1" artifacts/igt-results "${IGT_JOBS:-1}"; }
+
+igt() {
+  build
+  if ! has_igt_root; then
+    say "Making a Debian root with IGT in $(igt_root)"
+    tests/igt/setup.sh "$(igt_root)" || return 3
+  fi
+  run_igt "${1:-tests/igt/targets.txt}"
+}
+
 # Runs one test program after the other and adds their counts up.
 tests() {
   build
@@ -96,6 +114,20 @@ tests() {
       failed=$((failed + 1)) # no result file: the run itself broke
     fi
   done
+  say "== igt"
+  if [ "$(id -u)" != 0 ] || ! has_igt_root; then
+    say "  skipped: no root with IGT at $(igt_root), or this is not root: './build.sh igt' makes one"
+    skipped=$((skipped + 1))
+  elif [ -z "${1:-}" ]; then
+    line=$(run_igt tests/igt/smoke.txt | tee "$results/igt.txt" | tail -n 1) || status=1
+    sed '$d' "$results/igt.txt" >&2
+    say "$line"
+    if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
+      passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2])) skipped=$((skipped + BASH_REMATCH[3]))
+    else
+      failed=$((failed + 1))
+    fi
+  fi
   [ "$failed" -gt 0 ] && status=1
   [ "$status" -ne 0 ] && [ "$failed" -eq 0 ] && failed=1
   echo "$passed passed, $failed failed, $skipped skipped"
@@ -112,6 +144,7 @@ case "$verb" in
     exec artifacts/bin/XeSvm.Cli/release/xesvm "$@"
     ;;
   test) tests "$@" ;;
+  igt) igt "$@" ;;
   bench)
     build
     [ $# -gt 0 ] || set -- --filter '*'

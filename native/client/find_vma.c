@@ -109,3 +109,8 @@ int32_t xesvm_client_find_vma(uint64_t address, struct xesvm_vma *vma)
         *vma = found;
     return result;
 }
+
+int32_t xesvm_process_find_vma(int32_t maps_fd, uint64_t address, struct xesvm_vma *vma)
+{
+    return vma ? vma_describe(maps_fd, address, vma) : -EINVAL;
+}

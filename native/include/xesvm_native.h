@@ -68,6 +68,14 @@ XESVM_EXPORT int32_t xesvm_client_add32(uint64_t address, int32_t addend);
 /* The mapping that contains address, else the first one above it (start > address); -ENOENT when there is none. */
 XESVM_EXPORT int32_t xesvm_client_find_vma(uint64_t address, struct xesvm_vma *vma);
 
+/* The same of another process, by its id; -ESRCH when it is gone, -EPERM when it may not be reached. */
+XESVM_EXPORT int32_t xesvm_process_read(int32_t process, uint64_t address, void *destination, uint64_t length);
+XESVM_EXPORT int32_t xesvm_process_write(int32_t process, uint64_t address, const void *source, uint64_t length);
+/* Makes pages present by reading a byte of each; -EFAULT when one cannot be read. */
+XESVM_EXPORT int32_t xesvm_process_touch(int32_t process, uint64_t address, uint32_t pages);
+/* As xesvm_client_find_vma, in an open /proc/PID/maps. */
+XESVM_EXPORT int32_t xesvm_process_find_vma(int32_t maps_fd, uint64_t address, struct xesvm_vma *vma);
+
 /* ---- pump: one per process -------------------------------------------------------------------------------------------------------- */
 
 typedef struct xesvm_pump xesvm_pump;

@@ -9,6 +9,9 @@ internal static class ExitCode
     internal const int NoDevice = 3;
     internal const int BadInput = 4;
 
+    /// <summary>What shells give a program that cannot be run.</summary>
+    internal const int CannotRun = 127;
+
     /// <summary>What shells give a program that SIGINT ended.</summary>
     internal const int Interrupted = 130;
 
@@ -20,6 +23,7 @@ internal static class ExitCode
           2    usage: an unknown option or a value that is not valid
           3    no device for --backend kernel
           4    an input file, a cost profile or its rows that cannot be used
+          127  the program of run cannot be run; else run has the exit code of its program
           130  interrupted
         """;
 }

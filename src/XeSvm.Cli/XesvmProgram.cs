@@ -72,7 +72,7 @@ internal static class XesvmProgram
     {
         XeDeviceNotFoundException => ExitCode.NoDevice,
         BackendChoiceException or MeasurementPlanException => ExitCode.Usage,
-        InputFileException or CostModelException or MachineTopologyException => ExitCode.BadInput,
+        InputFileException or RunRecordException or RunComparisonException or CostModelException or MachineTopologyException => ExitCode.BadInput,
         MeasurementException or CounterTextException or NativeLibraryException or InvalidDataException => ExitCode.Failure,
         IOException or UnauthorizedAccessException => ExitCode.Failure,
         _ => null,

@@ -1,11 +1,11 @@
 #!/bin/sh
 # Builds native/ for the project beside this file. Usage: build-native.sh SOURCE BUILD [LIBRARY...]
-# LIBRARY is a target of CMake: xesvm_native and xesvm_native_static unless given.
+# LIBRARY is a target of CMake: xesvm_native, xesvm_native_static and xesvm_preload unless given.
 set -eu
 source=$1
 build=$2
 shift 2
-[ $# -gt 0 ] || set -- xesvm_native xesvm_native_static
+[ $# -gt 0 ] || set -- xesvm_native xesvm_native_static xesvm_preload
 
 fail() {
     # The form of a compiler's message, which MSBuild shows as its own error.

@@ -1,6 +1,7 @@
 using BenchmarkDotNet.Reports;
 using BenchmarkDotNet.Running;
 using XeSvm.Benchmarks.Reporting;
+using XeSvm.Benchmarks.Torture;
 
 namespace XeSvm.Benchmarks;
 
@@ -11,6 +12,16 @@ internal static class Program
 
     private static int Main(string[] args)
     {
+        if (args is [TortureProgram.Verb, .. string[] rest])
+        {
+            return TortureProgram.Run(rest);
+        }
+
+        if (args is [EnduranceProgram.Verb, .. string[] others])
+        {
+            return EnduranceProgram.Run(others);
+        }
+
         var configuration = new BenchmarkConfiguration();
         Summary[] summaries = [.. BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args, configuration)];
         if (summaries.Length == 0)

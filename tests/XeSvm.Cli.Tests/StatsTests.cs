@@ -47,7 +47,7 @@ public sealed class StatsTests : IDisposable
     [InlineData(Zero, "", "after: line 1: the text is empty")]
     [InlineData("\u0000\u0001\u001b[31m\n", Baseline, "before: line 1: '\\u0000\\u0001\\u001b[31m' has no colon")]
     [InlineData(Baseline, Zero, "svm_2M_migrate_count ran backwards: 896 in")]
-    [InlineData("tlb_inval_count: 1\n", "tlb_inval_count: 2\n", "none of the 1 counters is svm_2M_migrate_us")]
+    [InlineData("nr_free_pages: 1\n", "nr_free_pages: 2\n", "none of the 1 counters is one of a GT")]
     public void A_text_that_cannot_be_used_gives_the_line_and_no_number(string before, string after, string expected)
     {
         CliRun run = Stats(before, after);
@@ -73,6 +73,37 @@ public sealed class StatsTests : IDisposable
         });
         Assert.Contains("missing: the file cannot be read", missing.Error, StringComparison.Ordinal);
         Assert.Contains("larger than", endless.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Counters_of_a_newer_kernel_are_kept_and_shown_and_several_gts_are_added_up()
+    {
+        const string Before = "==> /sys/kernel/debug/dri/0/gt0/stats <==\nsvm_2M_migrate_count: 0\nsvm_2M_migrate_us: 0\nflux_count: 0\n\n" +
+            "==> /sys/kernel/debug/dri/0/gt1/stats <==\nsvm_2M_device_copy_us: 0\ntlb_inval_count: 4\nflux_count: 1\n";
+        const string After = "==> /sys/kernel/debug/dri/0/gt0/stats <==\nsvm_2M_migrate_count: 10\nsvm_2M_migrate_us: 1000\nflux_count: 5\n\n" +
+            "==> /sys/kernel/debug/dri/0/gt1/stats <==\nsvm_2M_device_copy_us: 400\ntlb_inval_count: 9\nflux_count: 3\n";
+
+        CliRun run = Stats(Before, After);
+        CliRun json = Stats(Before, After, "--json");
+
+        Assert.Equal((0, ""), (run.ExitCode, run.Error));
+        Assert.Contains("60.00000000000000000000", run.Output, StringComparison.Ordinal);
+        Assert.Matches(@"(?m)^flux_count +7 +not known to this version$", run.Output);
+        Assert.Matches(@"(?m)^tlb_inval_count +5$", run.Output);
+        using JsonDocument document = JsonDocument.Parse(json.Output);
+        Assert.Equal(7, document.RootElement.GetProperty("counters").GetProperty("flux_count").GetInt32());
+        Assert.Equal("flux_count", document.RootElement.GetProperty("unknownCounters")[0].GetString());
+    }
+
+    [Fact]
+    public void A_driver_without_times_of_migrations_still_shows_what_moved()
+    {
+        CliRun run = Stats("svm_pagefault_count: 1\ntlb_inval_count: 1\n", "svm_pagefault_count: 5\ntlb_inval_count: 1\n");
+
+        Assert.Equal(0, run.ExitCode);
+        Assert.Contains("older than these counters", run.Output, StringComparison.Ordinal);
+        Assert.Matches(@"(?m)^svm_pagefault_count +4$", run.Output);
+        Assert.DoesNotContain("tlb_inval_count", run.Output, StringComparison.Ordinal);
     }
 
     [Fact]

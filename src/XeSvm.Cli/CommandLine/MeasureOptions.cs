@@ -55,6 +55,31 @@ internal sealed class MeasureOptions
         1,
         MostMigrations);
 
+    private readonly Option<IReadOnlyList<Choice<MigrationCause>>?> _cause = One(
+        "--cause",
+        "What makes memory move: GPU faults, or prefetches. Default: fault, or prefetch where the GT statistics cannot be read.",
+        MeasurementNames.Causes);
+
+    private readonly Option<IReadOnlyList<Choice<PageBacking>>?> _pages = One(
+        "--pages",
+        "What the memory consists of: pages of 4 KiB, or a transparent huge page for each range (sizes of 2M only). Default: small.",
+        MeasurementNames.Pages);
+
+    private readonly Option<IReadOnlyList<Choice<SampleUnit>>?> _unit = One(
+        "--sample",
+        "When the statistics are read: after each migration, which shows how times are distributed, or after each round of migrations " +
+        "without a pause, as the published runs. Default: migration.",
+        MeasurementNames.Units);
+
+    private readonly Option<int?> _warmUp = Options.Number(
+        "--warm-up", "Migrations that go ahead of each case and do not count. Default: what one round holds, at most 64.", 0, MostMigrations);
+
+    private readonly Option<string?> _html = new("--html")
+    {
+        Description = "Writes a page for a browser beside the table: one file that needs no network.",
+        HelpName = "FILE",
+    };
+
     private readonly Option<string?> _profile = new("--profile")
     {
         Description = $"Adds time modelled from the counters by a cost profile: {string.Join(", ", CostModel.BuiltInNames)} or a file.",
@@ -83,19 +108,25 @@ internal sealed class MeasureOptions
     internal PeerOptions Peers { get; } = new();
 
     /// <summary>Adds the options to the command.</summary>
-    internal void AddTo(Command command)
+    /// <param name="command">The command.</param>
+    /// <param name="isRecord">Whether the command is <c>record</c>: it has a place for the record, and no migrations between devices.</param>
+    internal void AddTo(Command command, bool isRecord = false)
     {
         Option[] options =
         [
-            _backend, _sizes, _strategies, _iommu, _walkers, _cachingMode, _levels, _flushRegression, _layouts, _migrations, _profile,
-            _matrix, _explain, _json, _csv,
+            _backend, _sizes, _strategies, _iommu, _walkers, _cachingMode, _levels, _flushRegression, _layouts, _migrations, _cause,
+            _pages, _unit, _warmUp, _profile, _matrix, _explain, _json, _csv, _html,
         ];
-        foreach (Option option in options)
+        foreach (Option option in options.Where(option => !isRecord || (option != _json && option != _csv)))
         {
             command.Options.Add(option);
         }
 
-        Peers.AddTo(command, _sizes, _migrations, _json);
+        if (!isRecord)
+        {
+            Peers.AddTo(command, _sizes, _migrations, _json);
+        }
+
         command.Validators.Add(result =>
         {
             if (result.GetResult(_explain) is not null && result.GetResult(_profile) is null)
@@ -128,10 +159,17 @@ internal sealed class MeasureOptions
             Levels = parsed.GetValue(_levels),
             FlushRegression = parsed.GetValue(_flushRegression) ? true : null,
             Layouts = parsed.GetValue(_layouts) ?? defaults.Layouts,
+            Cause = Values(parsed.GetValue(_cause))?[0],
+            Pages = Values(parsed.GetValue(_pages))?[0] ?? defaults.Pages,
+            Unit = Values(parsed.GetValue(_unit))?[0] ?? defaults.Unit,
+            WarmUp = parsed.GetValue(_warmUp),
             Migrations = parsed.GetValue(_migrations) ?? defaults.Migrations,
             Profile = parsed.GetValue(_profile) is { } profile ? CostModel.Load(profile) : null,
         };
-        return new MeasureRequest(plan, matrix, parsed.GetValue(_explain), parsed.GetValue(_json), parsed.GetValue(_csv));
+        return new MeasureRequest(plan, matrix, parsed.GetValue(_explain), Given(_json), Given(_csv), parsed.GetValue(_html));
+
+        // record has no such options.
+        string? Given(Option<string?> option) => parsed.CommandResult.Command.Options.Contains(option) ? parsed.GetValue(option) : null;
     }
 
     /// <summary>What the arguments ask for with <c>--peers</c>.</summary>
@@ -143,6 +181,22 @@ internal sealed class MeasureOptions
 
     private static Option<bool> Flag(string name, string description) => new(name) { Description = description };
 
+    /// <summary>An option with one of a few names; a list of at most one, as a value that is missing has no name.</summary>
+    private static Option<IReadOnlyList<Choice<T>>?> One<T>(string name, string description, IReadOnlyDictionary<string, T> names)
+    {
+        Option<IReadOnlyList<Choice<T>>?> option = Options.List(
+            name, description, [.. names.Select(pair => new Choice<T>(pair.Key, pair.Value))]);
+        option.Arity = ArgumentArity.ExactlyOne;
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: { } value }] && value.Contains(',', StringComparison.Ordinal))
+            {
+                result.AddError($"{name} takes one value; valid: {string.Join(", ", names.Keys)}.");
+            }
+        });
+        return option;
+    }
+
     private static IReadOnlyList<T>? Values<T>(IReadOnlyList<Choice<T>>? choices) =>
         choices is null ? null : [.. choices.Select(choice => choice.Value)];
 }
@@ -153,7 +207,8 @@ internal sealed class MeasureOptions
 /// <param name="Explain">Whether modelled time is explained.</param>
 /// <param name="Json">Where the record goes, or null.</param>
 /// <param name="Csv">Where the lines go, or null.</param>
-internal sealed record MeasureRequest(MeasurementPlan Plan, bool Matrix, bool Explain, string? Json, string? Csv)
+/// <param name="Html">Where the page goes, or null.</param>
+internal sealed record MeasureRequest(MeasurementPlan Plan, bool Matrix, bool Explain, string? Json, string? Csv, string? Html)
 {
     /// <summary>The place that stands for the output.</summary>
     internal const string StandardOutput = "-";

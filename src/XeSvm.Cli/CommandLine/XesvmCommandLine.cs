@@ -26,9 +26,17 @@ internal static class XesvmCommandLine
         root.Options.Add(new VersionOption());
         root.Subcommands.Add(Info(console));
         root.Subcommands.Add(Measure(console, cancellation));
+        root.Subcommands.Add(RecordCommands.Record(console, cancellation));
+        root.Subcommands.Add(RecordCommands.Compare(console));
+        root.Subcommands.Add(RecordCommands.Report(console));
+        root.Subcommands.Add(RecordCommands.Schema(console));
+        root.Subcommands.Add(MachineCommands.Watch(console, cancellation));
+        root.Subcommands.Add(MachineCommands.Doctor(console));
         root.Subcommands.Add(Stats(console));
         root.Subcommands.Add(Calibrate(console));
         root.Subcommands.Add(Topology(console));
+        root.Subcommands.Add(Run(console));
+        root.Subcommands.Add(Serve(console, cancellation));
         return root;
     }
 
@@ -80,6 +88,34 @@ internal static class XesvmCommandLine
         command.Arguments.Add(topology);
         command.Options.Add(json);
         command.SetAction(parsed => TopologyExecution.Run(parsed.GetRequiredValue(topology), parsed.GetValue(json), console));
+        return command;
+    }
+
+    private static Command Run(CliConsole console)
+    {
+        Command command = new(
+            "run",
+            "Runs a program with a software device of its own in /dev/dri. The program needs no change: it may be written in any language that uses " +
+            "the C library. XESVM_DEVICE and XESVM_VRAM_BYTES say what the device is like.");
+        Argument<string[]> program = new("program")
+        {
+            Description = "The program and its arguments, after --.",
+            HelpName = "-- PROGRAM ARGUMENTS",
+            Arity = ArgumentArity.OneOrMore,
+        };
+        command.Arguments.Add(program);
+        command.SetAction(parsed => RunExecution.Run(parsed.GetRequiredValue(program), console));
+        return command;
+    }
+
+    private static Command Serve(CliConsole console, CancellationToken cancellation)
+    {
+        Command command = new(
+            "serve",
+            "Serves a software device to programs of this user until it is interrupted, and prints the environment that they have to be run with.");
+        Option<string> socket = new("--socket") { Description = "Path of the socket, which must not exist.", HelpName = "PATH", Required = true };
+        command.Options.Add(socket);
+        command.SetAction(parsed => ServeExecution.Run(parsed.GetRequiredValue(socket), console, cancellation));
         return command;
     }
 

@@ -8,7 +8,7 @@ internal static class StatisticsFile
     /// <summary>Far above any kernel's text (about 2 KiB): a larger file is another one, or a device that never ends.</summary>
     private const int LargestLength = 1 << 20;
 
-    /// <summary>Reads a file.</summary>
+    /// <summary>Reads a file: the statistics of one GT, or of several added up.</summary>
     /// <exception cref="InputFileException">It cannot be read or is not a statistics text.</exception>
     internal static GtStatistics Read(string path)
     {
@@ -24,7 +24,7 @@ internal static class StatisticsFile
 
         try
         {
-            return GtStatistics.Parse(text, path);
+            return GtStatistics.Sum([.. GtStatisticsFile.Parse(text, path).Select(gt => gt.Value)]);
         }
         catch (CounterTextException exception)
         {

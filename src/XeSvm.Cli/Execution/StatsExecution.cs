@@ -10,8 +10,8 @@ internal static class StatsExecution
     /// <summary>Prints the migration times between two texts.</summary>
     internal static int Run(string before, string after, bool json, CliConsole console)
     {
-        IReadOnlyList<MigrationTimes> times = TimesBetween(StatisticsFile.Read(before), StatisticsFile.Read(after));
-        StatsReport report = new(before, after, times);
+        (IReadOnlyList<MigrationTimes> times, CounterDelta moved) = Between(StatisticsFile.Read(before), StatisticsFile.Read(after));
+        StatsReport report = new(before, after, times, moved);
         if (json)
         {
             console.Output.WriteLine(JsonSerializer.Serialize(report.ToJson(), CliJson.Default.StatsJson));
@@ -24,17 +24,19 @@ internal static class StatsExecution
         return ExitCode.Success;
     }
 
-    private static List<MigrationTimes> TimesBetween(GtStatistics before, GtStatistics after)
+    private static (IReadOnlyList<MigrationTimes> Times, CounterDelta Moved) Between(GtStatistics before, GtStatistics after)
     {
         try
         {
             GtStatisticsDelta delta = GtStatisticsDelta.Between(before, after);
-            List<MigrationTimes> times = [.. SvmSizeClass.All.Select(delta.TimesOf).OfType<MigrationTimes>()];
-            return times.Count > 0
-                ? times
-                : throw new InputFileException(
-                    $"{after.Snapshot.Source}: none of the {after.Snapshot.Counters.Count} counters is svm_2M_migrate_us or of its kind; " +
-                    "the texts are not of a GT with SVM statistics.");
+            if (!after.Snapshot.Counters.Any(counter => GtStatistics.KnownNames.Contains(counter.Name)))
+            {
+                throw new InputFileException(
+                    $"{after.Snapshot.Source}: none of the {after.Snapshot.Counters.Count} counters is one of a GT, such as svm_2M_migrate_us: " +
+                    "the texts are not of a GT's statistics.");
+            }
+
+            return ([.. SvmSizeClass.All.Select(delta.TimesOf).OfType<MigrationTimes>()], delta.Counters);
         }
         catch (CounterTextException exception)
         {

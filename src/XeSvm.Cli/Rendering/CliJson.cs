@@ -5,7 +5,13 @@ using XeSvm.Peers;
 namespace XeSvm.Cli.Rendering;
 
 /// <summary>The result of <c>stats --json</c>.</summary>
-internal sealed record StatsJson(string Schema, string Before, string After, IReadOnlyList<StatsJsonRow> Sizes)
+internal sealed record StatsJson(
+    string Schema,
+    string Before,
+    string After,
+    IReadOnlyList<StatsJsonRow> Sizes,
+    IReadOnlyDictionary<string, ulong> Counters,
+    IReadOnlyList<string> UnknownCounters)
 {
     internal const string CurrentSchema = "xesvm.stats/1";
 }
@@ -90,4 +96,6 @@ internal sealed record TopologyJsonLink(
 [JsonSerializable(typeof(InfoJson))]
 [JsonSerializable(typeof(TopologyJson))]
 [JsonSerializable(typeof(PeerRecord))]
+[JsonSerializable(typeof(ComparisonJson))]
+[JsonSerializable(typeof(DoctorJson))]
 internal sealed partial class CliJson : JsonSerializerContext;

@@ -34,6 +34,12 @@ internal static class MeasureCsv
         ("measured_cpu_us", (_, row, _) => row.Measured.CpuUs),
         ("measured_copy_us", (_, row, _) => row.Measured.CopyUs),
         ("measured_share", (_, row, _) => row.Measured.Share),
+        ("measured_cpu_us_low", (_, row, _) => row.Measured.CpuInterval?.Low),
+        ("measured_cpu_us_high", (_, row, _) => row.Measured.CpuInterval?.High),
+        ("measured_migrate_us", (_, row, _) => row.Measured.MigrateUs),
+        ("measured_cause", (_, row, _) => row.Cause),
+        ("measured_clock", (_, row, _) => row.Clock),
+        ("measured_pages", (_, row, _) => row.Pages),
         ("published_n", (_, row, published) => Find(row, published)?.Count),
         ("published_cpu_us", (_, row, published) => Figures.ToDecimal(Find(row, published)?.CpuAverage)),
         ("published_share", (_, row, published) => Figures.ToDecimal(Find(row, published)?.Share)),
@@ -66,7 +72,7 @@ internal static class MeasureCsv
     }
 
     private static MigrationTimes? Find(RunCase row, PublishedFigures published) =>
-        SvmSizeClass.TryParse(row.Size, out SvmSizeClass? size) ? published.Find(row.Strategy, size) : null;
+        RowKinds.IsLikePublished(row) && SvmSizeClass.TryParse(row.Size, out SvmSizeClass? size) ? published.Find(row.Strategy, size) : null;
 
     private static string? OnOff(bool? value) => value is { } on ? on ? "on" : "off" : null;
 

@@ -37,6 +37,8 @@ internal static class MeasureProgress
             writer.WriteLine(Describe(selection));
         }
 
+        public void Noted(string note) => writer.WriteLine($"xesvm: note: {note}");
+
         public void CaseStarted(MeasurementSetup setup, SvmSizeClass size, int migrations) =>
             writer.WriteLine($"xesvm: case {++_case} of {_cases}: {Describe(setup, size, migrations)}");
 
@@ -51,6 +53,8 @@ internal static class MeasureProgress
         private ProgressTask? _task;
 
         public void BackendSelected(BackendSelection selection, int cases) => ansi.WriteLine(Describe(selection));
+
+        public void Noted(string note) => ansi.WriteLine($"xesvm: note: {note}");
 
         public void CaseStarted(MeasurementSetup setup, SvmSizeClass size, int migrations) =>
             _task = context.AddTask(Markup.Escape(Describe(setup, size, migrations)), maxValue: migrations);

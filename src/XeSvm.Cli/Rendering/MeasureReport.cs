@@ -37,6 +37,11 @@ internal sealed class MeasureReport(RunRecord record, PublishedFigures published
         }
 
         text.Write("Sample", $"n = {Distinct(row => row.Migrations.ToString(CultureInfo.InvariantCulture))} migrations per row");
+        if (record.Cases.Any(row => row.Cause == MeasurementNames.NameOf(MeasurementNames.Causes, MigrationCause.Prefetch)))
+        {
+            text.Write("Cause", $"{Distinct(row => row.Cause)}, clock {Distinct(row => row.Clock)}");
+        }
+
         text.Write("Host", string.Create(
             CultureInfo.InvariantCulture,
             $"{record.Host.Cpu}, {record.Host.Processors} processors, Linux {record.Host.Kernel}, {record.Host.Runtime}"));
@@ -63,6 +68,22 @@ internal sealed class MeasureReport(RunRecord record, PublishedFigures published
         text.Write(
             "",
             "cpu us = (migrate time - copy time) / migrations, share = cpu / migrate time, factor = cpu us of per-page / cpu us of the row.");
+        if (record.Cases.Any(row => row.Measured.CpuInterval is not null || row.Measured.MigrateInterval is not null))
+        {
+            text.Write("", "+- is half the 95 % confidence interval of the time before it, from the spread between rounds of migrations (Student's t).");
+        }
+
+        if (record.Noise is { } noise)
+        {
+            text.Write("", RunNoiseText.Of("Noise check", noise));
+        }
+
+        foreach (string note in record.Notes ?? [])
+        {
+            text.Write("note", note);
+        }
+
+        WriteDrift(text);
         text.Write("published", published.Source);
         text.Write("", published.Note);
         text.Write("", Remeasured());
@@ -76,6 +97,14 @@ internal sealed class MeasureReport(RunRecord record, PublishedFigures published
             text.Write(
                 "coherent",
                 "CPU touches of migrated memory are not noticed on this host: pages do not move back, residency is bookkeeping.");
+        }
+    }
+
+    private void WriteDrift(LabelledText text)
+    {
+        foreach (RunCase row in record.Cases.Where(row => row.Samples?.Drifted(RunComparison.Level) == true))
+        {
+            text.Write("drift", $"The first and the second half of {row.Size} {row.Strategy} differ: the machine was not the same all the time.");
         }
     }
 

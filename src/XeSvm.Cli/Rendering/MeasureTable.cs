@@ -29,6 +29,8 @@ internal sealed class MeasureTable(RunRecord record, PublishedFigures published,
         ("iommu", row => row.Iommu),
         ("walker", row => row.Walker),
         ("layout", row => row.Layout),
+        ("cause", row => row.Cause),
+        ("pages", row => row.Pages),
     ];
 
     private readonly RunModelled? _modelled = record.Cases.Select(row => row.Modelled).OfType<RunModelled>().FirstOrDefault();
@@ -36,6 +38,9 @@ internal sealed class MeasureTable(RunRecord record, PublishedFigures published,
     /// <summary>What of the setup differs between the rows; all of it when that is wanted.</summary>
     private readonly (string Title, Func<RunCase, string?> Value)[] _setup =
         [.. s_setup.Where(part => wholeSetup || record.Cases.Select(part.Value).Distinct().Count() > 1)];
+
+    /// <summary>Whether there are rows whose copy time is not known, so that the whole time must be shown.</summary>
+    private bool HasWholeTimesOnly => record.Cases.Any(row => row.Measured.CpuUs is null);
 
     /// <summary>Makes the table.</summary>
     internal TableModel Create()
@@ -83,13 +88,21 @@ internal sealed class MeasureTable(RunRecord record, PublishedFigures published,
             FactorOf(row, other => other.Modelled?.Cost),
         ];
 
-    private static IEnumerable<TableColumn> MeasuredColumns() =>
-        [new(Measured, "n"), new(Measured, "cpu us"), new(Measured, "copy us"), new(Measured, "share"), new(Measured, "factor")];
+    private IEnumerable<TableColumn> MeasuredColumns() =>
+        [
+            new(Measured, "n"), new(Measured, "cpu us"), new(Measured, "+-"), new(Measured, "copy us"), new(Measured, "share"),
+            .. HasWholeTimesOnly ? [new TableColumn(Measured, "whole us"), new TableColumn(Measured, "+-")] : Array.Empty<TableColumn>(),
+            new(Measured, "factor"),
+        ];
 
     private IEnumerable<string> MeasuredCells(RunCase row) =>
     [
-        Migrations(row), Figures.Microseconds(row.Measured.CpuUs), Figures.Microseconds(row.Measured.CopyUs),
-        Figures.Share(row.Measured.Share), FactorOf(row, other => other.Measured.CpuUs),
+        Migrations(row), Figures.Microseconds(row.Measured.CpuUs), Figures.Microseconds(row.Measured.CpuInterval?.HalfWidth),
+        Figures.Microseconds(row.Measured.CopyUs), Figures.Share(row.Measured.Share),
+        .. HasWholeTimesOnly
+            ? [Figures.Microseconds(row.Measured.MigrateUs), Figures.Microseconds(row.Measured.MigrateInterval?.HalfWidth)]
+            : Array.Empty<string>(),
+        FactorOf(row, other => other.Measured.CpuUs ?? other.Measured.MigrateUs),
     ];
 
     /// <summary>Beside a model the baseline of v4 is needed too: the first one has the flush regression in it.</summary>
@@ -101,7 +114,7 @@ internal sealed class MeasureTable(RunRecord record, PublishedFigures published,
 
     private IEnumerable<string> PublishedCells(RunCase row)
     {
-        SvmSizeClass? size = SvmSizeClass.TryParse(row.Size, out SvmSizeClass? known) ? known : null;
+        SvmSizeClass? size = RowKinds.IsLikePublished(row) && SvmSizeClass.TryParse(row.Size, out SvmSizeClass? known) ? known : null;
         MigrationTimes? figures = size is null ? null : published.Find(row.Strategy, size);
         MigrationTimes? again = size is null ? null : published.FindRemeasured(row.Strategy, size);
         ExactRatio? factor = size is null ? null : published.FactorOf(row.Strategy, size);
@@ -128,7 +141,8 @@ internal sealed class MeasureTable(RunRecord record, PublishedFigures published,
     {
         RunCase? baseline = record.Cases.FirstOrDefault(other =>
             other.Strategy == MappingStrategy.PerPage
-            && (other.Size, other.Iommu, other.Walker, other.Layout) == (row.Size, row.Iommu, row.Walker, row.Layout));
+            && (other.Size, other.Iommu, other.Walker, other.Layout, other.Cause, other.Pages)
+                == (row.Size, row.Iommu, row.Walker, row.Layout, row.Cause, row.Pages));
         return Figures.Factor(baseline is null || cost(row) is null or 0 ? null : cost(baseline) / cost(row));
     }
 }

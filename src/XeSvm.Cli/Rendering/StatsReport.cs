@@ -4,7 +4,7 @@ using XeSvm.Statistics;
 namespace XeSvm.Cli.Rendering;
 
 /// <summary>Migration times from two statistics texts.</summary>
-internal sealed class StatsReport(string before, string after, IReadOnlyList<MigrationTimes> times)
+internal sealed class StatsReport(string before, string after, IReadOnlyList<MigrationTimes> times, CounterDelta moved)
 {
     /// <summary>Writes labels and table.</summary>
     internal void Write(CliConsole console)
@@ -25,13 +25,41 @@ internal sealed class StatsReport(string before, string after, IReadOnlyList<Mig
 
         console.Output.WriteLine($"GT statistics, {before} to {after}");
         console.Output.WriteLine();
-        TableRenderer.Write(console, table);
-        console.Output.WriteLine();
         LabelledText text = new(console);
+        if (times.Count > 0)
+        {
+            TableRenderer.Write(console, table);
+        }
+        else
+        {
+            text.Write("no times", "The texts have no times of SVM migrations: the driver is older than these counters.");
+        }
+
+        console.Output.WriteLine();
+        WriteMoved(console);
         text.Write("totals", "Times of the machine that the texts were saved on.");
         text.Write("derived", "cpu us per migration = (migrate us - device copy us) / migrations, rounded to 20 digits.");
         text.Write("", "share of migrate time = (migrate us - device copy us) / migrate us, cut after 20 digits. Both as the published figures are.");
     }
+
+    /// <summary>Every counter that moved, in the order of the texts.</summary>
+    private void WriteMoved(CliConsole console)
+    {
+        TableModel table = new([new("", "counter", IsNumber: false), new("", "moved by"), new("", "remark", IsNumber: false)]);
+        foreach (Counter counter in moved.Counters.Where(counter => counter.Value != 0 || IsUnknown(counter)))
+        {
+            table.Add(counter.Name, Number(counter.Value), IsUnknown(counter) ? "not known to this version" : "");
+        }
+
+        if (table.Rows.Count > 0)
+        {
+            console.Output.WriteLine($"Counters that moved ({moved.Counters.Count} in all)");
+            TableRenderer.Write(console, table);
+            console.Output.WriteLine();
+        }
+    }
+
+    private static bool IsUnknown(Counter counter) => !GtStatistics.KnownNames.Contains(counter.Name);
 
     /// <summary>The report for JSON.</summary>
     internal StatsJson ToJson() => new(
@@ -46,7 +74,9 @@ internal sealed class StatsReport(string before, string after, IReadOnlyList<Mig
                 row.DeviceCopyMicroseconds,
                 row.CpuAverage?.ToDecimal(MigrationTimes.PublishedDigits, DecimalRounding.Nearest),
                 row.Share?.ToDecimal(MigrationTimes.PublishedDigits, DecimalRounding.Truncate))),
-        ]);
+        ],
+        moved.Counters.ToDictionary(counter => counter.Name, counter => counter.Value),
+        [.. moved.Counters.Where(IsUnknown).Select(counter => counter.Name)]);
 
     private static string Number(ulong value) => value.ToString(CultureInfo.InvariantCulture);
 }

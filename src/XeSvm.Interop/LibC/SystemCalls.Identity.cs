@@ -15,6 +15,7 @@ internal static unsafe partial class SystemCalls
     private const int LockUnlock = 8; // LOCK_UN
 
     private const int StatWords = 18; // struct stat of x86-64 has 144 bytes, which begin with st_dev and st_ino
+    private const uint CapabilityVersion = 0x20080522; // _LINUX_CAPABILITY_VERSION_3
     private const ulong NanosecondsPerSecond = 1_000_000_000;
 
     /// <summary>What a descriptor refers to: equal for all descriptors of one file.</summary>
@@ -101,6 +102,15 @@ internal static unsafe partial class SystemCalls
     /// <summary>Closes a descriptor that nobody owns as a handle.</summary>
     internal static int Close(int descriptor) => close(descriptor) < 0 ? -errno : 0;
 
+    /// <summary>Whether the calling thread has an effective capability, such as CAP_SYS_NICE (23).</summary>
+    internal static bool HasCapability(int capability)
+    {
+        // Version 3 of the header, for the calling thread, and two structs of effective, permitted and inheritable.
+        uint* header = stackalloc uint[2] { CapabilityVersion, 0 };
+        uint* data = stackalloc uint[6];
+        return capability is >= 0 and < 64 && capget(header, data) == 0 && (data[capability / 32 * 3] >> (capability % 32) & 1) != 0;
+    }
+
     /// <summary>Reads a clock (clock_gettime).</summary>
     /// <param name="clock">CLOCK_*. -EINVAL for one that the kernel does not know.</param>
     /// <param name="nanoseconds">Its time.</param>
@@ -117,6 +127,9 @@ internal static unsafe partial class SystemCalls
 
     [LibraryImport(LibC, SetLastError = true)]
     private static partial int flock(int descriptor, int operation);
+
+    [LibraryImport(LibC, SetLastError = true)]
+    private static partial int capget(uint* header, uint* data);
 
     [LibraryImport(LibC, SetLastError = true)]
     private static partial int clock_gettime(int clock, long* time);

@@ -21,6 +21,10 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(LibraryName)]
     internal static partial int xesvm_pump_commit(xesvm_pump* pump, ulong isolation, ulong vram, ulong allocation);
 
+    /// <summary>The same, and until <paramref name="holdUntil"/> (monotonic nanoseconds; 0: not at all) CPU faults wait.</summary>
+    [LibraryImport(LibraryName)]
+    internal static partial int xesvm_pump_commit_held(xesvm_pump* pump, ulong isolation, ulong vram, ulong allocation, ulong holdUntil);
+
     /// <summary>Ends a migration without effect.</summary>
     [LibraryImport(LibraryName)]
     internal static partial int xesvm_pump_abort(xesvm_pump* pump, ulong isolation);

@@ -62,4 +62,20 @@ internal static unsafe partial class NativeMethods
     /// <summary>Adds to an aligned 32-bit word atomically; -EFAULT without effect, -EINVAL outside -2048 to 2047.</summary>
     [LibraryImport(LibraryName)]
     internal static partial int xesvm_client_add32(ulong address, int addend);
+
+    /// <summary>Copies memory of another process; -EFAULT when a byte cannot be read, -ESRCH when the process is gone.</summary>
+    [LibraryImport(LibraryName)]
+    internal static partial int xesvm_process_read(int process, ulong address, void* destination, ulong length);
+
+    /// <summary>Copies to memory of another process; -EFAULT when a byte cannot be written, -ESRCH when the process is gone.</summary>
+    [LibraryImport(LibraryName)]
+    internal static partial int xesvm_process_write(int process, ulong address, void* source, ulong length);
+
+    /// <summary>Makes pages of another process present by reading a byte of each; -EFAULT when one cannot be read.</summary>
+    [LibraryImport(LibraryName)]
+    internal static partial int xesvm_process_touch(int process, ulong address, uint pages);
+
+    /// <summary>Finds a mapping in an open <c>/proc/PID/maps</c>, as <see cref="xesvm_client_find_vma"/> does.</summary>
+    [LibraryImport(LibraryName)]
+    internal static partial int xesvm_process_find_vma(int maps_fd, ulong address, xesvm_vma* vma);
 }

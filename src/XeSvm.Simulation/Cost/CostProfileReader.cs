@@ -21,7 +21,7 @@ internal static class CostProfileReader
         try
         {
             using JsonDocument document = JsonDocument.Parse(json, s_options);
-            return ReadProfile(new CostProfileNode(document.RootElement, "profile"));
+            return ReadProfile(new PlacedJson(document.RootElement, "profile"));
         }
         catch (JsonException error)
         {
@@ -29,7 +29,7 @@ internal static class CostProfileReader
         }
     }
 
-    private static CostProfile ReadProfile(CostProfileNode root)
+    private static CostProfile ReadProfile(PlacedJson root)
     {
         string schema = root.Text("schema");
         if (schema != Schema)
@@ -54,8 +54,8 @@ internal static class CostProfileReader
             Unit = unit,
             Sources = [.. root.Items("sources").Select(item => item.AsText())],
             Modes = [.. root.Items("modes").Select(item => item.AsEnum<IommuMode>())],
-            Fixed = root.Cost("fixed"),
-            PerFolio = root.Cost("perFolio"),
+            Fixed = root.Amount("fixed"),
+            PerFolio = root.Amount("perFolio"),
             UnitCosts = ReadUnitCosts(root.Child("unitCosts")),
             Assumed = ReadAssumed(root),
             CopyFixed = copyFixed,
@@ -66,27 +66,27 @@ internal static class CostProfileReader
         };
     }
 
-    private static double[] ReadUnitCosts(CostProfileNode node)
+    private static double[] ReadUnitCosts(PlacedJson node)
     {
         double[] costs = new double[DmaWork.Names.Length];
-        foreach (CostProfileNode cost in node.Members())
+        foreach (PlacedJson cost in node.Members())
         {
-            costs[CounterIndex(cost)] = cost.AsCost();
+            costs[CounterIndex(cost)] = cost.AsAmount();
         }
 
         return costs;
     }
 
-    private static Dictionary<string, (double Low, double High)> ReadAssumed(CostProfileNode root)
+    private static Dictionary<string, (double Low, double High)> ReadAssumed(PlacedJson root)
     {
         Dictionary<string, (double Low, double High)> assumed = [];
         if (root.Has("assumed"))
         {
-            foreach (CostProfileNode range in root.Child("assumed").Members())
+            foreach (PlacedJson range in root.Child("assumed").Members())
             {
                 CounterIndex(range);
-                double low = range.Cost("low");
-                double high = range.Cost("high");
+                double low = range.Amount("low");
+                double high = range.Amount("high");
                 if (low > high)
                 {
                     throw new FormatException($"{range.Path}: low {low} is above high {high}.");
@@ -99,10 +99,10 @@ internal static class CostProfileReader
         return assumed;
     }
 
-    private static List<CostRow> ReadRows(CostProfileNode root)
+    private static List<CostRow> ReadRows(PlacedJson root)
     {
         List<CostRow> rows = [];
-        foreach (CostProfileNode item in root.Items("rows"))
+        foreach (PlacedJson item in root.Items("rows"))
         {
             item.RequireKnown("name", "role", "pages", "strategy", "layout", "mode", "walker", "flushRegression", "value", "source");
             CostRow row = new()
@@ -115,7 +115,7 @@ internal static class CostProfileReader
                 Mode = item.Child("mode").AsEnum<IommuMode>(),
                 CoherentWalker = item.Choice("walker", "coherent", "non-coherent"),
                 FlushRegression = item.Has("flushRegression") && item.Child("flushRegression").AsFlag(),
-                Value = item.Cost("value"),
+                Value = item.Amount("value"),
                 Source = item.Text("source"),
             };
             if (rows.Exists(other => other.Name == row.Name))
@@ -129,7 +129,7 @@ internal static class CostProfileReader
         return rows;
     }
 
-    private static int CounterIndex(CostProfileNode node)
+    private static int CounterIndex(PlacedJson node)
     {
         int index = DmaWork.Names.IndexOf(node.Name);
         return index >= 0

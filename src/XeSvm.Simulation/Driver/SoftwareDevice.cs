@@ -18,10 +18,12 @@ namespace XeSvm.Simulation.Driver;
 /// </summary>
 internal sealed unsafe class SoftwareDevice : IDisposable
 {
+    private const int CapSysNice = 23;
+
     private readonly ClientMemoryLease _clientLease;
     private readonly IommuDomain _domain;
     private readonly Lock _banLock = new();
-    private int _references = 1;
+    private ReferenceCount _references = new();
     private long _systemMemoryUse;
     private BatchError? _lastBan;
     private int _owner = -1;
@@ -128,6 +130,14 @@ internal sealed unsafe class SoftwareDevice : IDisposable
     /// <summary>How long a job of a VM that is not long-running may run (xe's job_timeout_ms); counts for queues that are created later.</summary>
     public TimeSpan JobTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>
+    /// Whether the client may ask for high priority and for any timeslice (CAP_SYS_NICE): whether this process may, unless set.
+    /// </summary>
+    public bool MayRaisePriority { get; set; } = SystemCalls.HasCapability(CapSysNice);
+
+    /// <summary>How long memory that an atomic access has brought to VRAM stays there at least (debugfs atomic_svm_timeslice_ms).</summary>
+    public TimeSpan AtomicTimeslice { get; set; } = TimeSpan.FromMilliseconds(5);
+
     /// <summary>How long SYNCOBJ_TRANSFER waits for a fence to be submitted (DRM_SYNCOBJ_WAIT_FOR_SUBMIT_TIMEOUT).</summary>
     public TimeSpan SyncobjSubmitTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
@@ -176,7 +186,7 @@ internal sealed unsafe class SoftwareDevice : IDisposable
         return 0;
     }
 
-    public void AddReference() => Interlocked.Increment(ref _references);
+    public void AddReference() => _references.Add();
 
     /// <summary>Makes this device's pages known to peers: at the first VM that can fault, or when another device's VM asks for them.</summary>
     public void JoinOwners()
@@ -191,27 +201,12 @@ internal sealed unsafe class SoftwareDevice : IDisposable
     }
 
     /// <summary>Takes a reference on a device that may be about to end; false when it is.</summary>
-    public bool TryAddReference()
-    {
-        int references = Volatile.Read(ref _references);
-        while (references > 0)
-        {
-            int seen = Interlocked.CompareExchange(ref _references, references + 1, references);
-            if (seen == references)
-            {
-                return true;
-            }
-
-            references = seen;
-        }
-
-        return false;
-    }
+    public bool TryAddReference() => _references.TryAdd();
 
     /// <summary>Drops a reference; the last one ends the device.</summary>
     public void Release()
     {
-        if (Interlocked.Decrement(ref _references) == 0)
+        if (_references.Drop())
         {
             Dispose();
         }

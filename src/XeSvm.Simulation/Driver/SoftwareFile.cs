@@ -31,7 +31,8 @@ internal sealed unsafe class SoftwareFile : DrmFile
     /// <inheritdoc/>
     public override int Descriptor => _descriptor.IsClosed ? -1 : (int)_descriptor.DangerousGetHandle();
 
-    public ClientMemory Client => Device.Client;
+    /// <summary>The memory of whoever makes the call that this thread is in (<c>current->mm</c>).</summary>
+    public ClientMemory Client => IoctlCaller.Current?.Memory ?? Device.Client;
 
     /// <summary>What SET_CLIENT_NAME has called the file; empty unless it was.</summary>
     public string Name { get; set; } = "";
@@ -47,8 +48,8 @@ internal sealed unsafe class SoftwareFile : DrmFile
     /// <summary>What calls are blocked at that closing the file interrupts.</summary>
     public BlockedCalls BlockedCalls { get; } = new();
 
-    /// <summary>The file is being closed: blocking calls return.</summary>
-    public bool IsClosing => _closing;
+    /// <summary>The file is being closed, or the caller of this thread's call is gone: blocking calls return.</summary>
+    public bool IsClosing => _closing || IoctlCaller.Current is { IsGone: true };
 
     /// <inheritdoc/>
     public override int Ioctl(uint request, void* argument)
@@ -84,14 +85,62 @@ internal sealed unsafe class SoftwareFile : DrmFile
                 return PciBarrier.Map(Device, length, protection, out address);
             }
 
-            return length == 0 || !Device.FakeOffsets.TryFind(offset, out BufferObject? bufferObject) || !bufferObject.TryAddReference()
-                ? -Errno.EINVAL
-                : MapAndRelease(bufferObject, length, protection, out address);
+            int result = FindMappable(offset, length, out BufferObject? bufferObject);
+            if (result == 0)
+            {
+                result = Device.CpuMappings.Map(bufferObject!, length, protection, out address);
+            }
+
+            bufferObject?.Release();
+            return result;
         }
         finally
         {
             Leave();
         }
+    }
+
+    /// <summary>The memory that <see cref="Map"/> would map, for a client in another process, which maps it itself.</summary>
+    /// <param name="offset">Offset that names the object, or the PCI barrier.</param>
+    /// <param name="length">Length of the mapping in bytes.</param>
+    /// <param name="protection">Access that the mapping is to give.</param>
+    /// <param name="memory">The memory when the result is 0, to be mapped from its beginning.</param>
+    /// <returns>0, or a negative errno.</returns>
+    public int OpenMapping(ulong offset, nuint length, DrmMapProtection protection, out FileDescriptorHandle? memory)
+    {
+        memory = null;
+        if (!TryEnter())
+        {
+            return -Errno.EBADF;
+        }
+
+        try
+        {
+            if (offset == PciBarrier.Offset)
+            {
+                return PciBarrier.Open(Device, length, protection, out memory);
+            }
+
+            int result = FindMappable(offset, length, out BufferObject? bufferObject);
+            if (result == 0)
+            {
+                result = bufferObject!.OpenMapping(out memory);
+            }
+
+            bufferObject?.Release();
+            return result;
+        }
+        finally
+        {
+            Leave();
+        }
+    }
+
+    /// <summary>Has blocked calls look again whether they are still wanted.</summary>
+    public void WakeBlockedCalls()
+    {
+        Device.UserFences.Wake();
+        BlockedCalls.WakeAll();
     }
 
     /// <inheritdoc/>
@@ -140,8 +189,7 @@ internal sealed unsafe class SoftwareFile : DrmFile
 
         DeviceFiles.Remove(_descriptor);
         _descriptor.Dispose();
-        Device.UserFences.Wake();
-        BlockedCalls.WakeAll();
+        WakeBlockedCalls();
         foreach (Vm vm in Vms.Snapshot())
         {
             // Faults fail from now on, so that no queue can stay in a fault while it is being killed.
@@ -187,14 +235,17 @@ internal sealed unsafe class SoftwareFile : DrmFile
         Device.DmaBufs.Sweep();
     }
 
-    private int MapAndRelease(BufferObject bufferObject, nuint length, DrmMapProtection protection, out nint address)
+    /// <summary>The object at an offset, with a reference for the caller also on error when there is one, and whether this file may map it.</summary>
+    private int FindMappable(ulong offset, nuint length, out BufferObject? bufferObject)
     {
-        address = 0;
-        int result = length > bufferObject.Size ? -Errno.EINVAL
-            : Handles.Find(handle => ReferenceEquals(handle, bufferObject)) is null ? -Errno.EACCES
-            : Device.CpuMappings.Map(bufferObject, length, protection, out address);
-        bufferObject.Release();
-        return result;
+        if (length == 0 || !Device.FakeOffsets.TryFind(offset, out bufferObject) || !bufferObject.TryAddReference())
+        {
+            bufferObject = null;
+            return -Errno.EINVAL;
+        }
+
+        BufferObject found = bufferObject;
+        return length > found.Size ? -Errno.EINVAL : Handles.Find(handle => ReferenceEquals(handle, found)) is null ? -Errno.EACCES : 0;
     }
 
     private bool TryEnter()

@@ -23,8 +23,9 @@ internal sealed unsafe class Vm : IGpuFaultHandler
     private readonly Stack<VmBindTransaction> _freeTransactions = new();
     private volatile bool _closed;
     private bool _emptied;
-    private int _references = 1;
+    private ReferenceCount _references = new();
     private int _preemptQueues;
+    private readonly List<XeExecQueue> _workQueues = [];
 
     public Vm(SoftwareDevice device, ClientMemory client, uint flags)
     {
@@ -45,6 +46,7 @@ internal sealed unsafe class Vm : IGpuFaultHandler
                 Client = client,
                 Bus = bus,
                 Faults = this,
+                HasScratchAbove = HasScratchPage && !IsFaultMode,
             }),
         ];
         if (IsFaultMode)
@@ -331,7 +333,7 @@ internal sealed unsafe class Vm : IGpuFaultHandler
                 return false;
             }
 
-            Interlocked.Increment(ref _references);
+            _references.Add();
         }
 
         if (runsWork && IsPreemptMode)
@@ -354,10 +356,53 @@ internal sealed unsafe class Vm : IGpuFaultHandler
         Release();
     }
 
+    /// <summary>A queue runs work of this VM from now on.</summary>
+    public void Add(XeExecQueue queue)
+    {
+        lock (_workQueues)
+        {
+            _workQueues.Add(queue);
+        }
+    }
+
+    /// <summary>A queue runs no more work.</summary>
+    public void Remove(XeExecQueue queue)
+    {
+        lock (_workQueues)
+        {
+            _workQueues.Remove(queue);
+        }
+    }
+
+    /// <summary>Waits until every job that has been submitted so far is done, as a wait for the VM's reservation object does. Not from a queue's thread.</summary>
+    public void WaitForWork()
+    {
+        var done = new EventCount();
+        List<DmaFence> fences = [];
+        lock (_workQueues)
+        {
+            fences.AddRange(_workQueues.Select(queue => queue.LastFence));
+        }
+
+        foreach (DmaFence fence in fences)
+        {
+            var waker = new FenceWaker(done);
+            if (waker.TryAdd(fence))
+            {
+                for (long generation = done.Generation; !fence.IsSignaled; generation = done.Generation)
+                {
+                    done.Wait(generation, EventCount.Infinite);
+                }
+
+                waker.Cancel();
+            }
+        }
+    }
+
     /// <summary>Drops a reference; the last one frees the page tables.</summary>
     public void Release()
     {
-        if (Interlocked.Decrement(ref _references) == 0)
+        if (_references.Drop())
         {
             Close();
             foreach (GpuPageTable pageTable in _pageTables)

@@ -2,7 +2,6 @@ using XeSvm.Interop.Uapi;
 using XeSvm.Simulation.Driver.Ioctls;
 using XeSvm.Simulation.Gpu;
 using XeSvm.Simulation.Memory;
-using XeSvm.Simulation.Pagemap;
 
 namespace XeSvm.Simulation.Driver;
 
@@ -11,7 +10,7 @@ namespace XeSvm.Simulation.Driver;
 /// page tables change in <see cref="Commit"/>, or later in <see cref="WritePageTables"/>. <see cref="End"/> without a successful commit
 /// leaves everything as it was. Ended objects are used again, so that a bind allocates nothing. Under the VM lock.
 /// </summary>
-internal sealed class VmBindTransaction(Vm vm)
+internal sealed partial class VmBindTransaction(Vm vm)
 {
     private readonly List<BufferObject?> _objects = [];
     private readonly List<(Vma Vma, bool Added)> _changes = [];
@@ -21,6 +20,9 @@ internal sealed class VmBindTransaction(Vm vm)
     private int _mirrorPrefetches;
     private int _pageTableOps;
     private bool _committed;
+
+    /// <summary>Whether a prefetch of a mirror has moved less than all.</summary>
+    public bool PrefetchFailed { get; private set; }
 
     /// <summary>Whether there is anything for the page tables; if not, the call only signals (vm_bind_ioctl_signal_fences).</summary>
     public bool HasPageTableWork => _pageTableOps != 0;
@@ -118,7 +120,7 @@ internal sealed class VmBindTransaction(Vm vm)
 
         foreach (Prefetch prefetch in _prefetches)
         {
-            int result = deferred && prefetch.Vma.Kind != VmaKind.CpuAddressMirror ? 0 : RunPrefetch(prefetch);
+            int result = RunPrefetch(prefetch, bind: !deferred);
             if (result < 0)
             {
                 return result;
@@ -143,7 +145,7 @@ internal sealed class VmBindTransaction(Vm vm)
         bool overcommits = _objects.Count <= 1 && (vm.Flags & DrmXe.DRM_XE_VM_CREATE_FLAG_NO_VM_OVERCOMMIT) == 0;
         foreach ((Vma vma, bool added) in _changes)
         {
-            int result = added && vma.BindsOnCommit && vma.Object is { } bufferObject && IsInTree(vma) ? bufferObject.Validate(overcommits ? null : vm) : 0;
+            int result = added && vma.BindsOnCommit && vma.Object is { } bufferObject && vma.IsInTree ? bufferObject.Validate(overcommits ? null : vm) : 0;
             if (result < 0)
             {
                 return result;
@@ -161,8 +163,8 @@ internal sealed class VmBindTransaction(Vm vm)
         {
             if (prefetch.Vma.Kind != VmaKind.CpuAddressMirror)
             {
-                // An object that cannot be moved any more stays where it is, and the next access binds it there.
-                RunPrefetch(prefetch);
+                // It has been moved by the call. What cannot be bound any more, the next access binds or finds out why not.
+                _ = prefetch.Vma.IsInTree ? vm.BindVma(prefetch.Vma, vm.AllTiles) : 0;
             }
         }
 
@@ -186,45 +188,6 @@ internal sealed class VmBindTransaction(Vm vm)
             {
                 prefetch.Vma.UserFence = userFence;
             }
-        }
-    }
-
-    /// <summary>Whether two calls change page-table entries of the same addresses.</summary>
-    public bool Overlaps(VmBindTransaction other)
-    {
-        foreach ((ulong start, ulong end) in _zaps)
-        {
-            if (other.Touches(start, end))
-            {
-                return true;
-            }
-        }
-
-        foreach ((Vma vma, bool added) in _changes)
-        {
-            if (added && other.Touches(vma.Start, vma.End))
-            {
-                return true;
-            }
-        }
-
-        foreach (Prefetch prefetch in _prefetches)
-        {
-            if (other.Touches(prefetch.Start, prefetch.End))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
-
-    /// <summary>An area was cut while this call is queued: what was to be bound as a whole is bound in two pieces.</summary>
-    public void OnSplit(Vma vma, Vma piece)
-    {
-        if (_changes.Contains((vma, true)))
-        {
-            _changes.Add((piece, true));
         }
     }
 
@@ -259,6 +222,7 @@ internal sealed class VmBindTransaction(Vm vm)
         _mirrorPrefetches = 0;
         _pageTableOps = 0;
         _committed = false;
+        PrefetchFailed = false;
         vm.Prefetch?.Clear();
         vm.ReturnTransaction(this);
     }
@@ -289,7 +253,7 @@ internal sealed class VmBindTransaction(Vm vm)
         foreach ((Vma vma, bool added) in _changes)
         {
             // In fault mode the next access brings what is right by then; elsewhere a later call that takes the area away waits for this one.
-            bool stays = vm.IsFaultMode ? IsInTree(vma) : vma.RemovedBy != this;
+            bool stays = vm.IsFaultMode ? vma.IsInTree : vma.RemovedBy != this;
             if (added && vma.BindsOnCommit && stays)
             {
                 vma.BindsOnCommit = false;
@@ -298,35 +262,6 @@ internal sealed class VmBindTransaction(Vm vm)
                 vm.BindVma(vma, vm.AllTiles);
             }
         }
-    }
-
-    private bool Touches(ulong start, ulong end)
-    {
-        foreach ((ulong zapStart, ulong zapEnd) in _zaps)
-        {
-            if (start < zapEnd && zapStart < end)
-            {
-                return true;
-            }
-        }
-
-        foreach ((Vma vma, bool added) in _changes)
-        {
-            if (added && start < vma.End && vma.Start < end)
-            {
-                return true;
-            }
-        }
-
-        foreach (Prefetch prefetch in _prefetches)
-        {
-            if (start < prefetch.End && prefetch.Start < end)
-            {
-                return true;
-            }
-        }
-
-        return false;
     }
 
     private void RollBack()
@@ -380,240 +315,6 @@ internal sealed class VmBindTransaction(Vm vm)
         }
     }
 
-    private int Map(in drm_xe_vm_bind_op op, BufferObject? bufferObject)
-    {
-        if (bufferObject is not null && bufferObject.Purge != PurgeState.WillNeed)
-        {
-            return bufferObject.Purge == PurgeState.DontNeed ? -Errno.EBUSY : -Errno.EINVAL;
-        }
-
-        bool mirror = (op.flags & DrmXe.DRM_XE_VM_BIND_FLAG_CPU_ADDR_MIRROR) != 0;
-        ulong start = op.addr;
-        ulong end = op.addr + op.range;
-        if (mirror)
-        {
-            WidenMirror(ref start, ref end);
-        }
-
-        ZapScratch(start, end);
-        bool readOnly = (op.flags & DrmXe.DRM_XE_VM_BIND_FLAG_READONLY) != 0;
-        int result = Clear(start, end, mirror, readOnly);
-        if (result < 0)
-        {
-            return result;
-        }
-
-        Vma vma = vm.FreeVmas.Rent();
-        vma.Start = start;
-        vma.End = end;
-        vma.Vm = vm;
-        vma.Kind = op.op == DrmXe.DRM_XE_VM_BIND_OP_MAP_USERPTR ? VmaKind.Userptr
-            : mirror ? VmaKind.CpuAddressMirror
-            : bufferObject is null ? VmaKind.Null : VmaKind.BufferObject;
-        vma.IsDumpable = (op.flags & DrmXe.DRM_XE_VM_BIND_FLAG_DUMPABLE) != 0;
-        vma.DefaultPatIndex = op.pat_index;
-        vma.IsReadOnly = readOnly;
-        vma.IsAutoReset = (op.flags & DrmXe.DRM_XE_VM_BIND_FLAG_MADVISE_AUTORESET) != 0;
-        vma.Object = bufferObject;
-        vma.ObjectOffset = op.obj_offset;
-        vma.Attributes = new VmaAttributes { PatIndex = op.pat_index };
-        vma.IsBound = false;
-
-        // A fault-mode VM defers page tables to the first fault, unless told otherwise; a mirror never has any of its own.
-        vma.UserFence = default;
-        vma.RemovedBy = null;
-        vma.BindsOnCommit = !mirror && (!vm.IsFaultMode || (op.flags & DrmXe.DRM_XE_VM_BIND_FLAG_IMMEDIATE) != 0);
-        Add(vma);
-
-        // A deferred map on a VM with a scratch page is one too: the range is to fault instead of reading zeros.
-        _pageTableOps += vma.BindsOnCommit || (!mirror && vm.HasScratchPage) ? 1 : 0;
-
-        // Looked up at once, whatever the mode, so that bad memory fails the call.
-        return vma.Kind == VmaKind.Userptr ? vm.Userptrs.Pin(vma) : 0;
-    }
-
-    /// <summary>Accesses to holes have left entries for the scratch page there.</summary>
-    private void ZapScratch(ulong start, ulong end)
-    {
-        ulong hole = start;
-        for (Vma? vma = vm.HasScratchPage ? vm.Vmas.FirstOverlap(start, end) : null; vma is not null; vma = NextOverlap(vma, end))
-        {
-            if (hole < vma.Start)
-            {
-                _zaps.Add((hole, vma.Start));
-            }
-
-            hole = vma.End;
-        }
-
-        if (hole < end && vm.HasScratchPage)
-        {
-            _zaps.Add((hole, end));
-        }
-    }
-
-    /// <summary>Takes neighbouring mirror areas with default attributes into a new one (xe_vm_find_cpu_addr_mirror_vma_range).</summary>
-    private void WidenMirror(ref ulong start, ref ulong end)
-    {
-        if (start >= PageConstants.PageSize && vm.Vmas.Find(start - 1) is { } below && IsDefaultMirror(below))
-        {
-            start = below.Start;
-        }
-
-        // The kernel probes one page from end + 1 on, and so also bridges a hole of exactly one page.
-        if (vm.Vmas.FirstOverlap(end + 1, end + 1 + PageConstants.PageSize) is { } above && IsDefaultMirror(above))
-        {
-            end = above.End;
-        }
-    }
-
-    private static bool IsDefaultMirror(Vma vma) => vma.Kind == VmaKind.CpuAddressMirror && vma.HasDefaultAttributes;
-
-    /// <summary>Empties <c>[start, end)</c>: areas inside go, areas that stick out are cut (__drm_gpuvm_sm_unmap).</summary>
-    private int Clear(ulong start, ulong end, bool byMirror, bool readOnly = false)
-    {
-        while (vm.Vmas.FirstOverlap(start, end) is { } vma)
-        {
-            ulong low = Math.Max(start, vma.Start);
-            ulong high = Math.Min(end, vma.End);
-            if (vma.Kind == VmaKind.CpuAddressMirror)
-            {
-                bool wholeReplaced = byMirror && low == vma.Start && high == vma.End;
-                if (!wholeReplaced && vm.Svm!.HasRanges(low, high))
-                {
-                    return -Errno.EBUSY;
-                }
-
-                if (wholeReplaced && vma.IsReadOnly != readOnly)
-                {
-                    // Its ranges stay, but were mapped for another kind of access.
-                    _remaps.Add((low, high));
-                }
-            }
-            else
-            {
-                _zaps.Add((low, high));
-                _pageTableOps++;
-            }
-
-            Remove(vma);
-            if (vma.Start < low)
-            {
-                AddPiece(vma, vma.Start, low);
-            }
-
-            if (high < vma.End)
-            {
-                AddPiece(vma, high, vma.End);
-            }
-        }
-
-        return 0;
-    }
-
-    private void AddPiece(Vma whole, ulong start, ulong end)
-    {
-        Vma piece = vm.FreeVmas.RentPiece(whole, start, end);
-        if (piece.Kind == VmaKind.Userptr)
-        {
-            // Pinned and bound anew, as the notifier's range was the whole area's.
-            _zaps.Add((start, end));
-            piece.BindsOnCommit = !vm.IsFaultMode || whole.IsBound;
-        }
-
-        Add(piece);
-    }
-
-    private void UnmapAll(BufferObject bufferObject)
-    {
-        for (Vma? vma = vm.Vmas.FirstOverlap(0, vm.Size); vma is not null;)
-        {
-            Vma? next = vm.Vmas.FindAbove(vma.Start);
-            if (ReferenceEquals(vma.Object, bufferObject))
-            {
-                _zaps.Add((vma.Start, vma.End));
-                _pageTableOps++;
-                Remove(vma);
-            }
-
-            vma = next;
-        }
-    }
-
-    private int CollectPrefetches(ulong start, ulong end, uint region)
-    {
-        for (Vma? vma = vm.Vmas.FirstOverlap(start, end); vma is not null; vma = NextOverlap(vma, end))
-        {
-            var prefetch = new Prefetch(vma, Math.Max(start, vma.Start), Math.Min(end, vma.End), region);
-            _prefetches.Add(prefetch);
-            if (vma.Kind == VmaKind.CpuAddressMirror)
-            {
-                _mirrorPrefetches++;
-                int result = CollectRanges(prefetch);
-                if (result < 0)
-                {
-                    return result;
-                }
-            }
-
-            _pageTableOps++;
-        }
-
-        return 0;
-    }
-
-    /// <summary>Whether a prefetch of an area to a region can be done (xe_bo_migrate): 0, -EBUSY or -EINVAL. Mirrors go where they can.</summary>
-    private static int CheckPrefetch(Vma vma, uint region)
-    {
-        if (vma.Object is not { } bufferObject)
-        {
-            return 0;
-        }
-
-        return bufferObject.Purge == PurgeState.DontNeed ? -Errno.EBUSY
-            : bufferObject.Purge == PurgeState.WillNeed && (bufferObject.Placement >> (int)RegionOf(bufferObject, region) & 1) != 0 ? 0 : -Errno.EINVAL;
-    }
-
-    /// <summary>Where a prefetch wants an object: without advice, the first VRAM that it may live in, else system memory.</summary>
-    private static uint RegionOf(BufferObject bufferObject, uint region)
-    {
-        uint vram = bufferObject.Placement & ~MemoryRegions.SystemBit;
-        return region != MemoryRegions.ConsultMadvise ? region : vram == 0 ? 0 : (uint)System.Numerics.BitOperations.TrailingZeroCount(vram);
-    }
-
-    private int CollectRanges(in Prefetch prefetch)
-    {
-        vm.Prefetch!.Clear();
-        return vm.Prefetch.Collect(prefetch.Vma, prefetch.Start, prefetch.End, TargetOf(prefetch));
-    }
-
-    private DevicePagemap? TargetOf(in Prefetch prefetch) => prefetch.Region switch
-    {
-        MemoryRegions.SystemInstance => null,
-        MemoryRegions.ConsultMadvise => vm.Device.Resolve(prefetch.Vma, vm.Device.PrimaryGt),
-        _ => vm.Device.Tiles[(int)prefetch.Region - MemoryRegions.FirstVramInstance].Pagemap,
-    };
-
-    private int RunPrefetch(in Prefetch prefetch)
-    {
-        Vma vma = prefetch.Vma;
-        if (!IsInTree(vma))
-        {
-            // A later operation of the call has replaced or cut the area; what is left of it is bound at the next access.
-            return 0;
-        }
-
-        if (vma.Kind != VmaKind.CpuAddressMirror)
-        {
-            int moved = vma.Object is { } bufferObject ? bufferObject.Migrate(RegionOf(bufferObject, prefetch.Region), keep: null) : 0;
-            return moved < 0 ? moved : vm.BindVma(vma, vm.AllTiles);
-        }
-
-        // The ranges of a call's only prefetch are those that were found when it was applied.
-        int result = _mirrorPrefetches == 1 ? 0 : CollectRanges(prefetch);
-        return result < 0 ? result : vm.Prefetch!.Run(vma, TargetOf(prefetch));
-    }
-
     /// <summary>The page-table entries of what was removed are gone: whoever evicts an object must not clear what comes in their place.</summary>
     private void ForgetEntriesOfRemoved()
     {
@@ -634,29 +335,4 @@ internal sealed class VmBindTransaction(Vm vm)
             }
         }
     }
-
-    private bool IsInTree(Vma vma) => ReferenceEquals(vm.Vmas.Find(vma.Start), vma);
-
-    private Vma? NextOverlap(Vma vma, ulong end) => vm.Vmas.FindAbove(vma.Start) is { } next && next.Start < end ? next : null;
-
-    private void Add(Vma vma)
-    {
-        if (vma.Object is { } bufferObject)
-        {
-            bufferObject.AddReference();
-            bufferObject.Link(vma);
-        }
-
-        vm.Vmas.Insert(vma);
-        _changes.Add((vma, true));
-    }
-
-    private void Remove(Vma vma)
-    {
-        vm.Vmas.Remove(vma);
-        vma.RemovedBy = this;
-        _changes.Add((vma, false));
-    }
-
-    private readonly record struct Prefetch(Vma Vma, ulong Start, ulong End, uint Region);
 }

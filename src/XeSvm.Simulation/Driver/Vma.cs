@@ -60,6 +60,9 @@ internal sealed class Vma
 
     public ulong End { get; set; }
 
+    /// <summary>Whether it is in the VM's tree. Set by the tree.</summary>
+    public bool IsInTree { get; set; }
+
     public VmaKind Kind { get; set; }
 
     public bool IsReadOnly { get; set; }

@@ -21,13 +21,24 @@ internal sealed class VmaTree
     /// <summary>The first area that overlaps <c>[start, end)</c>, or null.</summary>
     public Vma? FirstOverlap(ulong start, ulong end)
     {
-        Vma? below = FindAtOrBelow(start);
-        if (below is not null && start < below.End)
+        Vma? above = null;
+        for (Vma? node = _root; node is not null;)
         {
-            return below;
+            if (node.Start > start)
+            {
+                above = node;
+                node = node.Left;
+            }
+            else if (start < node.End)
+            {
+                return node;
+            }
+            else
+            {
+                node = node.Right;
+            }
         }
 
-        Vma? above = FindAbove(start);
         return above is not null && above.Start < end ? above : null;
     }
 
@@ -59,25 +70,48 @@ internal sealed class VmaTree
         _random ^= _random >> 17;
         _random ^= _random << 5;
         vma.Priority = _random;
-        Split(_root, vma.Start, out Vma? below, out Vma? above);
-        vma.Left = vma.Right = null;
-        _root = Merge(Merge(below, vma), above);
+
+        // Down to where its priority belongs: only what is below that place is cut, which is a node or two on average.
+        ref Vma? link = ref _root;
+        while (link is not null && link.Priority >= vma.Priority)
+        {
+            link = ref ChildTowards(link, vma.Start);
+        }
+
+        Split(link, vma.Start, out vma.Left, out vma.Right);
+        link = vma;
+        vma.IsInTree = true;
         Count++;
     }
 
     /// <summary>Removes an area that is in the tree.</summary>
     public void Remove(Vma vma)
     {
-        Split(_root, vma.Start, out Vma? below, out Vma? rest);
-        Split(rest, vma.Start + 1, out Vma? found, out Vma? above);
-        if (!ReferenceEquals(found, vma))
+        ref Vma? link = ref _root;
+        while (link is not null && !ReferenceEquals(link, vma))
+        {
+            link = ref ChildTowards(link, vma.Start);
+        }
+
+        if (link is null)
         {
             throw new InvalidOperationException($"The area {vma.Start:x}-{vma.End:x} is not in the tree.");
         }
 
+        link = Merge(vma.Left, vma.Right);
         vma.Left = vma.Right = null;
-        _root = Merge(below, above);
+        vma.IsInTree = false;
         Count--;
+    }
+
+    private static ref Vma? ChildTowards(Vma node, ulong start)
+    {
+        if (start < node.Start)
+        {
+            return ref node.Left;
+        }
+
+        return ref node.Right;
     }
 
     private Vma? FindAtOrBelow(ulong address)

@@ -8,8 +8,8 @@ namespace XeSvm.Simulation.Driver;
 /// <summary>What user space holds by an exec queue id (xe_exec_queue): a queue on engines, or a bind queue, of one VM.</summary>
 internal sealed class XeExecQueue : IDisposable, IExecQueueOwner
 {
-    /// <summary>The highest priority without CAP_SYS_NICE (XE_EXEC_QUEUE_PRIORITY_NORMAL).</summary>
-    public const uint HighestPriority = 1;
+    private const uint NormalPriority = 1; // XE_EXEC_QUEUE_PRIORITY_NORMAL
+    private const uint HighPriority = 2; // XE_EXEC_QUEUE_PRIORITY_HIGH
 
     private readonly ExecQueue? _queue;
     private readonly BindQueue? _binds;
@@ -21,12 +21,24 @@ internal sealed class XeExecQueue : IDisposable, IExecQueueOwner
         _binds = engine is null ? new BindQueue() : null;
         _queue = engine is null ? null : new ExecQueue($"xe {engine.Class} queue", engine, width, vm.AddressSpaceOf(engine.Gt), vm.Device.UserFences, this)
         {
+            Mode = vm.IsFaultMode ? EngineGroupMode.Fault : EngineGroupMode.DmaFence,
             JobTimeout = vm.IsLongRunning ? Timeout.InfiniteTimeSpan : vm.Device.JobTimeout,
         };
+        if (_queue is not null)
+        {
+            vm.Add(this);
+        }
+
         vm.Device.Loss.Add(this);
     }
 
     public Vm Vm { get; }
+
+    /// <summary>The engine, or the first of them; null for a bind queue.</summary>
+    public Engine? Engine => _queue?.Engine;
+
+    /// <summary>The group of queues that it is a member of, or null.</summary>
+    public QueueGroup? Group { get; private set; }
 
     public bool IsBindQueue => _queue is null;
 
@@ -35,6 +47,20 @@ internal sealed class XeExecQueue : IDisposable, IExecQueueOwner
 
     /// <summary>The queue was reset, killed or banned.</summary>
     public bool IsBanned => _queue is { IsBanned: true };
+
+    /// <summary>The highest priority that the client may ask for (xe_exec_queue_device_get_max_priority).</summary>
+    public static uint HighestPriorityOf(SoftwareDevice device) => device.MayRaisePriority ? HighPriority : NormalPriority;
+
+    /// <summary>Makes this the first queue of a group.</summary>
+    public void CreateGroup() => Group = new QueueGroup(this);
+
+    /// <summary>Joins the group of another queue: 0, or -EINVAL (xe_exec_queue_group_add).</summary>
+    public int Join(XeExecQueue primary)
+    {
+        int result = primary.Group is { } group && ReferenceEquals(group.Primary, primary) ? group.Add(this) : -Errno.EINVAL;
+        Group = result == 0 ? primary.Group : null;
+        return result;
+    }
 
     /// <summary>A queue for binds only; false when the VM is closed.</summary>
     public static bool TryCreateForBinds(Vm vm, [NotNullWhen(true)] out XeExecQueue? queue) => TryCreate(vm, null, 1, out queue);
@@ -93,6 +119,8 @@ internal sealed class XeExecQueue : IDisposable, IExecQueueOwner
 
         Vm.Device.Loss.Remove(this);
         Kill();
+        Group?.Remove(this);
+        Vm.Remove(this);
         Vm.RemoveQueue(runsWork: _queue is not null);
     }
 

@@ -2,9 +2,10 @@ namespace XeSvm.Simulation.Gpu;
 
 /// <summary>
 /// Executes batches: fetches, decodes by <see cref="CommandTable"/>, and lets the commands act on memory. Whatever a batch contains, it
-/// either ends, fails, or runs until it is asked to stop. Used by one thread; allocates nothing.
+/// either ends, fails, or runs until it is asked to stop. One of a queue that may fault steps aside between commands when its group says so. Used by
+/// one thread; allocates nothing.
 /// </summary>
-internal sealed unsafe class CommandStreamer(GpuMemoryView memory, EngineClass engine, StopRequest stop, UserFenceWaiters? waiters = null)
+internal sealed unsafe class CommandStreamer(GpuMemoryView memory, EngineClass engine, StopRequest stop, UserFenceWaiters? waiters = null, EngineGroup? group = null)
 {
     /// <summary>A command's result that ends the batch without error.</summary>
     public const int EndOfBatch = 1;
@@ -58,7 +59,7 @@ internal sealed unsafe class CommandStreamer(GpuMemoryView memory, EngineClass e
         Registers.BeginRun();
         while (result == 0)
         {
-            result = stop.IsRequested ? -Errno.ECANCELED : Step();
+            result = stop.IsRequested || (group is { Suspends: true } && !group.Yield(stop)) ? -Errno.ECANCELED : Step();
         }
 
         Registers.EndRun();
@@ -100,6 +101,11 @@ internal sealed unsafe class CommandStreamer(GpuMemoryView memory, EngineClass e
     /// <param name="attempt">How often it has looked before.</param>
     internal bool Pause(int attempt)
     {
+        if (group is { Suspends: true })
+        {
+            return !group.Yield(stop);
+        }
+
         if (attempt >= YieldingPauses)
         {
             return stop.Wait(PauseMilliseconds);

@@ -12,16 +12,19 @@ internal class EventCount
     public const long Infinite = long.MaxValue;
 
     // Waking a blocked thread takes tens of microseconds. Where another processor can make progress meanwhile, it is worth to spin for about
-    // that long first: two threads that take turns would otherwise each give up just before the other is awake. The spin gives the
-    // processor away early to whoever wants it.
+    // that long first: two threads that take turns would otherwise each give up just before the other is awake. Where the last wait would have
+    // ended soon after, the next spins longer. The spin gives the processor away early to whoever wants it.
     private const int SpinMicroseconds = 50;
+    private const int LongestSpinMicroseconds = 400;
     private const int BusySpinMicroseconds = 2;
     private static readonly long s_spinTicks = Environment.ProcessorCount > 1 ? Ticks(SpinMicroseconds) : 0;
+    private static readonly long s_longestSpinTicks = Environment.ProcessorCount > 1 ? Ticks(LongestSpinMicroseconds) : 0;
     private static readonly long s_busySpinTicks = Ticks(BusySpinMicroseconds);
 
     private readonly object _lock = new();
     private long _generation;
     private int _waiters;
+    private long _spinTicks = s_spinTicks;
 
     /// <summary>Counts wake-ups. Take it before checking the condition that is waited for.</summary>
     public long Generation => Volatile.Read(ref _generation);
@@ -45,7 +48,8 @@ internal class EventCount
     /// <param name="deadline">A <see cref="Stopwatch"/> time stamp, or <see cref="Infinite"/>.</param>
     public bool Wait(long generation, long deadline)
     {
-        if (Spin(generation, deadline))
+        long start = Stopwatch.GetTimestamp();
+        if (Spin(generation, deadline, start))
         {
             return true;
         }
@@ -67,16 +71,17 @@ internal class EventCount
             Interlocked.Decrement(ref _waiters);
         }
 
+        long waited = Stopwatch.GetTimestamp() - start;
+        Volatile.Write(ref _spinTicks, waited < s_longestSpinTicks ? Math.Max(waited, s_spinTicks) : s_spinTicks);
         return Generation != generation;
     }
 
     private static long Ticks(int microseconds) => Stopwatch.Frequency * microseconds / 1_000_000;
 
-    private bool Spin(long generation, long deadline)
+    private bool Spin(long generation, long deadline, long now)
     {
-        long now = Stopwatch.GetTimestamp();
         long busyEnd = now + s_busySpinTicks;
-        long end = Math.Min(deadline, now + s_spinTicks);
+        long end = Math.Min(deadline, now + Volatile.Read(ref _spinTicks));
         while (Generation == generation)
         {
             if (now >= end)

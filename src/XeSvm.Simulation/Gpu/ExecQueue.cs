@@ -2,7 +2,7 @@ namespace XeSvm.Simulation.Gpu;
 
 /// <summary>
 /// An exec queue: jobs run one after the other on a thread of the queue's own, which the first submission starts. A job waits for its
-/// in-fences, runs its batches in slot order, writes its user fence, signals its fence and wakes the waiters. A batch that fails bans the
+/// in-fences, runs its batches, those of all slots at the same time, writes its user fence, signals its fence and wakes the waiters. A batch that fails bans the
 /// queue for good (xe_exec_queue.c).
 /// </summary>
 internal sealed class ExecQueue
@@ -23,7 +23,12 @@ internal sealed class ExecQueue
     private readonly ExecJobRing _jobs;
     private readonly string _threadName;
     private readonly FenceWaker _dependency;
+    private readonly EngineGroup _group;
+    private readonly ParallelSlot[] _slots;
     private Thread? _thread;
+    private int _slotResult;
+    private BatchError _slotError;
+    private bool _slotWasStopped;
     private long _submitted;
     private volatile bool _banned;
     private volatile bool _timedOut;
@@ -45,6 +50,8 @@ internal sealed class ExecQueue
         _owner = owner;
         _jobs = new ExecJobRing(width, MaxOutstandingJobs);
         _dependency = new FenceWaker(_work);
+        _group = engine.Gt.GroupOf(engine.Class);
+        _slots = new ParallelSlot[width - 1];
     }
 
     /// <summary>The engine that executes.</summary>
@@ -55,6 +62,9 @@ internal sealed class ExecQueue
 
     /// <summary>How long a job may run before the queue is banned; without end unless set.</summary>
     public TimeSpan JobTimeout { get; init; } = Timeout.InfiniteTimeSpan;
+
+    /// <summary>How jobs go together with those of other queues on engines that share hardware.</summary>
+    public EngineGroupMode Mode { get; init; }
 
     /// <summary>Whether a batch failed or the queue was killed: DRM_XE_EXEC_QUEUE_GET_PROPERTY_BAN.</summary>
     public bool IsBanned => _banned;
@@ -138,7 +148,7 @@ internal sealed class ExecQueue
         lock (_lock)
         {
             _banned = true;
-            _stop.Request();
+            RequestStop();
             thread = _thread;
         }
 
@@ -154,13 +164,25 @@ internal sealed class ExecQueue
     private bool TryStartThread()
     {
         var thread = new Thread(Execute, StackSize) { IsBackground = true, Name = _threadName };
+        int started = 0;
         try
         {
+            for (; started < _slots.Length; started++)
+            {
+                _slots[started] = new ParallelSlot(_threadName, StackSize, ExecuteSlot);
+                _slots[started].Start();
+            }
+
             thread.Start();
         }
         catch (OutOfMemoryException)
         {
             // That is how the runtime reports pthread_create's EAGAIN.
+            foreach (ParallelSlot slot in _slots.AsSpan(0, started))
+            {
+                slot.Close();
+            }
+
             return false;
         }
 
@@ -189,8 +211,7 @@ internal sealed class ExecQueue
     {
         using JobTimer? timer = JobTimeout == Timeout.InfiniteTimeSpan ? null : new JobTimer(JobTimeout, OnTimeout);
         GpuAccessSlot slot = _space.Gate.Register();
-        var memory = new GpuMemoryView(_space, slot, Engine.Gt, _stop);
-        var streamer = new CommandStreamer(memory, Engine.Class, _stop, _waiters);
+        CommandStreamer streamer = CreateStreamer(slot, out GpuMemoryView memory);
         ulong[] batches = new ulong[Width];
         var waits = new List<DmaFence>();
         int result = 0;
@@ -222,17 +243,86 @@ internal sealed class ExecQueue
                 break;
             }
 
+            if (!_group.Begin(Mode, _stop))
+            {
+                break;
+            }
+
             timer?.Start();
             result = RunJob(streamer, memory, batches, fence);
             timer?.Stop();
+            _group.End(Mode);
             if (result == 0)
             {
                 Complete(0);
             }
         }
 
+        foreach (ParallelSlot parallel in _slots)
+        {
+            parallel.Close();
+        }
+
         _space.Gate.Unregister(slot);
         DropJobs(result);
+    }
+
+    private CommandStreamer CreateStreamer(GpuAccessSlot slot, out GpuMemoryView memory)
+    {
+        memory = new GpuMemoryView(_space, slot, Engine.Gt, _stop);
+        return new CommandStreamer(memory, Engine.Class, _stop, _waiters, Mode == EngineGroupMode.Fault ? _group : null);
+    }
+
+    /// <summary>What the thread of a slot above the first does.</summary>
+    private void ExecuteSlot(ParallelSlot slot)
+    {
+        GpuAccessSlot access = _space.Gate.Register();
+        CommandStreamer streamer = CreateStreamer(access, out _);
+        while (slot.TryTake(out ulong batch))
+        {
+            // The job's group stands for all slots where it signals fences; where it may fault, each slot steps aside by itself.
+            bool faults = Mode == EngineGroupMode.Fault;
+            if (!faults || _group.Begin(Mode, _stop))
+            {
+                int result = streamer.Run(batch);
+                if (faults)
+                {
+                    _group.End(Mode);
+                }
+
+                if (result < 0)
+                {
+                    FailSlot(result, streamer.LastError);
+                }
+            }
+
+            slot.Finish();
+        }
+
+        _space.Gate.Unregister(access);
+    }
+
+    /// <summary>A batch of a job has failed: the others of the job end too.</summary>
+    private void FailSlot(int result, in BatchError error)
+    {
+        lock (_lock)
+        {
+            if (_slotResult == 0)
+            {
+                _slotResult = result;
+                _slotError = error;
+                _slotWasStopped = _stop.IsRequested;
+            }
+
+            RequestStop();
+        }
+    }
+
+    /// <summary>Under the lock, so that it is known what was before.</summary>
+    private void RequestStop()
+    {
+        _stop.Request();
+        _group.Wake();
     }
 
     private void OnTimeout()
@@ -241,7 +331,7 @@ internal sealed class ExecQueue
         {
             _banned = true;
             _timedOut = true;
-            _stop.Request();
+            RequestStop();
         }
     }
 
@@ -274,27 +364,48 @@ internal sealed class ExecQueue
 
     private int RunJob(CommandStreamer streamer, GpuMemoryView memory, ReadOnlySpan<ulong> batches, UserFenceWrite? fence)
     {
-        foreach (ulong batch in batches)
+        if (_slots.Length != 0)
         {
-            int result = streamer.Run(batch);
-            if (result < 0)
-            {
-                return Report(result, streamer.LastError);
-            }
+            return RunSlots(streamer, memory, batches, fence);
         }
 
-        return fence is { } write ? WriteFence(memory, write) : 0;
+        int result = streamer.Run(batches[0]);
+        return result < 0 ? Report(result, streamer.LastError, _stop.IsRequested) : fence is { } write ? WriteFence(memory, write) : 0;
+    }
+
+    /// <summary>Runs the batches of all slots at the same time.</summary>
+    private int RunSlots(CommandStreamer streamer, GpuMemoryView memory, ReadOnlySpan<ulong> batches, UserFenceWrite? fence)
+    {
+        for (int slot = 0; slot < _slots.Length; slot++)
+        {
+            _slots[slot].Begin(batches[slot + 1]);
+        }
+
+        int result = streamer.Run(batches[0]);
+        if (result < 0)
+        {
+            FailSlot(result, streamer.LastError);
+        }
+
+        foreach (ParallelSlot slot in _slots)
+        {
+            slot.WaitUntilDone();
+        }
+
+        return _slotResult < 0 ? Report(_slotResult, _slotError, _slotWasStopped)
+            : _stop.IsRequested ? -Errno.ECANCELED
+            : fence is { } write ? WriteFence(memory, write) : 0;
     }
 
     private unsafe int WriteFence(GpuMemoryView memory, UserFenceWrite fence)
     {
         ulong value = fence.Value;
         int result = memory.Write(fence.Address, &value, sizeof(ulong));
-        return result < 0 ? Report(result, new BatchError(result, fence.Address, 0, "user fence")) : 0;
+        return result < 0 ? Report(result, new BatchError(result, fence.Address, 0, "user fence"), _stop.IsRequested) : 0;
     }
 
     /// <summary>Bans the queue for an error of its own; being stopped is none, unless the time was over.</summary>
-    private int Report(int result, in BatchError error)
+    private int Report(int result, in BatchError error, bool wasStopped)
     {
         if (_timedOut)
         {
@@ -302,7 +413,7 @@ internal sealed class ExecQueue
             return -Errno.ETIME;
         }
 
-        if (!_stop.IsRequested)
+        if (!wasStopped)
         {
             lock (_lock)
             {

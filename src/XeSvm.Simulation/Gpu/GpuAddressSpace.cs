@@ -20,6 +20,9 @@ internal sealed unsafe class GpuAddressSpace
     /// <summary>The way to memory behind the IOMMU.</summary>
     public required IGpuBusAccess Bus { get; init; }
 
+    /// <summary>Whether addresses above the page table read 0 and drop writes, as all that is not mapped does in a VM with a scratch page.</summary>
+    public bool HasScratchAbove { get; init; }
+
     /// <summary>Services page faults.</summary>
     public required IGpuFaultHandler Faults { get; init; }
 }

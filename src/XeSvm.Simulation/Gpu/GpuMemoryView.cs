@@ -23,6 +23,7 @@ internal sealed unsafe class GpuMemoryView
     private readonly Gt _gt;
     private readonly StopRequest _stop;
     private readonly int _unusedBits;
+    private readonly bool _hasScratchAbove;
 
     /// <param name="space">The VM.</param>
     /// <param name="slot">The thread's slot at the VM's gate.</param>
@@ -34,6 +35,7 @@ internal sealed unsafe class GpuMemoryView
         _slot = slot;
         _vramBase = space.VramBase;
         _targets = new GpuTargetAccess(space.Client, space.Bus);
+        _hasScratchAbove = space.HasScratchAbove;
         _faults = space.Faults;
         _gt = gt;
         _stop = stop;
@@ -227,7 +229,9 @@ internal sealed unsafe class GpuMemoryView
         ulong masked = Mask(address);
         if (masked != address && (ulong)((long)(address << _unusedBits) >> _unusedBits) != address)
         {
-            return -Errno.EFAULT;
+            target.Kind = GpuTargetKind.Null;
+            target.Length = GpuPageTable.PageSize - (address & PageMask);
+            return _hasScratchAbove ? 0 : -Errno.EFAULT;
         }
 
         if (!_slot.Tlb.TryFind(masked, out GpuTranslation translation))

@@ -64,6 +64,28 @@ internal abstract unsafe class ClientMemory
         }
     }
 
+    /// <summary>
+    /// Invalidates what cannot be read in a range, as unmapped: it could when the range was chosen, and other memory or none took its place
+    /// before that could be recorded. The rules for locks are those of <see cref="Settle"/>.
+    /// </summary>
+    public void ReportHoles(ulong start, ulong end)
+    {
+        while (start < end)
+        {
+            bool found = FindVma(start, out ClientVma vma) == 0;
+            bool readable = (vma.Flags & ClientVmaFlags.Read) != 0;
+            ulong hole = found ? Math.Min(readable ? vma.Start : vma.End, end) : end;
+            if (hole > start)
+            {
+                Mappings.Remove(start, hole);
+                Notifiers.Invalidate(start, hole, MmuEvent.Unmap);
+                MappingGone(start, hole);
+            }
+
+            start = found ? Math.Max(vma.End, hole) : end;
+        }
+    }
+
     /// <summary>Records how a range is mapped, which a device is about to be told of.</summary>
     protected void RecordMappings(ulong start, ulong end)
     {
@@ -74,6 +96,12 @@ internal abstract unsafe class ClientMemory
             start = stop;
         }
     }
+
+    /// <summary>
+    /// Whether mappings may have been split behind the client's back. Where they are not, a boundary means something: neighbours with equal
+    /// flags can differ in what they hold, as in guard pages (MADV_GUARD_INSTALL), which no flag shows.
+    /// </summary>
+    protected virtual bool SplitsMappings => true;
 
     /// <summary>The client has unmapped a range, and nobody has reported it.</summary>
     protected virtual void MappingGone(ulong start, ulong end)
@@ -103,8 +131,11 @@ internal abstract unsafe class ClientMemory
     /// <summary>Takes pages of one 2 MiB block out of the CPU's page table into staging; all or nothing.</summary>
     public abstract int Isolate(ulong address, int pages, out PageIsolation isolation);
 
-    /// <summary>Ends a migration: the pages are device pages now, the first at <paramref name="vram"/>. -EBUSY when a CPU touch was first.</summary>
-    public abstract int Commit(in PageIsolation isolation, byte* vram, ulong allocation);
+    /// <summary>
+    /// Ends a migration: the pages are device pages now, the first at <paramref name="vram"/>, and CPU touches wait as long as
+    /// <paramref name="hold"/> says. -EBUSY when a CPU touch was first.
+    /// </summary>
+    public abstract int Commit(in PageIsolation isolation, byte* vram, ulong allocation, TimeSpan hold);
 
     /// <summary>Ends a migration without effect.</summary>
     public abstract int Abort(in PageIsolation isolation);
@@ -120,7 +151,8 @@ internal abstract unsafe class ClientMemory
     /// <param name="cookie">Its cookie when the move began.</param>
     /// <param name="to">The allocation that has a copy.</param>
     /// <param name="vram">Host address of the copy.</param>
-    public virtual int EndRelocation(Pagemap.DeviceMemoryAllocation from, ulong cookie, Pagemap.DeviceMemoryAllocation to, byte* vram) => -Errno.EBUSY;
+    /// <param name="hold">How long a CPU touch waits from now on, as for <see cref="Commit"/>.</param>
+    public virtual int EndRelocation(Pagemap.DeviceMemoryAllocation from, ulong cookie, Pagemap.DeviceMemoryAllocation to, byte* vram, TimeSpan hold) => -Errno.EBUSY;
 
     /// <summary>Ends it without effect.</summary>
     public virtual void AbortRelocation(Pagemap.DeviceMemoryAllocation from, ulong cookie, ulong start) => Residency.EndMove(from, cookie, null);
@@ -158,8 +190,8 @@ internal abstract unsafe class ClientMemory
     }
 
     /// <summary>
-    /// The memory around an address as its owner mapped it, as far as <c>[low, high)</c> needs: neighbouring mappings with equal flags count
-    /// as one, because registering part of a mapping for faults splits it.
+    /// The memory around an address as its owner mapped it, as far as <c>[low, high)</c> needs: where registering part of a mapping for faults
+    /// splits it, neighbouring mappings with equal flags count as one.
     /// </summary>
     /// <returns>0, or -ENOENT when nothing is mapped at the address.</returns>
     public int FindMapping(ulong address, ulong low, ulong high, out ClientVma mapping)
@@ -171,13 +203,13 @@ internal abstract unsafe class ClientMemory
             return result < 0 ? result : -Errno.ENOENT;
         }
 
-        while (mapping.Start > low && FindVma(mapping.Start - 1, out ClientVma below) == 0
+        while (SplitsMappings && mapping.Start > low && FindVma(mapping.Start - 1, out ClientVma below) == 0
             && below.End == mapping.Start && below.Flags == mapping.Flags)
         {
             mapping = mapping with { Start = below.Start };
         }
 
-        while (mapping.End < high && FindVma(mapping.End, out ClientVma above) == 0
+        while (SplitsMappings && mapping.End < high && FindVma(mapping.End, out ClientVma above) == 0
             && above.Start == mapping.End && above.Flags == mapping.Flags)
         {
             mapping = mapping with { End = above.End };

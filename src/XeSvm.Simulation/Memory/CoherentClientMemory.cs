@@ -5,11 +5,11 @@ using XeSvm.Interop.Native;
 namespace XeSvm.Simulation.Memory;
 
 /// <summary>
-/// This process as the client, without userfaultfd. Pages never leave the CPU's page table: migration copies them into VRAM and keeps
+/// A client without userfaultfd: this process, unless a derived class reaches another one. Pages never leave the CPU's page table: migration copies them into VRAM and keeps
 /// books, but GPU accesses go to the CPU's pages, so both always see the same data. What cannot be observed is that a CPU touch brings
 /// a page home.
 /// </summary>
-internal sealed unsafe class CoherentClientMemory(string reason) : ClientMemory
+internal unsafe class CoherentClientMemory(string reason) : ClientMemory
 {
     private readonly Lock _lock = new();
     private readonly Stack<nint> _staging = new();
@@ -44,7 +44,7 @@ internal sealed unsafe class CoherentClientMemory(string reason) : ClientMemory
         }
 
         RecordMappings(address, address + ((ulong)pages << PageConstants.PageShift));
-        return ProcessMappings.Populate(address, pages, write);
+        return MakePresent(address, pages, write);
     }
 
     public override int Isolate(ulong address, int pages, out PageIsolation isolation)
@@ -77,7 +77,8 @@ internal sealed unsafe class CoherentClientMemory(string reason) : ClientMemory
         return 0;
     }
 
-    public override int Commit(in PageIsolation isolation, byte* vram, ulong allocation)
+    /// <remarks>No CPU touch is seen here, so none has to wait.</remarks>
+    public override int Commit(in PageIsolation isolation, byte* vram, ulong allocation, TimeSpan hold)
     {
         ReturnStaging(isolation.Staging);
         return 0;
@@ -91,7 +92,7 @@ internal sealed unsafe class CoherentClientMemory(string reason) : ClientMemory
 
     public override int BeginRelocation(Pagemap.DeviceMemoryAllocation from, byte* vram) => 0;
 
-    public override int EndRelocation(Pagemap.DeviceMemoryAllocation from, ulong cookie, Pagemap.DeviceMemoryAllocation to, byte* vram)
+    public override int EndRelocation(Pagemap.DeviceMemoryAllocation from, ulong cookie, Pagemap.DeviceMemoryAllocation to, byte* vram, TimeSpan hold)
     {
         lock (_lock)
         {
@@ -112,6 +113,9 @@ internal sealed unsafe class CoherentClientMemory(string reason) : ClientMemory
     {
         return Leave(address, address + ((ulong)pages << PageConstants.PageShift), discarded: false);
     }
+
+    /// <inheritdoc/>
+    protected override bool SplitsMappings => false;
 
     /// <remarks>Of an allocation that is gone in part, the rest is in the CPU's pages as ever.</remarks>
     protected override void MappingGone(ulong start, ulong end) => Leave(start, end, discarded: true);
@@ -134,6 +138,9 @@ internal sealed unsafe class CoherentClientMemory(string reason) : ClientMemory
             _ => result,
         };
     }
+
+    /// <summary>Fills the page table for a range, as the faulting walk of HMM does: 0, -EFAULT, or -EPERM when it is to be writable and is not.</summary>
+    protected virtual int MakePresent(ulong address, int pages, bool write) => ProcessMappings.Populate(address, pages, write);
 
     private int Leave(ulong start, ulong end, bool discarded)
     {

@@ -16,6 +16,11 @@ internal enum MmuEvent
 /// <summary>Something that mirrors a client's address space and must drop what it knows before pages change.</summary>
 internal interface IMmuNotifier
 {
+    /// <summary>Waits for work that must end before the client's mapping changes. On a thread of the client, and with no lock held.</summary>
+    void Quiesce(ulong start, ulong end)
+    {
+    }
+
     /// <summary>After this returns, no device access uses the old state of <c>[start, end)</c>.</summary>
     void Invalidate(ulong start, ulong end, MmuEvent reason);
 }
@@ -25,6 +30,9 @@ internal sealed class MmuNotifiers
 {
     private readonly Lock _lock = new();
     private IMmuNotifier[] _subscribers = [];
+
+    /// <summary>Whether nothing mirrors the address space at the moment.</summary>
+    public bool IsEmpty => Volatile.Read(ref _subscribers).Length == 0;
 
     public void Register(IMmuNotifier notifier)
     {
@@ -39,6 +47,15 @@ internal sealed class MmuNotifiers
         lock (_lock)
         {
             _subscribers = Array.FindAll(_subscribers, s => !ReferenceEquals(s, notifier));
+        }
+    }
+
+    /// <summary>Waits for work on a range that every mirror has.</summary>
+    public void Quiesce(ulong start, ulong end)
+    {
+        foreach (IMmuNotifier subscriber in Volatile.Read(ref _subscribers))
+        {
+            subscriber.Quiesce(start, end);
         }
     }
 

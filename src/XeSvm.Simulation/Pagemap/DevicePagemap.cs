@@ -64,8 +64,12 @@ internal sealed class DevicePagemap
     public DeviceMemoryAllocation? FindAllocation(ulong offset) => _owners?.Find(offset);
 
     /// <summary>Moves a chunk into this VRAM (xe_svm_alloc_vram): at most two attempts, all pages or none.</summary>
+    /// <param name="client">Whose memory.</param>
+    /// <param name="start">Client address of the first page.</param>
+    /// <param name="pages">How many.</param>
+    /// <param name="timeslice">How long the CPU has to wait for the pages from then on (drm_pagemap's timeslice_ms); eviction has not.</param>
     /// <returns>0, or a negative errno; -EBUSY when the pages could not be had.</returns>
-    public int Migrate(ClientMemory client, ulong start, int pages)
+    public int Migrate(ClientMemory client, ulong start, int pages, TimeSpan timeslice = default)
     {
         ulong end = start + ((ulong)pages << PageConstants.PageShift);
         if (client.Residency.Examine(start, end, out DeviceMemoryAllocation? resident) == Residency.Device && resident!.Pagemap == this)
@@ -81,7 +85,7 @@ internal sealed class DevicePagemap
         }
 
         s_migration.EnterReadLock();
-        int result = PopulateMm(client, start, pages, resident);
+        int result = PopulateMm(client, start, pages, resident, timeslice);
         s_migration.ExitReadLock();
         source?.Device.Release();
         if (result != -Errno.EBUSY)
@@ -92,7 +96,7 @@ internal sealed class DevicePagemap
         // drm_gpusvm_range_evict: every page is faulted back to system memory, holes are filled, then one more attempt.
         s_migration.EnterWriteLock();
         result = EvictRange(client, start, pages);
-        result = result < 0 ? result : PopulateMm(client, start, pages, from: null);
+        result = result < 0 ? result : PopulateMm(client, start, pages, from: null, timeslice);
         s_migration.ExitWriteLock();
         return result;
     }
@@ -213,7 +217,7 @@ internal sealed class DevicePagemap
     }
 
     /// <summary>VRAM for one chunk, then the migration itself (xe_drm_pagemap_populate_mm), with the buffer object pinned but not reserved meanwhile.</summary>
-    private int PopulateMm(ClientMemory client, ulong start, int pages, DeviceMemoryAllocation? from)
+    private int PopulateMm(ClientMemory client, ulong start, int pages, DeviceMemoryAllocation? from, TimeSpan timeslice)
     {
         if (Device.Loss.IsLost)
         {
@@ -251,8 +255,8 @@ internal sealed class DevicePagemap
         DeviceMemoryAllocation allocation = created!;
         ulong cookie = allocation.Cookie;
         result = from is not null && MigrateBetweenDevices.IsPossible(from.Pagemap, this)
-            ? MigrateBetweenDevices.Run(from, allocation)
-            : _migrate.Run(allocation);
+            ? MigrateBetweenDevices.Run(from, allocation, timeslice)
+            : _migrate.Run(allocation, timeslice);
         Unpin(allocation, cookie);
         if (result < 0)
         {

@@ -30,8 +30,11 @@ internal static unsafe class MigrateBetweenDevices
     }
 
     /// <summary>Moves the pages of an allocation to one that has its VRAM. All or nothing.</summary>
+    /// <param name="from">Where the pages are.</param>
+    /// <param name="to">Where they go.</param>
+    /// <param name="timeslice">How long the CPU has to wait for the pages from then on.</param>
     /// <returns>0; -EBUSY when pages have left or another move was first; -ENODEV when a device was lost meanwhile; the error of mapping or copying.</returns>
-    public static int Run(DeviceMemoryAllocation from, DeviceMemoryAllocation to)
+    public static int Run(DeviceMemoryAllocation from, DeviceMemoryAllocation to, TimeSpan timeslice)
     {
         ClientMemory client = to.Client;
         ulong cookie = from.Cookie;
@@ -51,7 +54,7 @@ internal static unsafe class MigrateBetweenDevices
             if (result == 0)
             {
                 to.Pagemap.Count(to);
-                result = client.EndRelocation(from, cookie, to, to.Pagemap.Device.VramBase + to.VramOffset);
+                result = client.EndRelocation(from, cookie, to, to.Pagemap.Device.VramBase + to.VramOffset, timeslice);
             }
         }
 

@@ -19,8 +19,8 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
     [ThreadStatic]
     private static MigrateArrays? t_toSystem;
 
-    /// <summary>Moves the pages of an allocation that has its VRAM. All or nothing.</summary>
-    public int Run(DeviceMemoryAllocation allocation)
+    /// <summary>Moves the pages of an allocation that has its VRAM, to stay for a time at least. All or nothing.</summary>
+    public int Run(DeviceMemoryAllocation allocation, TimeSpan timeslice)
     {
         ClientMemory client = allocation.Client;
         ulong end = allocation.Start + allocation.Size;
@@ -55,7 +55,7 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
             return aborted < 0 ? aborted : result;
         }
 
-        result = client.Commit(isolation, pagemap.Device.VramBase + allocation.VramOffset, allocation.Cookie);
+        result = client.Commit(isolation, pagemap.Device.VramBase + allocation.VramOffset, allocation.Cookie, timeslice);
         if (result < 0)
         {
             DevicePagemap.Withdraw(allocation);

@@ -25,7 +25,7 @@ internal static class PeerTopologyReader
         try
         {
             using JsonDocument document = JsonDocument.Parse(json, s_options);
-            return ReadTopology(new CostProfileNode(document.RootElement, "topology"));
+            return ReadTopology(new PlacedJson(document.RootElement, "topology"));
         }
         catch (JsonException error)
         {
@@ -33,7 +33,7 @@ internal static class PeerTopologyReader
         }
     }
 
-    private static PeerTopology ReadTopology(CostProfileNode root)
+    private static PeerTopology ReadTopology(PlacedJson root)
     {
         string schema = root.Text("schema");
         if (schema != Schema)
@@ -43,7 +43,7 @@ internal static class PeerTopologyReader
 
         root.RequireKnown("schema", "name", "description", "sources", "devices", "links");
         List<PeerDeviceDescription> devices = [];
-        foreach (CostProfileNode node in root.Items("devices"))
+        foreach (PlacedJson node in root.Items("devices"))
         {
             PeerDeviceDescription device = ReadDevice(node);
             if (devices.Exists(other => other.Name == device.Name))
@@ -62,10 +62,10 @@ internal static class PeerTopologyReader
         return new PeerTopology(root.Text("name"), devices, ReadLinks(root, devices));
     }
 
-    private static PeerDeviceDescription ReadDevice(CostProfileNode node)
+    private static PeerDeviceDescription ReadDevice(PlacedJson node)
     {
         node.RequireKnown("name", "tiles", "vramBytes", "iommu");
-        double bytes = node.Cost("vramBytes");
+        double bytes = node.Amount("vramBytes");
         if (bytes is < 2097152 or > MaxVramBytes || bytes % 2097152 != 0)
         {
             throw new FormatException($"{node.Path}.vramBytes is {bytes}; valid is a multiple of 2097152 up to {MaxVramBytes}.");
@@ -82,7 +82,7 @@ internal static class PeerTopologyReader
             : throw new FormatException($"{node.Path} has {tiles} times {bytes} bytes of VRAM, more than {PeerPort.BarStride} bytes.");
     }
 
-    private static IommuOptions ReadIommu(CostProfileNode device)
+    private static IommuOptions ReadIommu(PlacedJson device)
     {
         IommuOptions options = new() { Mode = IommuMode.Strict };
         if (!device.Has("iommu"))
@@ -90,7 +90,7 @@ internal static class PeerTopologyReader
             return options;
         }
 
-        CostProfileNode node = device.Child("iommu");
+        PlacedJson node = device.Child("iommu");
         node.RequireKnown("mode", "walker", "levels", "cachingMode", "firstStage");
         options = options with
         {
@@ -112,7 +112,7 @@ internal static class PeerTopologyReader
         return options;
     }
 
-    private static PeerLink[,] ReadLinks(CostProfileNode root, List<PeerDeviceDescription> devices)
+    private static PeerLink[,] ReadLinks(PlacedJson root, List<PeerDeviceDescription> devices)
     {
         var links = new PeerLink[devices.Count, devices.Count];
         for (int i = 0; i < devices.Count; i++)
@@ -124,7 +124,7 @@ internal static class PeerTopologyReader
         }
 
         HashSet<(int, int)> seen = [];
-        foreach (CostProfileNode node in root.Items("links"))
+        foreach (PlacedJson node in root.Items("links"))
         {
             node.RequireKnown("from", "to", "bothWays", "fabric", "pcie");
             int from = ReadDeviceName(node, "from", devices);
@@ -146,7 +146,7 @@ internal static class PeerTopologyReader
     // A device's own memory; only ratios to the other routes mean anything.
     private const double LocalGigabytesPerSecond = 400;
 
-    private static int ReadDeviceName(CostProfileNode node, string member, List<PeerDeviceDescription> devices)
+    private static int ReadDeviceName(PlacedJson node, string member, List<PeerDeviceDescription> devices)
     {
         string name = node.Text(member);
         int index = devices.FindIndex(device => device.Name == name);
@@ -155,21 +155,21 @@ internal static class PeerTopologyReader
             : throw new FormatException($"{node.Path}.{member} is '{name}'; the devices are {string.Join(", ", devices.Select(device => device.Name))}.");
     }
 
-    private static PeerLink? ReadWay(CostProfileNode link, string member)
+    private static PeerLink? ReadWay(PlacedJson link, string member)
     {
         if (!link.Has(member))
         {
             return null;
         }
 
-        CostProfileNode node = link.Child(member);
+        PlacedJson node = link.Child(member);
         bool fabric = member == "fabric";
         node.RequireKnown(fabric ? ["addresses", "distance", "gigabytesPerSecond", "latencyNanoseconds"] : ["distance", "gigabytesPerSecond", "latencyNanoseconds"]);
         PeerRoute route = !fabric ? PeerRoute.PciePeer
             : node.Choice("addresses", "virtual", "physical") ? PeerRoute.FabricVirtual : PeerRoute.FabricPhysical;
-        double bandwidth = node.Cost("gigabytesPerSecond");
+        double bandwidth = node.Amount("gigabytesPerSecond");
         return bandwidth > 0
-            ? new PeerLink(route, node.Child("distance").AsInteger(), bandwidth, node.Cost("latencyNanoseconds"))
+            ? new PeerLink(route, node.Child("distance").AsInteger(), bandwidth, node.Amount("latencyNanoseconds"))
             : throw new FormatException($"{node.Path}.gigabytesPerSecond is 0; valid is more than 0.");
     }
 }

@@ -62,7 +62,11 @@ internal sealed class SvmFaultHandler(Vm vm, SvmMirror mirror)
         long begin = Stopwatch.GetTimestamp();
         gt.Statistics.Add(GtCounter.SvmPagefaultCount, 1);
         bool devmemOnly = needsVram && vm.Device.IsDiscrete;
-        var fault = new Fault(vma, gt, address, devmemOnly) { Budget = devmemOnly ? AtomicMigrationBudget : OrdinaryMigrationBudget };
+        var fault = new Fault(vma, gt, address, devmemOnly)
+        {
+            Budget = devmemOnly ? AtomicMigrationBudget : OrdinaryMigrationBudget,
+            Timeslice = devmemOnly ? vm.Device.AtomicTimeslice : TimeSpan.Zero,
+        };
         Pass pass;
         do
         {
@@ -124,7 +128,8 @@ internal sealed class SvmFaultHandler(Vm vm, SvmMirror mirror)
 
         if (--fault.Budget >= 0 && vm.Device.NeedsMigration(range, state, target))
         {
-            result = Migrate(statistics, target!, range);
+            result = Migrate(statistics, target!, range, fault.Timeslice);
+            fault.DoubleTimeslice();
             if (result < 0 && !fault.DevmemOnly)
             {
                 // Out of attempts now: the next pass leaves the range in system memory.
@@ -174,9 +179,14 @@ internal sealed class SvmFaultHandler(Vm vm, SvmMirror mirror)
         int result = mirror.GetPages(range, target is not null, fault.DevmemOnly, fault.Vma.IsReadOnly);
         if (result is -Errno.EOPNOTSUPP or -Errno.EFAULT or -Errno.EPERM && (fault.Budget > 0 || !fault.DevmemOnly))
         {
+            fault.DoubleTimeslice();
             if (result == -Errno.EOPNOTSUPP)
             {
                 DevicePagemap.EvictRange(vm.Client, range.Start, range.PageCount);
+            }
+            else if (result == -Errno.EFAULT)
+            {
+                vm.Client.ReportHoles(range.Start, range.End);
             }
 
             return Pass.Retry;
@@ -192,14 +202,20 @@ internal sealed class SvmFaultHandler(Vm vm, SvmMirror mirror)
         begin = Stopwatch.GetTimestamp();
         result = mirror.Bind(range, fault.Gt.TileId, fault.Vma);
         statistics.AddMicroseconds(GtCounter.Svm4KBindUs, range.Size, Stopwatch.GetElapsedTime(begin));
-        return result == -Errno.EAGAIN ? Pass.Retry : Pass.End(result);
+        if (result != -Errno.EAGAIN)
+        {
+            return Pass.End(result);
+        }
+
+        fault.DoubleTimeslice();
+        return Pass.Retry;
     }
 
-    private int Migrate(GtStatistics statistics, DevicePagemap target, SvmRange range)
+    private int Migrate(GtStatistics statistics, DevicePagemap target, SvmRange range, TimeSpan timeslice)
     {
         statistics.AddSized(GtCounter.Svm4KMigrateCount, range.Size, 1);
         long begin = Stopwatch.GetTimestamp();
-        int result = target.Migrate(vm.Client, range.Start, range.PageCount);
+        int result = target.Migrate(vm.Client, range.Start, range.PageCount, timeslice);
         statistics.AddMicroseconds(GtCounter.Svm4KMigrateUs, range.Size, Stopwatch.GetElapsedTime(begin));
         return result;
     }
@@ -238,5 +254,17 @@ internal sealed class SvmFaultHandler(Vm vm, SvmMirror mirror)
         public int Budget;
         public int Passes;
         public ulong Size;
+
+        /// <summary>How long the next migration keeps the CPU out: a device that has lost its pages to the CPU gets more time for the next attempt.</summary>
+        public TimeSpan Timeslice;
+
+        public void DoubleTimeslice()
+        {
+            // No migration comes after the last attempt.
+            if (Budget > 0)
+            {
+                Timeslice *= 2;
+            }
+        }
     }
 }

@@ -82,10 +82,11 @@ internal static class SvmPageTableWriter
             return;
         }
 
-        // In VRAM atomics always work. In system memory they work for data that only the device uses atomically, on a device whose bus
-        // can do them; else they fault, and the fault brings the data to VRAM.
+        // In VRAM atomics work unless they are the CPU's alone (xe_atomic_for_vram). In system memory they work for data that only the device
+        // uses atomically, on a device whose bus can do them; else they fault, and the fault brings the data to VRAM.
         bool vram = kind == DeviceAddressKind.Vram;
-        bool atomic = vram || (vma.Attributes.Atomic == AtomicPolicy.Device && vm.Device.Profile.HasDeviceAtomicsOnSystemMemory);
+        bool atomic = vma.Attributes.Atomic != AtomicPolicy.Cpu
+            && (vram || (vma.Attributes.Atomic == AtomicPolicy.Device && vm.Device.Profile.HasDeviceAtomicsOnSystemMemory));
         vm.MapPageTable(start, length, new GpuPte(vram ? GpuPteKind.Vram : GpuPteKind.Dma, value, !vma.IsReadOnly, atomic, svm: true), 1u << tile);
     }
 }

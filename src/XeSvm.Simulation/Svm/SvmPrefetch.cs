@@ -48,9 +48,9 @@ internal sealed class SvmPrefetch(Vm vm, SvmMirror mirror)
     }
 
     /// <summary>
-    /// Moves what <see cref="Collect"/> found, one range after the other, then binds all in one go. A failure ends the work and is not
-    /// reported: user space must not assume residency (-ENODATA inside the driver, success outside).
+    /// Moves what <see cref="Collect"/> found, one range after the other, then binds all in one go. A failure ends the work.
     /// </summary>
+    /// <returns>0; -ENODATA, which user space does not hear of, as it must not assume residency; or an errno that fails the ioctl.</returns>
     public int Run(Vma vma, DevicePagemap? target)
     {
         int result = 0;
@@ -73,7 +73,7 @@ internal sealed class SvmPrefetch(Vm vm, SvmMirror mirror)
         }
 
         _ranges.Clear();
-        return result == -Errno.ENODATA ? 0 : result;
+        return result;
     }
 
     /// <summary>Forgets what <see cref="Collect"/> found.</summary>

@@ -133,6 +133,28 @@ public sealed partial class XeDevice
         return SyncObject.TryImport(use.File, exported, out syncObject);
     }
 
+    /// <summary>Maps the page whose stores are memory barriers on the PCI bus (GEM_MMAP_OFFSET with PCI_BARRIER).</summary>
+    /// <exception cref="XeException">EINVAL: the device is integrated, and needs none. Or the driver refused for another reason.</exception>
+    public XePciBarrier CreatePciBarrier()
+    {
+        XeResult result = TryCreatePciBarrier(out XePciBarrier? barrier);
+        if (barrier is null)
+        {
+            ThrowHelper.Throw(result, XeOperation.Mmap, "the PCI barrier page");
+        }
+
+        return barrier;
+    }
+
+    /// <summary>Maps the page whose stores are memory barriers on the PCI bus, or says why not.</summary>
+    /// <param name="barrier">The page when the result is success.</param>
+    /// <returns>EINVAL when the device is integrated, and needs none.</returns>
+    public XeResult TryCreatePciBarrier(out XePciBarrier? barrier)
+    {
+        using HandleUse use = Borrow();
+        return XePciBarrier.TryCreate(use.File, out barrier);
+    }
+
     /// <summary>Makes a user fence of value 0, for binds to raise.</summary>
     /// <exception cref="XeException">There is not enough memory.</exception>
     public XeUserFence CreateUserFence()

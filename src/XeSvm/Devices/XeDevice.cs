@@ -123,6 +123,18 @@ public sealed partial class XeDevice : IDisposable
         string name = $"gt{gt}/stats";
         DrmDebugText text = ReadDebugFile(name);
         reason = text.Reason;
+        if (!text.IsAvailable && Gts.FirstOrDefault(known => known.Id == gt) is { } found)
+        {
+            // Drivers that keep GTs below their tiles have links in the old place (xe_gt_debugfs.c); without the link this is the place.
+            name = $"tile{found.TileId}/gt{gt}/stats";
+            text = ReadDebugFile(name);
+        }
+
+        if (text.IsAvailable)
+        {
+            reason = null;
+        }
+
         statistics = text.IsAvailable ? GtStatistics.Parse(text.Text, name) : null;
         return text.IsAvailable;
     }

@@ -10,6 +10,12 @@ public interface IMeasurementObserver
     /// <param name="cases">How many cases will be measured.</param>
     void BackendSelected(BackendSelection selection, int cases);
 
+    /// <summary>Something was done otherwise than the plan's defaults say; the record has the same note.</summary>
+    /// <param name="note">What and why.</param>
+    void Noted(string note)
+    {
+    }
+
     /// <summary>A case begins.</summary>
     /// <param name="setup">What its work depends on, as the backend describes it.</param>
     /// <param name="size">The ranges' size.</param>

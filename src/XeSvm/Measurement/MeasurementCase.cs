@@ -11,6 +11,27 @@ public sealed record MeasurementCase(MeasurementSetup Setup, MigrationTimes Time
     /// <summary>Digits behind the point of a count per migration that is not whole.</summary>
     private const int CounterDigits = 6;
 
+    /// <summary>What made the memory move.</summary>
+    public MigrationCause Cause { get; init; }
+
+    /// <summary>What pages it consisted of.</summary>
+    public PageBacking Pages { get; init; }
+
+    /// <summary>Whose clock the times are of: <see cref="MeasurementNames.StatisticsClock"/> or <see cref="MeasurementNames.RequestClock"/>.</summary>
+    public string Clock { get; init; } = MeasurementNames.StatisticsClock;
+
+    /// <summary>Whether the copies' part of the times is known; else <see cref="Times"/> has 0 for it.</summary>
+    public bool HasCopyTimes { get; init; } = true;
+
+    /// <summary>Migrations that went ahead and are not in the figures.</summary>
+    public int WarmUp { get; init; }
+
+    /// <summary>Other times of the driver's that belong to the migrations' faults, in us; empty when it does not count them.</summary>
+    public IReadOnlyList<Counter> Phases { get; init; } = [];
+
+    /// <summary>The times one by one.</summary>
+    public RunSamples? Samples { get; init; }
+
     /// <summary>Operations per migration: total over migrations, exact.</summary>
     /// <param name="counter">One of <see cref="Counters"/>.</param>
     public ExactRatio PerMigration(Counter counter) => new(counter.Value, Times.Count);
@@ -41,12 +62,27 @@ public sealed record MeasurementCase(MeasurementSetup Setup, MigrationTimes Time
             Migrations = checked((long)Times.Count),
             Counters = perMigration,
             CounterTotals = totals,
-            Measured = new RunMeasured(
-                Digits(Times.CpuAverage, DecimalRounding.Nearest) ?? 0,
-                Digits(Times.CopyAverage, DecimalRounding.Nearest) ?? 0,
-                Digits(Times.Share, DecimalRounding.Truncate)),
+            Cause = MeasurementNames.NameOf(MeasurementNames.Causes, Cause),
+            Clock = Clock,
+            Pages = MeasurementNames.NameOf(MeasurementNames.Pages, Pages),
+            WarmUp = WarmUp,
+            Phases = Phases.Count == 0 ? null : Phases.ToDictionary(phase => phase.Name, phase => phase.Value),
+            Measured = Measured(),
+            Samples = Samples,
         };
     }
+
+    private RunMeasured Measured() => new(
+        HasCopyTimes ? Digits(Times.CpuAverage, DecimalRounding.Nearest) : null,
+        HasCopyTimes ? Digits(Times.CopyAverage, DecimalRounding.Nearest) : null,
+        HasCopyTimes ? Digits(Times.Share, DecimalRounding.Truncate) : null)
+    {
+        MigrateUs = Digits(Times.MigrateAverage, DecimalRounding.Nearest),
+        Confidence = Samples?.MigrateTime().HasError == true ? RunMeasured.UsualConfidence : null,
+        CpuInterval = RunInterval.Of(Samples?.CpuTime()),
+        CopyInterval = RunInterval.Of(Samples?.CopyTime()),
+        MigrateInterval = RunInterval.Of(Samples?.MigrateTime()),
+    };
 
     private static decimal? Digits(ExactRatio? ratio, DecimalRounding rounding) =>
         ratio?.ToDecimal(MigrationTimes.PublishedDigits, rounding);

@@ -59,6 +59,23 @@ public sealed record MeasurementPlan
     /// <summary>What makes modelled time of the counters of each case; <see langword="null"/>: nothing, and there is none.</summary>
     public CostModel? Profile { get; init; }
 
+    /// <summary>
+    /// What makes memory move; <see langword="null"/>: faults, or prefetches where the GT statistics cannot be read. Then the record says so.
+    /// </summary>
+    public MigrationCause? Cause { get; init; }
+
+    /// <summary>What pages the memory consists of.</summary>
+    public PageBacking Pages { get; init; }
+
+    /// <summary>How often the counters are read.</summary>
+    public SampleUnit Unit { get; init; }
+
+    /// <summary>Migrations that go ahead of each case and do not count; <see langword="null"/>: as many as one round can hold.</summary>
+    public int? WarmUp { get; init; }
+
+    /// <summary>The record's name, or <see langword="null"/>.</summary>
+    public string? Name { get; init; }
+
     /// <summary>Migrations per case, at least 1.</summary>
     public int Migrations { get; init; } = DefaultMigrations;
 }

@@ -6,8 +6,8 @@ namespace XeSvm.Measurement;
 
 /// <summary>
 /// Memory in ranges of one size class that the SVM layer cannot join: each is an aligned VMA of its own, with reserved addresses between
-/// it and the next, so a fault in it gives a range of exactly this size (drm_gpusvm.c: a range never reaches beyond its VMA). The kernel
-/// may not use huge pages for it: what is migrated are 4 KiB pages.
+/// it and the next, so a fault in it gives a range of exactly this size (drm_gpusvm.c: a range never reaches beyond its VMA). Whether the
+/// kernel uses huge pages for it is said, not left to the machine's settings.
 /// </summary>
 internal sealed unsafe class MeasurementRanges : IDisposable
 {
@@ -35,8 +35,13 @@ internal sealed unsafe class MeasurementRanges : IDisposable
 
     /// <summary>Reserves addresses and opens every other aligned block of them.</summary>
     /// <exception cref="XeException">There is not enough memory or address space.</exception>
-    internal static MeasurementRanges Create(SvmSizeClass size, int count)
+    internal static MeasurementRanges Create(SvmSizeClass size, int count, PageBacking pages = PageBacking.Small)
     {
+        if (pages == PageBacking.Huge && size != SvmSizeClass.Size2M)
+        {
+            throw new MeasurementPlanException($"Ranges of {size} cannot consist of huge pages, which have 2 MiB; valid for them: small.");
+        }
+
         nuint length = size.Bytes * (2 * (nuint)count + 1);
         Require(SystemCalls.ReserveAddressSpace(length, size.Bytes, out nint reservation), $"{length} bytes of address space");
         MeasurementRanges ranges = new(reservation, length, size);
@@ -48,9 +53,7 @@ internal sealed unsafe class MeasurementRanges : IDisposable
                 nint address = ranges.AddressOf(range);
                 Require(SystemCalls.Protect(address, size.Bytes, MemoryProtection.ReadWrite), $"{size} of memory at 0x{address:x}");
 
-                // A kernel without transparent huge pages answers EINVAL: there are none to keep out.
-                int result = SystemCalls.Advise(address, size.Bytes, MemoryAdvice.NoHugePage);
-                Require(result == -Errno.EINVAL ? 0 : result, $"{size} of memory without huge pages at 0x{address:x}");
+                ranges.Advise(address, pages);
             }
 
             complete = true;
@@ -62,6 +65,19 @@ internal sealed unsafe class MeasurementRanges : IDisposable
             {
                 ranges.Dispose();
             }
+        }
+    }
+
+    /// <summary>Checks after the first touch that the kernel gave the pages that were asked for.</summary>
+    /// <exception cref="MeasurementPlanException">It gave small pages where huge ones were asked for.</exception>
+    internal void RequireBacking(PageBacking pages)
+    {
+        if (pages == PageBacking.Huge && !HugePages.Cover((ulong)AddressOf(0), SizeClass.Bytes))
+        {
+            throw new MeasurementPlanException(
+                "The kernel gave no transparent huge page for an aligned range of 2 MiB. Allow them with: " +
+                "echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/enabled. If they are allowed, memory is too fragmented: " +
+                "echo 1 | sudo tee /proc/sys/vm/compact_memory.");
         }
     }
 
@@ -123,6 +139,15 @@ internal sealed unsafe class MeasurementRanges : IDisposable
         {
             ThrowHelper.Throw(XeResult.FromCall(result), XeOperation.Memory, what);
         }
+    }
+
+    private void Advise(nint address, PageBacking pages)
+    {
+        bool huge = pages == PageBacking.Huge;
+        int result = SystemCalls.Advise(address, SizeClass.Bytes, huge ? MemoryAdvice.HugePage : MemoryAdvice.NoHugePage);
+
+        // A kernel without transparent huge pages answers EINVAL: there are none to keep out.
+        Require(result == -Errno.EINVAL && !huge ? 0 : result, $"{SizeClass} of memory with{(huge ? "" : "out")} huge pages at 0x{address:x}");
     }
 
     private void Expect(int range, int page, string writer, ulong found, ulong expected)

@@ -33,6 +33,8 @@ public sealed class MeasurementRunner
         Check(plan);
         List<RunCase> cases = [];
         RunRecord? record = null;
+        string? fallback = null;
+        List<string> notes = [];
         IReadOnlyList<SoftwareBackendOptions> combinations = MeasurementCombinations.Of(plan);
         foreach (SoftwareBackendOptions options in combinations)
         {
@@ -55,11 +57,16 @@ public sealed class MeasurementRunner
                     Device = device.Node.Path,
                     CpuFaults = report.CpuFaults,
                     Host = HostInformation.Read(),
+                    Machine = MachineFacts.Read(device),
+                    Noise = NoiseCheck.Run(NoiseCheck.UsualDuration, new MachinePaths()),
+                    Name = plan.Name,
                     Cases = cases,
                 };
+                fallback = MeasurementFallback.Of(plan, device);
+                notes.AddRange(MeasurementFallback.Tell(fallback, observer));
             }
 
-            MeasureSizes(plan, device, report.Setup, observer, cases, cancellation);
+            MeasureSizes(plan, device, report.Setup, fallback is not null, observer, cases, cancellation);
             if (fixedStrategy)
             {
                 break;
@@ -67,13 +74,14 @@ public sealed class MeasurementRunner
         }
 
         // There is at least one combination, and the first makes the record.
-        return record!;
+        return record! with { Created = DateTimeOffset.UtcNow, Notes = notes.Count == 0 ? null : notes };
     }
 
     private static void MeasureSizes(
         MeasurementPlan plan,
         XeDevice device,
         MeasurementSetup setup,
+        bool withoutStatistics,
         IMeasurementObserver observer,
         List<RunCase> cases,
         CancellationToken cancellation)
@@ -82,7 +90,17 @@ public sealed class MeasurementRunner
         foreach (SvmSizeClass size in plan.Sizes)
         {
             observer.CaseStarted(setup, size, plan.Migrations);
-            MeasurementCase measured = measurement.Run(size, plan.Migrations, observer.Migrated, cancellation);
+            MigrationCasePlan casePlan = new()
+            {
+                Size = size,
+                Migrations = plan.Migrations,
+                WarmUp = plan.WarmUp,
+                Cause = withoutStatistics ? MigrationCause.Prefetch : plan.Cause ?? MigrationCause.Fault,
+                Pages = plan.Pages,
+                Unit = plan.Unit,
+                WithoutStatistics = withoutStatistics,
+            };
+            MeasurementCase measured = measurement.Run(casePlan, observer.Migrated, cancellation);
             cases.Add(measured.ToRunCase() with { Modelled = plan.Profile is null ? null : CaseModel.Estimate(plan.Profile, measured) });
         }
     }
@@ -97,6 +115,16 @@ public sealed class MeasurementRunner
         if (plan.Migrations < 1)
         {
             throw new MeasurementPlanException($"The plan has {plan.Migrations} migrations; at least 1 is valid.");
+        }
+
+        if (plan.WarmUp < 0)
+        {
+            throw new MeasurementPlanException($"The plan has {plan.WarmUp} migrations of warm-up; at least 0 is valid.");
+        }
+
+        if (plan.Pages == PageBacking.Huge && plan.Sizes.FirstOrDefault(size => size != SvmSizeClass.Size2M) is { } small)
+        {
+            throw new MeasurementPlanException($"Huge pages have 2 MiB: a range of {small} cannot consist of them. Valid with huge pages is 2M.");
         }
     }
 

@@ -1,16 +1,34 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using XeSvm.Statistics;
 
 namespace XeSvm.Measurement;
 
-/// <summary>What a run of the measurement found, in the form that is written to files: JSON, schema <c>xesvm.run/1</c>.</summary>
+/// <summary>What a run of the measurement found, in the form that is written to files: JSON, schema <c>xesvm.run/2</c>.</summary>
 public sealed record RunRecord
 {
-    /// <summary>The schema that this version writes and reads.</summary>
-    public const string CurrentSchema = "xesvm.run/1";
+    /// <summary>The schema that this version writes.</summary>
+    public const string CurrentSchema = "xesvm.run/2";
 
-    /// <summary>The schema's name; <see cref="CurrentSchema"/>.</summary>
+    /// <summary>The schema of before samples, intervals and machine facts; this version reads it.</summary>
+    public const string FirstSchema = "xesvm.run/1";
+
+    /// <summary>Characters that a record may have at most.</summary>
+    public const int LargestText = 64 << 20;
+
+    /// <summary>Deeper JSON than any record is refused before it is read.</summary>
+    private const int DeepestJson = 16;
+
+    /// <summary>The schema's name; <see cref="CurrentSchema"/>, or <see cref="FirstSchema"/> of a record that was read.</summary>
     public string Schema { get; init; } = CurrentSchema;
+
+    /// <summary>The record's name; absent when it has none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Name { get; init; }
+
+    /// <summary>When the run ended, in UTC; absent in records of schema 1.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DateTimeOffset? Created { get; init; }
 
     /// <summary>The backend that ran: <c>kernel</c> or <c>software</c>.</summary>
     public required string Backend { get; init; }
@@ -27,6 +45,18 @@ public sealed record RunRecord
     /// <summary>The machine.</summary>
     public required RunHost Host { get; init; }
 
+    /// <summary>What else was known of the machine, by name (<see cref="MachineFacts"/>); absent in records of schema 1.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyDictionary<string, string>? Machine { get; init; }
+
+    /// <summary>How quiet the machine was; absent in records of schema 1.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public RunNoise? Noise { get; init; }
+
+    /// <summary>What a reader of the figures must know: a fallback that was taken, for one. Absent when there is nothing.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<string>? Notes { get; init; }
+
     /// <summary>What kinds of numbers the record holds.</summary>
     public RunTimeFaces TimeFaces { get; init; } = new();
 
@@ -41,18 +71,28 @@ public sealed record RunRecord
     {
         ArgumentNullException.ThrowIfNull(json);
         ArgumentNullException.ThrowIfNull(source);
+        if (json.Length > LargestText)
+        {
+            throw new RunRecordException($"{source}: the text has {json.Length} characters; a record has at most {LargestText}.");
+        }
+
         try
         {
-            using JsonDocument document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false });
+            using JsonDocument document = JsonDocument.Parse(
+                json, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = DeepestJson });
             RequireSchema(document.RootElement, source);
             RunRecord record = document.RootElement.Deserialize(RunRecordJson.Default.RunRecord)
                 ?? throw new RunRecordException($"{source}: the record is null.");
+
+            // The generated reader gives null to a property that the text leaves out, whatever its initializer says.
+            record = record with { TimeFaces = (RunTimeFaces?)record.TimeFaces ?? new RunTimeFaces() };
             RunRecordRules.Check(record, source);
             return record;
         }
-        catch (JsonException exception)
+        catch (Exception exception) when (exception is JsonException or FormatException and not RunRecordException)
         {
-            throw new RunRecordException($"{source}: not a record of schema {CurrentSchema}: {exception.Message}", exception);
+            throw new RunRecordException(
+                $"{source}: not a record of schema {CurrentSchema} or {FirstSchema}: {TextExcerpt.Clean(exception.Message)}", exception);
         }
     }
 
@@ -68,10 +108,10 @@ public sealed record RunRecord
             throw new RunRecordException($"{source}: there is no 'schema'; expected a JSON object with \"schema\": \"{CurrentSchema}\".");
         }
 
-        if (schema.GetString() != CurrentSchema)
+        if (schema.GetString() is not (CurrentSchema or FirstSchema))
         {
             throw new RunRecordException(
-                $"{source}: the schema is {Statistics.TextExcerpt.Quote(schema.GetString())}; this program reads '{CurrentSchema}'.");
+                $"{source}: the schema is {TextExcerpt.Quote(schema.GetString())}; this program reads '{CurrentSchema}' and '{FirstSchema}'.");
         }
     }
 }
@@ -90,92 +130,12 @@ public sealed record RunHost(string Kernel, string Cpu, int Processors, string R
 public sealed record RunTimeFaces(
     string Counters = TimeFace.Counted, string Measured = TimeFace.Measured, string Modelled = TimeFace.Modelled);
 
-/// <summary>One measured case.</summary>
-public sealed record RunCase
-{
-    /// <summary>The ranges' size: <c>2M</c>, <c>64K</c> or <c>4K</c>.</summary>
-    public required string Size { get; init; }
-
-    /// <summary>How system pages were mapped; one of <see cref="MappingStrategy"/>.</summary>
-    public required string Strategy { get; init; }
-
-    /// <summary>The IOMMU's mode, as the backend says it.</summary>
-    public required string Iommu { get; init; }
-
-    /// <summary>How the pages lay in physical memory, as the backend says it.</summary>
-    public required string Layout { get; init; }
-
-    /// <summary>Whether the IOMMU's page walker is <c>coherent</c> or <c>non-coherent</c>; absent where the backend does not say.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public string? Walker { get; init; }
-
-    /// <summary>Levels of the I/O page table; absent where the backend does not say.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public int? Levels { get; init; }
-
-    /// <summary>Whether the IOMMU may cache entries that are not present; absent where the backend does not say.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public bool? CachingMode { get; init; }
-
-    /// <summary>Whether new mappings need a write-buffer flush; absent where the backend does not say.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public bool? WriteBufferFlush { get; init; }
-
-    /// <summary>Whether an unmap flushes what it visited instead of what it changed; absent where the backend does not say.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public bool? FlushRegression { get; init; }
-
-    /// <summary>Migrations that the figures are taken over.</summary>
-    public required long Migrations { get; init; }
-
-    /// <summary>Operations per migration to the device. Whole numbers are exact; others have 6 digits behind the point.</summary>
-    public required IReadOnlyDictionary<string, decimal> Counters { get; init; }
-
-    /// <summary>Operations of all migrations to the device together, exact.</summary>
-    public required IReadOnlyDictionary<string, ulong> CounterTotals { get; init; }
-
-    /// <summary>The times.</summary>
-    public required RunMeasured Measured { get; init; }
-
-    /// <summary>What a cost profile makes of <see cref="CounterTotals"/>; absent when none was asked for.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public RunModelled? Modelled { get; init; }
-}
-
-/// <summary>The times of a case, from the GT statistics.</summary>
-/// <param name="CpuUs">Time of one migration outside the copy, in us.</param>
-/// <param name="CopyUs">Time of one migration's copy, in us.</param>
-/// <param name="Share">CPU time as a share of the whole, 0 to 1; null when the statistics counted no whole microsecond.</param>
-public sealed record RunMeasured(decimal CpuUs, decimal CopyUs, decimal? Share);
-
-/// <summary>A modelled cost of one migration; it is no measurement.</summary>
-/// <param name="Profile">The cost profile's name.</param>
-/// <param name="Unit"><c>us</c>, or <c>units</c> for a profile that is no time.</param>
-/// <param name="CpuUs">Modelled CPU time in us; null when there is a reason, or when the unit is another.</param>
-/// <param name="Units">Modelled cost in units; null when there is a reason, or when the unit is us.</param>
-/// <param name="Noise">The noise floor of the figure in its unit; null without a figure.</param>
-/// <param name="Reason">Why there is no figure; null when there is one.</param>
-/// <param name="Terms">What the figure is made of, the largest first.</param>
-public sealed record RunModelled(
-    string Profile,
-    string Unit,
-    decimal? CpuUs = null,
-    decimal? Units = null,
-    decimal? Noise = null,
-    string? Reason = null,
-    IReadOnlyList<RunModelledTerm>? Terms = null)
-{
-    /// <summary>The figure in its unit, or <see langword="null"/>.</summary>
-    [JsonIgnore]
-    public decimal? Cost => CpuUs ?? Units;
-}
-
-/// <summary>One term of a modelled cost.</summary>
-/// <param name="Name">A counter's name, <c>fixed</c> or <c>folio</c>.</param>
-/// <param name="Count">How often in one migration.</param>
-/// <param name="UnitCost">Cost of one.</param>
-/// <param name="Cost">Count times unit cost.</param>
-public sealed record RunModelledTerm(string Name, decimal Count, decimal UnitCost, decimal Cost);
+/// <summary>How much of a processor other work took from a thread that did nothing but look at the clock, just before the run.</summary>
+/// <param name="LostShare">Part of the time that the thread did not run, 0 to 1.</param>
+/// <param name="LongestPauseUs">Its longest pause, in us.</param>
+/// <param name="LoadAverage">The kernel's load average over one minute (<c>/proc/loadavg</c>); null when it cannot be read.</param>
+/// <param name="IsQuiet">Whether figures can be trusted: lost share below 1 % and a load average below half the processors.</param>
+public sealed record RunNoise(decimal LostShare, decimal LongestPauseUs, decimal? LoadAverage, bool IsQuiet);
 
 /// <summary>Reading and writing of records without reflection.</summary>
 [JsonSourceGenerationOptions(

@@ -73,6 +73,44 @@ public sealed class CounterSnapshot
         return new CounterSnapshot(source, counters, indexes);
     }
 
+    /// <summary>
+    /// Adds up snapshots that were taken at one moment, such as those of all GTs of a device: a fault is counted where it happened, the
+    /// copy where the VRAM is. Counters come in the order in which they are first seen.
+    /// </summary>
+    /// <param name="snapshots">The snapshots, at least one.</param>
+    /// <exception cref="CounterTextException">A sum does not fit in 64 bits.</exception>
+    public static CounterSnapshot Sum(IReadOnlyList<CounterSnapshot> snapshots)
+    {
+        ArgumentNullException.ThrowIfNull(snapshots);
+        ArgumentOutOfRangeException.ThrowIfZero(snapshots.Count);
+        if (snapshots.Count == 1)
+        {
+            return snapshots[0];
+        }
+
+        List<Counter> counters = [];
+        Dictionary<string, int> indexes = new(StringComparer.Ordinal);
+        foreach (CounterSnapshot snapshot in snapshots)
+        {
+            foreach (Counter counter in snapshot.Counters)
+            {
+                if (indexes.TryAdd(counter.Name, counters.Count))
+                {
+                    counters.Add(counter);
+                    continue;
+                }
+
+                int index = indexes[counter.Name];
+                ulong sum = unchecked(counters[index].Value + counter.Value);
+                counters[index] = sum >= counter.Value
+                    ? counters[index] with { Value = sum }
+                    : throw new CounterTextException($"{snapshot.Source}: line {counter.Line}: {counter.Name} of all texts together is above 64 bits.");
+            }
+        }
+
+        return new CounterSnapshot(string.Join(" + ", snapshots.Select(snapshot => snapshot.Source)), counters, indexes);
+    }
+
     /// <summary>Finds a counter.</summary>
     /// <param name="name">Its name, exactly as the text spells it.</param>
     /// <param name="counter">The counter when the result is <see langword="true"/>.</param>

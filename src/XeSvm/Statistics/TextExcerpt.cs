@@ -8,6 +8,9 @@ internal static class TextExcerpt
 {
     private const int Longest = 80;
 
+    /// <summary>A message that may repeat foreign text, with no control characters.</summary>
+    internal static string Clean(string message) => new([.. message.Select(character => char.IsControl(character) ? '?' : character)]);
+
     /// <summary>The text in single quotes.</summary>
     internal static string Quote(ReadOnlySpan<char> text)
     {

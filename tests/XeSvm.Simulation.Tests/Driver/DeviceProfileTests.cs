@@ -67,9 +67,9 @@ public sealed unsafe class DeviceProfileTests
     }
 
     [Theory]
-    [Trait("Rule", "2.topology")]
     [InlineData("bmg", 160, (ushort)5)]
     [InlineData("pvc2", 160, (ushort)4)]
+    [Trait("Rule", "2.GT_TOPOLOGY")]
     public void Topology_is_records_of_DSS_L3_and_EUs_for_each_GT(string profile, int length, ushort euType)
     {
         using var client = new DrmClient(Options(profile));

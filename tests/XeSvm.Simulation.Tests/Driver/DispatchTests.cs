@@ -7,7 +7,6 @@ using XeSvm.Interop.Uapi;
 namespace XeSvm.Simulation.Tests.Driver;
 
 /// <summary>What holds for every ioctl, whatever its handler (drm_ioctl).</summary>
-[Trait("Rule", "1")]
 public sealed unsafe class DispatchTests : IDisposable
 {
     private const uint DirectionWrite = 1u << 30; // the kernel reads
@@ -35,6 +34,7 @@ public sealed unsafe class DispatchTests : IDisposable
     [InlineData((uint)'A')]
     [InlineData((uint)'D')]
     [InlineData(0xffu)]
+    [Trait("Rule", "1.4")]
     public void Another_type_byte_is_ENOTTY(uint type)
     {
         var create = new drm_xe_vm_create();
@@ -42,6 +42,7 @@ public sealed unsafe class DispatchTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "1.5")]
     public void Every_number_without_a_handler_is_EINVAL_even_with_a_bad_pointer()
     {
         uint[] known =
@@ -71,6 +72,7 @@ public sealed unsafe class DispatchTests : IDisposable
     [InlineData(DrmXe.DRM_IOCTL_XE_VM_CREATE)]
     [InlineData(DrmXe.DRM_IOCTL_XE_VM_BIND)]
     [InlineData(DrmXe.DRM_IOCTL_XE_MADVISE)]
+    [Trait("Rule", "1.6")]
     public void A_bad_argument_pointer_is_EFAULT(uint request)
     {
         Assert.Equal(-Errno.EFAULT, _client.File.Ioctl(request, null));
@@ -79,6 +81,7 @@ public sealed unsafe class DispatchTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "1.6")]
     public void An_argument_that_ends_beyond_mapped_memory_is_EFAULT()
     {
         ulong page = DrmClient.MapWithGuard();
@@ -92,6 +95,7 @@ public sealed unsafe class DispatchTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "1.8")]
     public void A_result_that_cannot_be_copied_back_is_EFAULT_and_the_work_is_done()
     {
         ulong page = DrmClient.Map(0x1000);
@@ -102,6 +106,7 @@ public sealed unsafe class DispatchTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "1.6")]
     public void A_short_argument_is_filled_with_zeros()
     {
         // Without the last 16 bytes, which are reserved and would be refused if they were taken from behind the argument.
@@ -113,6 +118,7 @@ public sealed unsafe class DispatchTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "1.6")]
     public void Of_a_short_argument_only_that_much_is_copied_back()
     {
         var create = new drm_xe_vm_create { vm_id = 77 };
@@ -122,6 +128,7 @@ public sealed unsafe class DispatchTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "1.6")]
     public void A_long_argument_is_tolerated_and_its_tail_left_alone()
     {
         var argument = default(LongCreate);
@@ -132,6 +139,7 @@ public sealed unsafe class DispatchTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "1.6")]
     public void The_longest_argument_that_a_number_can_name_works()
     {
         const int longest = 0x3fff;
@@ -144,6 +152,7 @@ public sealed unsafe class DispatchTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "1.6")]
     public void Without_the_write_bit_nothing_is_copied_in_and_no_memory_of_ours_comes_out()
     {
         var argument = default(LongCreate);
@@ -155,6 +164,7 @@ public sealed unsafe class DispatchTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "1.6")]
     public void Without_the_read_bit_nothing_is_copied_back()
     {
         var create = new drm_xe_vm_create { vm_id = 77 };
@@ -163,12 +173,14 @@ public sealed unsafe class DispatchTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "1.6")]
     public void Without_any_direction_the_argument_is_not_touched()
     {
         Assert.Equal(0, _client.File.Ioctl(DrmXe.DRM_IOCTL_XE_VM_CREATE & ~(DirectionRead | DirectionWrite), (void*)DrmClient.BadPointer));
     }
 
     [Fact]
+    [Trait("Rule", "1.8")]
     public void What_a_failed_handler_wrote_is_copied_back()
     {
         // GET_CAP clears the value before it looks at the capability.
@@ -184,6 +196,7 @@ public sealed unsafe class DispatchTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "1.8")]
     public void An_ioctl_without_results_does_not_write_to_its_argument()
     {
         ulong page = DrmClient.Map(0x1000);
@@ -198,6 +211,7 @@ public sealed unsafe class DispatchTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "1.ids")]
     public void Ids_begin_at_1_and_the_lowest_free_one_is_used_again()
     {
         Assert.Equal([1u, 2u, 3u, 4u], Enumerable.Range(0, 4).Select(_ => _client.CreateVm(0)));
@@ -215,6 +229,7 @@ public sealed unsafe class DispatchTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "1.ids")]
     public void Ids_belong_to_one_file()
     {
         using var other = new DrmClient(_client);
@@ -226,6 +241,7 @@ public sealed unsafe class DispatchTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "1.close")]
     public void A_closed_file_is_EBADF()
     {
         uint handle = _client.CreateBo(0x1000);

@@ -15,6 +15,9 @@ internal sealed class ErrnoTable<T> : IEnumerable<string>
     /// <summary>The rules by name, for a theory.</summary>
     public TheoryData<string> Names => [.. _rules.Keys];
 
+    /// <summary>The rules of one item, whose names begin with it and a colon.</summary>
+    public TheoryData<string> Of(string item) => [.. _rules.Keys.Where(rule => rule.StartsWith(item + ": ", StringComparison.Ordinal))];
+
     public void Add(string rule, int errno, Change<T> change) => _rules.Add(rule, (errno, change));
 
     /// <summary>Breaks a rule; returns what the ioctl must answer.</summary>

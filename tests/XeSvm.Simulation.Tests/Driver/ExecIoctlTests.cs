@@ -4,14 +4,12 @@ using static XeSvm.Interop.Uapi.DrmXe;
 namespace XeSvm.Simulation.Tests.Driver;
 
 /// <summary>EXEC with CPU faults by userfaultfd.</summary>
-[Trait("Rule", "9")]
 public sealed class ExecIoctlTests : ExecIoctlBehaviour
 {
     protected override string CpuFaults => "auto";
 }
 
 /// <summary>The same without userfaultfd.</summary>
-[Trait("Rule", "9")]
 public sealed class CoherentExecIoctlTests : ExecIoctlBehaviour
 {
     protected override string CpuFaults => "coherent";
@@ -76,6 +74,11 @@ public abstract unsafe class ExecIoctlBehaviour : IDisposable
 
     [Theory]
     [MemberData(nameof(Rules))]
+    [Trait("Rule", "9.checks")]
+    [Trait("Rule", "9.banned")]
+    [Trait("Rule", "9.closed")]
+    [Trait("Rule", "19.unknown-queue")]
+    [Trait("Rule", "19.banned-queue")]
     public void A_broken_rule_gives_its_errno_and_nothing_runs(string rule)
     {
         Assert.Equal(BindQueue, Gpu.CreateQueue(Gpu.Vm, DRM_XE_ENGINE_CLASS_VM_BIND));
@@ -99,6 +102,7 @@ public abstract unsafe class ExecIoctlBehaviour : IDisposable
     [InlineData(DRM_XE_ENGINE_CLASS_RENDER)]
     [InlineData(DRM_XE_ENGINE_CLASS_COPY)]
     [InlineData(DRM_XE_ENGINE_CLASS_COMPUTE)]
+    [Trait("Rule", "9.user-fence")]
     public void A_job_on_any_engine_runs_its_batch_and_then_writes_its_fence(ushort engineClass)
     {
         uint queue = Gpu.CreateQueue(Gpu.Vm, engineClass);
@@ -107,6 +111,7 @@ public abstract unsafe class ExecIoctlBehaviour : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "9.failure")]
     public void Copies_run_on_copy_engines_only()
     {
         uint queue = Gpu.CreateQueue(Gpu.Vm, DRM_XE_ENGINE_CLASS_RENDER);
@@ -116,6 +121,7 @@ public abstract unsafe class ExecIoctlBehaviour : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "9.effects")]
     public void Jobs_of_a_queue_run_one_after_the_other()
     {
         // Each job hands on what the one before it has got.
@@ -141,6 +147,7 @@ public abstract unsafe class ExecIoctlBehaviour : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "9.last-fence-wins")]
     public void Of_several_user_fences_the_last_one_is_written()
     {
         ulong* words = (ulong*)(Gpu.Control + 0x8000);
@@ -165,6 +172,7 @@ public abstract unsafe class ExecIoctlBehaviour : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "9.fence-only")]
     public void Without_a_batch_nothing_happens_and_no_fence_is_signalled()
     {
         ulong* word = (ulong*)(Gpu.Control + 0x8000);
@@ -177,6 +185,8 @@ public abstract unsafe class ExecIoctlBehaviour : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "9.failure")]
+    [Trait("Rule", "9.banned")]
     public void A_failed_job_bans_its_queue_and_no_other()
     {
         uint other = Gpu.CreateQueue(Gpu.Vm);
@@ -190,6 +200,7 @@ public abstract unsafe class ExecIoctlBehaviour : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "9.failure")]
     public void A_fence_that_the_GPU_cannot_write_bans_the_queue()
     {
         *(uint*)Gpu.Control = Commands.End;
@@ -204,6 +215,7 @@ public abstract unsafe class ExecIoctlBehaviour : IDisposable
     [InlineData(0x8000_0000_0000UL)]
     [InlineData(0x8000_0000_0000_0000UL)]
     [InlineData(ulong.MaxValue)]
+    [Trait("Rule", "9.failure")]
     public void A_batch_address_that_cannot_be_is_the_queues_end_and_not_the_calls(ulong address)
     {
         var exec = new drm_xe_exec { exec_queue_id = GoodQueue, num_batch_buffer = 1, address = address };
@@ -212,6 +224,8 @@ public abstract unsafe class ExecIoctlBehaviour : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "1.restart")]
+    [Trait("Rule", "9.outstanding")]
     public void The_thousand_and_first_job_waits_for_room_instead_of_failing()
     {
         const int jobs = 1200;
@@ -240,6 +254,7 @@ public abstract unsafe class ExecIoctlBehaviour : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "8.DESTROY")]
     public void Destroying_a_queue_stops_the_batch_that_runs_and_drops_those_that_wait()
     {
         uint queue = Gpu.CreateQueue(Gpu.Vm);
@@ -257,6 +272,7 @@ public abstract unsafe class ExecIoctlBehaviour : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "6.closed")]
     public void Destroying_the_VM_under_a_running_batch_ends_it_at_its_next_miss()
     {
         uint vm = Gpu.CreateVm(DrmClient.FaultMode);

@@ -125,6 +125,7 @@ public sealed unsafe class ExecQueueIoctlTests : IDisposable
     public ExecQueueIoctlTests()
     {
         Assert.Equal(Vm, _client.CreateVm(0));
+        _client.Device.MayRaisePriority = false;
     }
 
     public static TheoryData<string> CreateRules => s_createRules.Names;
@@ -155,7 +156,17 @@ public sealed unsafe class ExecQueueIoctlTests : IDisposable
 
     [Theory]
     [MemberData(nameof(CreateRules))]
-    [Trait("Rule", "8.CREATE")]
+    [Trait("Rule", "8.CREATE.checks")]
+    [Trait("Rule", "8.CREATE.bind")]
+    [Trait("Rule", "8.CREATE.placement")]
+    [Trait("Rule", "8.CREATE.vm")]
+    [Trait("Rule", "8.CREATE.extensions")]
+    [Trait("Rule", "8.CREATE.0")]
+    [Trait("Rule", "8.CREATE.1")]
+    [Trait("Rule", "8.CREATE.2")]
+    [Trait("Rule", "8.CREATE.3")]
+    [Trait("Rule", "8.CREATE.5")]
+    [Trait("Rule", "8.CREATE.6")]
     public void A_broken_rule_of_CREATE_gives_its_errno_and_no_queue(string rule)
     {
         drm_xe_exec_queue_create args = Good();
@@ -171,6 +182,9 @@ public sealed unsafe class ExecQueueIoctlTests : IDisposable
     [InlineData(DRM_XE_ENGINE_CLASS_COPY)]
     [InlineData(DRM_XE_ENGINE_CLASS_COMPUTE)]
     [InlineData(DRM_XE_ENGINE_CLASS_VM_BIND)]
+    [Trait("Rule", "8.CREATE.checks")]
+    [Trait("Rule", "8.CREATE.0")]
+    [Trait("Rule", "8.CREATE.1")]
     public void Every_engine_of_the_device_takes_queues_with_all_good_properties(ushort engineClass)
     {
         drm_xe_exec_queue_create args = Good();
@@ -186,6 +200,7 @@ public sealed unsafe class ExecQueueIoctlTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "8.CREATE.6")]
     public void A_render_queue_may_ask_for_the_state_cache_fix_that_the_configuration_promises()
     {
         drm_xe_exec_queue_create args = Good();
@@ -195,6 +210,7 @@ public sealed unsafe class ExecQueueIoctlTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "8.CREATE.placement")]
     public void The_same_engine_may_be_placed_upon_more_than_once()
     {
         drm_xe_exec_queue_create args = Good();
@@ -203,6 +219,7 @@ public sealed unsafe class ExecQueueIoctlTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "8.CREATE.extensions")]
     public void A_chain_of_16_extensions_is_walked_to_its_end()
     {
         drm_xe_exec_queue_create args = Good();
@@ -237,6 +254,7 @@ public sealed unsafe class ExecQueueIoctlTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "8.GET_PROPERTY")]
     public void GET_PROPERTY_does_not_look_at_extensions_and_a_good_queue_is_not_banned()
     {
         foreach (ushort engineClass in (ReadOnlySpan<ushort>)[DRM_XE_ENGINE_CLASS_COPY, DRM_XE_ENGINE_CLASS_VM_BIND])

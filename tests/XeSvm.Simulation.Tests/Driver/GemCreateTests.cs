@@ -5,7 +5,8 @@ namespace XeSvm.Simulation.Tests.Driver;
 /// <summary>GEM_CREATE and GEM_CLOSE: checks in order, and what the objects are like.</summary>
 public sealed unsafe class GemCreateTests : IDisposable
 {
-    private const ulong MoreThanThereIs = 1UL << 50;
+    private const ulong MoreThanThereIs = 1UL << 39;
+    private const ulong MoreThanOffsets = 1UL << 40;
     private const uint PxpType = DrmXe.DRM_XE_GEM_CREATE_SET_PROPERTY_PXP_TYPE;
 
     private static readonly ErrnoTable<drm_xe_gem_create> s_rules = new()
@@ -33,6 +34,7 @@ public sealed unsafe class GemCreateTests : IDisposable
         { "pad before unknown VM", Errno.EINVAL, (ref args) => (args.pad[0], args.vm_id) = (1, 9) },
         { "more than all system memory", Errno.ENOMEM, (ref args) => args.size = MoreThanThereIs },
         { "unknown VM before too much memory", Errno.ENOENT, (ref args) => (args.vm_id, args.size) = (9, MoreThanThereIs) },
+        { "more than a device file has offsets for", Errno.ENOSPC, (ref args) => args.size = MoreThanOffsets },
         { "too much memory before bad extension", Errno.ENOMEM, (ref args) => (args.extensions, args.size) = (DrmClient.BadPointer, MoreThanThereIs) },
         { "unknown VM before bad extension", Errno.ENOENT, (ref args) => (args.extensions, args.vm_id) = (DrmClient.BadPointer, 9) },
         { "unreadable extension", Errno.EFAULT, (ref args) => args.extensions = DrmClient.BadPointer },
@@ -45,8 +47,8 @@ public sealed unsafe class GemCreateTests : IDisposable
     public void Dispose() => _client.Dispose();
 
     [Theory]
-    [Trait("Rule", "3.checks")]
     [MemberData(nameof(Rules))]
+    [Trait("Rule", "3.checks")]
     public void A_broken_rule_gives_its_errno_and_no_object(string rule)
     {
         drm_xe_gem_create args = Good();
@@ -67,6 +69,7 @@ public sealed unsafe class GemCreateTests : IDisposable
     [InlineData(DrmClient.VramMemory, DrmClient.WriteCombining, DrmXe.DRM_XE_GEM_CREATE_FLAG_NEEDS_VISIBLE_VRAM)]
     [InlineData(DrmClient.VramMemory, DrmClient.WriteCombining, DrmXe.DRM_XE_GEM_CREATE_FLAG_NO_COMPRESSION)]
     [InlineData(DrmClient.SystemMemory | DrmClient.VramMemory, DrmClient.WriteCombining, 0xeu)]
+    [Trait("Rule", "3.checks")]
     public void Every_good_combination_works(uint placement, ushort caching, uint flags)
     {
         var args = new drm_xe_gem_create { size = 0x3000, placement = placement, cpu_caching = caching, flags = flags };
@@ -77,6 +80,7 @@ public sealed unsafe class GemCreateTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "3.vm-private")]
     public void An_object_may_belong_to_a_VM()
     {
         drm_xe_gem_create args = Good();
@@ -112,9 +116,9 @@ public sealed unsafe class GemCreateTests : IDisposable
     }
 
     [Theory]
-    [Trait("Rule", "3.defer-backing")]
     [InlineData(DrmClient.SystemMemory)]
     [InlineData(DrmClient.VramMemory)]
+    [Trait("Rule", "3.DEFER_BACKING")]
     public void Deferred_backing_comes_with_the_first_bind_or_CPU_mapping(uint placement)
     {
         uint vm = _client.CreateVm(0);
@@ -134,6 +138,7 @@ public sealed unsafe class GemCreateTests : IDisposable
     [InlineData(1, -Errno.ENODEV)]
     [InlineData(2, -Errno.EINVAL)]
     [InlineData(ulong.MaxValue, -Errno.EINVAL)]
+    [Trait("Rule", "3.PXP")]
     public void The_PXP_type_may_be_none_and_the_device_has_no_other(ulong type, int expected)
     {
         drm_xe_gem_create args = Good();
@@ -145,6 +150,7 @@ public sealed unsafe class GemCreateTests : IDisposable
     [Theory]
     [InlineData(16, 0)]
     [InlineData(17, -Errno.E2BIG)]
+    [Trait("Rule", "3.extensions")]
     public void A_chain_of_extensions_has_at_most_16_links(int links, int expected)
     {
         drm_xe_gem_create args = Good();
@@ -153,6 +159,7 @@ public sealed unsafe class GemCreateTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "3.extensions")]
     public void A_chain_that_bites_its_tail_ends()
     {
         var chain = ExtensionChain.Repeat(2, PxpType, 0);
@@ -163,6 +170,7 @@ public sealed unsafe class GemCreateTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "3.extensions")]
     public void The_first_bad_link_decides()
     {
         drm_xe_gem_create args = Good();
@@ -181,6 +189,7 @@ public sealed unsafe class GemCreateTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "3.extensions")]
     public void Unknown_names_and_properties_and_pads_are_EINVAL()
     {
         Change<drm_xe_ext_set_property>[] changes =
@@ -201,6 +210,7 @@ public sealed unsafe class GemCreateTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "3.extensions")]
     public void A_head_with_an_unknown_name_is_EINVAL_even_when_memory_ends_behind_it()
     {
         ulong page = DrmClient.MapWithGuard();
@@ -215,6 +225,8 @@ public sealed unsafe class GemCreateTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "3.GEM_CLOSE")]
+    [Trait("Rule", "19.unknown-handle")]
     public void GEM_CLOSE_of_an_unknown_or_closed_handle_is_EINVAL()
     {
         uint handle = _client.CreateBo(0x1000);
@@ -226,6 +238,7 @@ public sealed unsafe class GemCreateTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "3.GEM_CLOSE")]
     public void GEM_CLOSE_does_not_look_at_its_pad()
     {
         var close = new drm_gem_close { handle = _client.CreateBo(0x1000), pad = 1 };

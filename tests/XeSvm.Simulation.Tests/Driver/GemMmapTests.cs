@@ -28,6 +28,8 @@ public sealed unsafe class GemMmapTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Rules))]
+    [Trait("Rule", "4.checks")]
+    [Trait("Rule", "19.unknown-handle")]
     public void A_broken_rule_gives_its_errno(string rule)
     {
         var args = new drm_xe_gem_mmap_offset { handle = _client.CreateBo(0x1000) };
@@ -40,6 +42,7 @@ public sealed unsafe class GemMmapTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "4.offset")]
     public void The_offset_of_an_object_never_changes_and_no_two_objects_overlap()
     {
         uint[] handles = [_client.CreateBo(0x5000), _client.CreateBo(0x1000, DrmClient.VramMemory), _client.CreateBo(0x200000)];
@@ -51,6 +54,7 @@ public sealed unsafe class GemMmapTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "4.mmap")]
     public void Mmap_takes_the_exact_start_of_an_object_and_no_more_than_its_size()
     {
         ulong offset = _client.OffsetOf(_client.CreateBo(0x4000));
@@ -66,6 +70,7 @@ public sealed unsafe class GemMmapTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "4.mmap-access")]
     public void Another_file_without_a_handle_gets_EACCES_unless_the_size_is_wrong()
     {
         using var other = new DrmClient(_client);
@@ -75,6 +80,7 @@ public sealed unsafe class GemMmapTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "4.mmap-access")]
     public void A_closed_handle_gives_EACCES_while_the_object_lives_and_EINVAL_when_it_is_gone()
     {
         uint handle = _client.CreateBo(0x1000);
@@ -108,6 +114,7 @@ public sealed unsafe class GemMmapTests : IDisposable
     [Theory]
     [InlineData(DrmClient.SystemMemory)]
     [InlineData(DrmClient.VramMemory)]
+    [Trait("Rule", "3.zeroed")]
     public void New_objects_are_zeros_whatever_was_there_before(uint placement)
     {
         // All of VRAM, so that the second object has the memory of the first; a size below 2M, which is cleared in another way, as well.
@@ -129,6 +136,7 @@ public sealed unsafe class GemMmapTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "3.GEM_CLOSE")]
     public void A_mapping_keeps_the_memory_of_a_closed_object()
     {
         ulong all = _client.Device.Vram.Total;

@@ -14,7 +14,7 @@ public sealed unsafe class GemPlacementTests
     private const ulong Size = 0x100000;
 
     [Fact]
-    [Trait("Rule", "3.small-bar")]
+    [Trait("Rule", "3.NEEDS_VISIBLE_VRAM")]
     public void On_a_small_BAR_only_what_needs_it_takes_the_visible_part()
     {
         using var client = new DrmClient(Options("bmg-smallbar"));
@@ -38,10 +38,10 @@ public sealed unsafe class GemPlacementTests
     }
 
     [Theory]
-    [Trait("Rule", "7.6.eviction")]
     [InlineData(0u)]
     [InlineData(DRM_XE_VM_CREATE_FLAG_LR_MODE)]
     [InlineData(DrmClient.FaultMode)]
+    [Trait("Rule", "7.6.evict-fence")]
     public void An_evicted_object_keeps_its_content_its_CPU_mapping_and_its_GPU_mapping(uint vmFlags)
     {
         using var gpu = new GpuClient(Options("bmg"), vmFlags);
@@ -67,7 +67,7 @@ public sealed unsafe class GemPlacementTests
     }
 
     [Fact]
-    [Trait("Rule", "7.6.eviction")]
+    [Trait("Rule", "7.6.evict-fence")]
     public void The_object_that_was_not_used_for_longest_goes_first()
     {
         using var client = new DrmClient(Options("bmg"));
@@ -79,7 +79,8 @@ public sealed unsafe class GemPlacementTests
     }
 
     [Fact]
-    [Trait("Rule", "7.6.eviction")]
+    [Trait("Rule", "7.3.array")]
+    [Trait("Rule", "5.NO_VM_OVERCOMMIT")]
     public void An_array_of_binds_does_not_evict_objects_of_its_own_VM()
     {
         using var client = new DrmClient(Options("bmg"));
@@ -102,10 +103,10 @@ public sealed unsafe class GemPlacementTests
     }
 
     [Theory]
-    [Trait("Rule", "7.2.prefetch-bo")]
     [InlineData(0u, false)]
     [InlineData(1u, true)]
     [InlineData(DRM_XE_CONSULT_MEM_ADVISE_PREF_LOC, true)]
+    [Trait("Rule", "7.2.PREFETCH-bo")]
     public void A_prefetch_moves_the_whole_object_and_binds_it(uint region, bool inVram)
     {
         using var client = new DrmClient(Options("bmg"));
@@ -120,7 +121,7 @@ public sealed unsafe class GemPlacementTests
     }
 
     [Fact]
-    [Trait("Rule", "7.6.fault-atomic")]
+    [Trait("Rule", "7.6.fault-bo")]
     public void An_atomic_of_the_GPU_brings_an_object_from_system_memory_to_VRAM()
     {
         using var gpu = new GpuClient(Options("bmg"));
@@ -137,7 +138,7 @@ public sealed unsafe class GemPlacementTests
     }
 
     [Fact]
-    [Trait("Rule", "7.6.faulting-tile")]
+    [Trait("Rule", "7.6.fault-bo")]
     public void A_fault_binds_the_faulting_tile_only_and_a_prefetch_all_tiles()
     {
         using var client = new DrmClient(new SoftwareBackendOptions { Device = "pvc2", VramBytes = Vram, CpuFaults = "coherent" });
@@ -155,7 +156,7 @@ public sealed unsafe class GemPlacementTests
     }
 
     [Fact]
-    [Trait("Rule", "12.purgeable")]
+    [Trait("Rule", "12.PURGEABLE")]
     public void Content_that_is_not_needed_survives_without_pressure_and_WILLNEED_takes_it_back()
     {
         using var client = new DrmClient(Options("bmg"));
@@ -177,9 +178,11 @@ public sealed unsafe class GemPlacementTests
     }
 
     [Theory]
-    [Trait("Rule", "12.purgeable")]
     [InlineData(DrmClient.FaultMode, -Errno.EIO)]
     [InlineData(DrmClient.FaultMode | DRM_XE_VM_CREATE_FLAG_SCRATCH_PAGE, 0)]
+    [Trait("Rule", "12.PURGEABLE")]
+    [Trait("Rule", "4.mmap-purgeable")]
+    [Trait("Rule", "17.purged")]
     public void Pressure_discards_content_that_is_not_needed_for_good(uint vmFlags, int access)
     {
         using var gpu = new GpuClient(Options("bmg"), vmFlags);
@@ -206,7 +209,7 @@ public sealed unsafe class GemPlacementTests
     }
 
     [Fact]
-    [Trait("Rule", "12.purgeable")]
+    [Trait("Rule", "12.PURGEABLE")]
     public void One_area_that_needs_the_content_keeps_it()
     {
         using var client = new DrmClient(Options("bmg"));
@@ -221,9 +224,9 @@ public sealed unsafe class GemPlacementTests
     }
 
     [Theory]
-    [Trait("Rule", "12.purgeable")]
     [InlineData(1u, -Errno.EINVAL)]
     [InlineData(0u, 0)]
+    [Trait("Rule", "12.PURGEABLE")]
     public void The_answers_place_must_hold_0(uint before, int expected)
     {
         using var client = new DrmClient(Options("bmg"));

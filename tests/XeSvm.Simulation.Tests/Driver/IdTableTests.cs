@@ -8,6 +8,7 @@ namespace XeSvm.Simulation.Tests.Driver;
 public sealed class IdTableTests
 {
     [Fact]
+    [Trait("Rule", "1.ids")]
     public void Random_additions_and_removals_agree_with_a_dictionary() =>
         Gen.Select(Gen.Bool, Gen.UInt[0, 40]).Array[1, 300].Sample(steps =>
         {

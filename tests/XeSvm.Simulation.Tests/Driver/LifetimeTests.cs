@@ -29,6 +29,7 @@ public sealed unsafe class LifetimeTests(ITestOutputHelper output)
     [Theory]
     [InlineData("coherent", 240)]
     [InlineData("auto", 60)]
+    [Trait("Rule", "1.close")]
     public void A_file_can_be_closed_with_any_work_in_flight(string cpuFaults, int cycles)
     {
         int seed = Environment.TickCount;

@@ -102,7 +102,7 @@ public sealed unsafe class MadviseDescriptorTests
     }
 
     [Fact]
-    [Trait("Rule", "12.preferred-unchanged")]
+    [Trait("Rule", "12.unchanged")]
     public void Another_region_of_the_same_descriptor_is_no_change()
     {
         using var gpu = new GpuClient(Options("pvc2"));

@@ -91,8 +91,9 @@ public sealed unsafe class MadviseTests : IDisposable
     public void Dispose() => _client.Dispose();
 
     [Theory]
-    [Trait("Rule", "12.checks")]
     [MemberData(nameof(LocationRules))]
+    [Trait("Rule", "12.checks")]
+    [Trait("Rule", "19.unknown-vm")]
     public void A_broken_rule_of_a_location_gives_its_errno_and_changes_nothing(string rule)
     {
         Assert.Equal(0, _client.BindMirror(FaultVm, 0, 1UL << 47));
@@ -108,6 +109,7 @@ public sealed unsafe class MadviseTests : IDisposable
 
     [Theory]
     [MemberData(nameof(AtomicRules))]
+    [Trait("Rule", "12.checks")]
     public void A_broken_rule_of_an_atomic_policy_gives_its_errno_and_changes_nothing(string rule)
     {
         Assert.Equal(0, _client.BindMirror(FaultVm, Address, Size));
@@ -132,6 +134,7 @@ public sealed unsafe class MadviseTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "12.late-EINVAL")]
     public void One_object_that_cannot_take_it_fails_the_call_and_leaves_only_the_split()
     {
         Assert.Equal(0, _client.BindMirror(FaultVm, Address, 2 * Size));
@@ -142,6 +145,7 @@ public sealed unsafe class MadviseTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "12.split")]
     public void An_object_that_is_merely_touched_gets_the_policy_as_a_whole()
     {
         Assert.Equal(0, _client.BindBo(FaultVm, _client.CreateBo(Size), Address, Size));
@@ -151,6 +155,7 @@ public sealed unsafe class MadviseTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "12.PREFERRED_LOC")]
     public void A_location_is_for_mirrors_and_others_are_passed_over()
     {
         Assert.Equal(0, _client.BindBo(FaultVm, _client.CreateBo(Size), Address, Size));
@@ -163,6 +168,7 @@ public sealed unsafe class MadviseTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "12.split")]
     public void Where_nothing_is_mapped_advice_succeeds_and_does_nothing()
     {
         Assert.Equal(0, _client.AdviseLocation(FaultVm, 0, 1UL << 48, -1));
@@ -171,6 +177,7 @@ public sealed unsafe class MadviseTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "12.canonical")]
     public void Canonical_addresses_of_the_upper_half_are_accepted()
     {
         ulong high = 0x8000_0000_0000 + Address;
@@ -180,6 +187,8 @@ public sealed unsafe class MadviseTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "12.checks")]
+    [Trait("Rule", "19.extensions")]
     public void Extensions_are_not_looked_at()
     {
         var args = new drm_xe_madvise { vm_id = FaultVm, start = Address, range = Size, type = DRM_XE_MEM_RANGE_ATTR_ATOMIC, extensions = 1 };
@@ -187,6 +196,7 @@ public sealed unsafe class MadviseTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "12.split")]
     public void Areas_that_advice_has_split_stay_apart_until_a_mirror_is_bound_over_them()
     {
         Assert.Equal(0, _client.BindMirror(FaultVm, Address, 4 * Size));
@@ -202,6 +212,8 @@ public sealed unsafe class MadviseTests : IDisposable
     [InlineData(DrmClient.FaultMode, DRM_XE_ATOMIC_DEVICE, 0)]
     [InlineData(0u, DRM_XE_ATOMIC_CPU, -Errno.EIO)]
     [InlineData(0u, DRM_XE_ATOMIC_UNDEFINED, 0)]
+    [Trait("Rule", "12.ATOMIC")]
+    [Trait("Rule", "17.cpu-policy")]
     public void The_CPU_policy_forbids_the_GPUs_atomics_on_an_object_and_nothing_else(uint vmFlags, uint policy, int expected)
     {
         using var gpu = new GpuClient(new SoftwareBackendOptions { VramBytes = 64 << 20, CpuFaults = "coherent" }, vmFlags);
@@ -221,6 +233,7 @@ public sealed unsafe class MadviseTests : IDisposable
     [InlineData(DrmClient.SystemMemory, DRM_XE_ATOMIC_DEVICE, 0)]
     [InlineData(DrmClient.VramMemory, DRM_XE_ATOMIC_UNDEFINED, 0)]
     [InlineData(DrmClient.VramMemory | DrmClient.SystemMemory, DRM_XE_ATOMIC_GLOBAL, 0)]
+    [Trait("Rule", "12.ATOMIC")]
     public void An_object_whose_first_access_is_an_atomic_has_to_be_where_the_policy_wants_it(uint placement, uint policy, int expected)
     {
         using var gpu = new GpuClient(new SoftwareBackendOptions { VramBytes = 64 << 20, CpuFaults = "coherent" });

@@ -25,7 +25,8 @@ public sealed unsafe class PrimeTests : IDisposable
     }
 
     [Fact]
-    [Trait("Rule", "15.export-checks")]
+    [Trait("Rule", "15.HANDLE_TO_FD")]
+    [Trait("Rule", "3.vm-private")]
     public void Exports_have_checks_in_order()
     {
         Assert.Equal(-Errno.EINVAL, _first.Export(99, 4));
@@ -37,7 +38,7 @@ public sealed unsafe class PrimeTests : IDisposable
     }
 
     [Fact]
-    [Trait("Rule", "15.import-checks")]
+    [Trait("Rule", "15.FD_TO_HANDLE")]
     public void Imports_want_an_export()
     {
         Assert.Equal(-Errno.EBADF, _first.Import(-1, out _));
@@ -146,7 +147,7 @@ public sealed unsafe class PrimeTests : IDisposable
     }
 
     [Fact]
-    [Trait("Rule", "12.purgeable")]
+    [Trait("Rule", "12.PURGEABLE")]
     public void An_open_export_keeps_content_needed()
     {
         uint vm = _first.CreateVm(0);

@@ -4,7 +4,6 @@ using static XeSvm.Interop.Uapi.DrmXe;
 namespace XeSvm.Simulation.Tests.Driver;
 
 /// <summary>The sync records of EXEC and VM_BIND (xe_sync_entry_parse).</summary>
-[Trait("Rule", "10")]
 public sealed unsafe class SyncEntryTests : IDisposable
 {
     private const uint Unknown = 77;
@@ -47,6 +46,10 @@ public sealed unsafe class SyncEntryTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Rules))]
+    [Trait("Rule", "10.checks")]
+    [Trait("Rule", "10.0")]
+    [Trait("Rule", "10.1")]
+    [Trait("Rule", "10.2")]
     public void A_broken_rule_gives_its_errno_to_bind_and_exec_alike(string rule)
     {
         drm_xe_sync sync = Fence();
@@ -59,6 +62,7 @@ public sealed unsafe class SyncEntryTests : IDisposable
     [Theory]
     [InlineData(DRM_XE_SYNC_TYPE_SYNCOBJ)]
     [InlineData(DRM_XE_SYNC_TYPE_TIMELINE_SYNCOBJ)]
+    [Trait("Rule", "10.0")]
     public void A_long_running_VM_refuses_to_signal_syncobjs_before_it_looks_at_them(uint type)
     {
         foreach (ulong handle in (ReadOnlySpan<ulong>)[Unknown, 1UL << 32])
@@ -75,6 +79,7 @@ public sealed unsafe class SyncEntryTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "10.checks")]
     public void The_first_bad_record_decides_and_extensions_are_not_looked_at()
     {
         drm_xe_sync good = Fence();
@@ -89,6 +94,7 @@ public sealed unsafe class SyncEntryTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "10.checks")]
     public void Records_are_read_one_after_the_other()
     {
         ulong page = DrmClient.MapWithGuard();
@@ -102,6 +108,8 @@ public sealed unsafe class SyncEntryTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "7.1.H")]
+    [Trait("Rule", "10.2")]
     public void A_bind_takes_one_user_fence_and_counts_them_after_all_records_were_looked_at()
     {
         drm_xe_sync unknown = Fence();
@@ -112,6 +120,7 @@ public sealed unsafe class SyncEntryTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "10.2")]
     public void A_bind_probes_the_user_fence_and_an_exec_does_not()
     {
         drm_xe_sync sync = Fence();
@@ -121,6 +130,8 @@ public sealed unsafe class SyncEntryTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "10.2")]
+    [Trait("Rule", "7.1.H")]
     public void An_empty_bind_allows_no_user_fence()
     {
         drm_xe_sync sync = Fence();
@@ -131,6 +142,7 @@ public sealed unsafe class SyncEntryTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "10.bind-user-fence")]
     public void A_bind_that_succeeds_writes_the_fence_and_one_that_fails_does_not()
     {
         ulong word = 0;
@@ -152,6 +164,7 @@ public sealed unsafe class SyncEntryTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "10.bind-user-fence")]
     public void A_fence_that_cannot_be_written_is_no_error()
     {
         ulong page = DrmClient.Map(0x1000);

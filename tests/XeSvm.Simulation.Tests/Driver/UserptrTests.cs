@@ -13,8 +13,8 @@ public sealed unsafe class UserptrTests
     public static TheoryData<uint> VmKinds => [0u, DRM_XE_VM_CREATE_FLAG_SCRATCH_PAGE, DRM_XE_VM_CREATE_FLAG_LR_MODE, DrmClient.FaultMode];
 
     [Theory]
-    [Trait("Rule", "7.2.userptr")]
     [MemberData(nameof(VmKinds))]
+    [Trait("Rule", "7.2.MAP_USERPTR")]
     public void The_GPU_and_the_CPU_work_on_the_same_memory(uint vmFlags)
     {
         using GpuClient gpu = Open(vmFlags);
@@ -33,7 +33,7 @@ public sealed unsafe class UserptrTests
     }
 
     [Fact]
-    [Trait("Rule", "7.5.userptr-pieces")]
+    [Trait("Rule", "7.5.userptr")]
     public void A_hole_in_the_middle_leaves_both_ends_working()
     {
         using GpuClient gpu = Open(0);
@@ -137,7 +137,7 @@ public sealed unsafe class UserptrTests
     }
 
     [Fact]
-    [Trait("Rule", "7.2.userptr")]
+    [Trait("Rule", "7.2.MAP_USERPTR")]
     public void Unbinding_and_closing_leave_no_page_mapped_for_DMA()
     {
         using GpuClient gpu = Open(0);

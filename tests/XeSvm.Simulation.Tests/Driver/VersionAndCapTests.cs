@@ -5,7 +5,6 @@ using XeSvm.Interop.Uapi;
 namespace XeSvm.Simulation.Tests.Driver;
 
 /// <summary>The two core ioctls by which a client finds out what it has opened.</summary>
-[Trait("Rule", "1.core")]
 public sealed unsafe class VersionAndCapTests : IDisposable
 {
     private const int Room = 32;
@@ -14,6 +13,7 @@ public sealed unsafe class VersionAndCapTests : IDisposable
     public void Dispose() => _client.Dispose();
 
     [Fact]
+    [Trait("Rule", "1.VERSION")]
     public void VERSION_says_xe_1_1_0()
     {
         byte* texts = stackalloc byte[3 * Room];
@@ -34,6 +34,7 @@ public sealed unsafe class VersionAndCapTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "1.VERSION")]
     public void Without_buffers_only_the_lengths_come_back()
     {
         var version = new drm_version();
@@ -42,6 +43,7 @@ public sealed unsafe class VersionAndCapTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "1.VERSION")]
     public void The_callers_length_bounds_the_copy_and_the_full_length_comes_back()
     {
         byte* text = stackalloc byte[Room];
@@ -56,6 +58,7 @@ public sealed unsafe class VersionAndCapTests : IDisposable
     [InlineData(0)]
     [InlineData(1)]
     [InlineData(2)]
+    [Trait("Rule", "1.VERSION")]
     public void A_bad_text_pointer_is_EFAULT(int which)
     {
         byte* bad = (byte*)DrmClient.BadPointer;
@@ -70,6 +73,7 @@ public sealed unsafe class VersionAndCapTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "1.VERSION")]
     public void A_text_pointer_with_length_0_is_not_looked_at()
     {
         var version = new drm_version { name = (byte*)DrmClient.BadPointer };
@@ -81,6 +85,7 @@ public sealed unsafe class VersionAndCapTests : IDisposable
     [InlineData(Drm.DRM_CAP_SYNCOBJ, 1)]
     [InlineData(Drm.DRM_CAP_SYNCOBJ_TIMELINE, 1)]
     [InlineData(Drm.DRM_CAP_PRIME, 3)]
+    [Trait("Rule", "1.GET_CAP")]
     public void Caps_that_need_no_modesetting_are_answered(ulong capability, ulong expected)
     {
         var cap = new drm_get_cap { capability = capability, value = 77 };
@@ -94,6 +99,7 @@ public sealed unsafe class VersionAndCapTests : IDisposable
     [InlineData(Drm.DRM_CAP_CURSOR_WIDTH)]
     [InlineData(Drm.DRM_CAP_ADDFB2_MODIFIERS)]
     [InlineData(ulong.MaxValue)]
+    [Trait("Rule", "1.GET_CAP")]
     public void Other_caps_are_EOPNOTSUPP_on_a_device_without_modesetting(ulong capability)
     {
         var cap = new drm_get_cap { capability = capability };
@@ -109,6 +115,7 @@ public sealed unsafe class VersionAndCapTests : IDisposable
     [InlineData("\u00e9", Errno.EINVAL)]
     [InlineData("0123456789012345678901234567890123456789012345678901234567890123", 0)]
     [InlineData("01234567890123456789012345678901234567890123456789012345678901234", Errno.EINVAL)]
+    [Trait("Rule", "1.SET_CLIENT_NAME")]
     public void SET_CLIENT_NAME_takes_up_to_64_printable_characters_without_spaces(string name, int expected)
     {
         _client.Software.Name = "before";

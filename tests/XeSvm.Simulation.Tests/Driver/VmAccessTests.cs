@@ -92,6 +92,7 @@ public sealed unsafe class VmAccessTests
 
     [Theory]
     [MemberData(nameof(Placements))]
+    [Trait("Rule", "7.6.lifetime")]
     public void A_mapped_object_outlives_its_handle(uint vmFlags, uint placement)
     {
         using GpuClient gpu = Open(vmFlags);
@@ -117,6 +118,7 @@ public sealed unsafe class VmAccessTests
 
     [Theory]
     [MemberData(nameof(AllModes))]
+    [Trait("Rule", "7.2.NULL")]
     public void A_NULL_area_reads_zeros_and_drops_writes(uint vmFlags)
     {
         using GpuClient gpu = Open(vmFlags);
@@ -128,6 +130,8 @@ public sealed unsafe class VmAccessTests
 
     [Theory]
     [MemberData(nameof(AllModes))]
+    [Trait("Rule", "7.2.READONLY")]
+    [Trait("Rule", "17.readonly")]
     public void A_read_only_object_can_be_read_and_a_write_ends_the_queue(uint vmFlags)
     {
         using GpuClient gpu = Open(vmFlags);
@@ -143,6 +147,7 @@ public sealed unsafe class VmAccessTests
 
     [Theory]
     [MemberData(nameof(ModesWithoutScratch))]
+    [Trait("Rule", "17.no-area")]
     public void Outside_any_mapping_a_read_and_a_write_end_the_queue(uint vmFlags)
     {
         using GpuClient gpu = Open(vmFlags);
@@ -164,6 +169,7 @@ public sealed unsafe class VmAccessTests
 
     [Theory]
     [MemberData(nameof(ScratchModes))]
+    [Trait("Rule", "5.SCRATCH_PAGE")]
     public void With_a_scratch_page_unmapped_addresses_read_zeros_and_drop_writes(uint vmFlags)
     {
         using GpuClient gpu = Open(vmFlags);
@@ -251,6 +257,7 @@ public sealed unsafe class VmAccessTests
     }
 
     [Fact]
+    [Trait("Rule", "7.6.fault-bo")]
     public void A_fault_on_an_object_is_counted_once_and_binds_it_whole()
     {
         using GpuClient gpu = Open(DrmClient.FaultMode);

@@ -66,10 +66,10 @@ public sealed unsafe class VmAttributeTests
     }
 
     [Theory]
-    [Trait("Rule", "12.pat")]
     [InlineData("lnl", 0u, -Errno.EINVAL)]
     [InlineData("lnl", 1u, 0)]
     [InlineData("bmg", 0u, 0)]
+    [Trait("Rule", "12.PAT")]
     public void Integrated_devices_want_coherent_indices_for_cached_memory(string device, uint pat, int expected)
     {
         using var client = new DrmClient(new SoftwareBackendOptions { Device = device, VramBytes = 16 << 20, CpuFaults = "coherent" });
@@ -124,6 +124,7 @@ public sealed unsafe class VmAttributeTests
 
     [Fact]
     [Trait("Rule", "14.faults")]
+    [Trait("Rule", "20.faults")]
     public void No_more_than_50_faults_are_kept()
     {
         using var client = new DrmClient();
@@ -138,9 +139,9 @@ public sealed unsafe class VmAttributeTests
     }
 
     [Theory]
-    [Trait("Rule", "7.2.autoreset")]
     [InlineData(DRM_XE_VM_BIND_FLAG_MADVISE_AUTORESET, true)]
     [InlineData(0u, false)]
+    [Trait("Rule", "7.2.AUTORESET")]
     public void Autoreset_forgets_advice_on_what_the_GPU_has_used_and_the_client_unmaps(uint flags, bool resets)
     {
         using GpuClient gpu = Open();
@@ -158,7 +159,7 @@ public sealed unsafe class VmAttributeTests
     }
 
     [Fact]
-    [Trait("Rule", "7.2.autoreset")]
+    [Trait("Rule", "7.2.AUTORESET")]
     public void A_reset_area_joins_its_neighbours_without_advice()
     {
         using GpuClient gpu = Open();
@@ -177,7 +178,7 @@ public sealed unsafe class VmAttributeTests
     }
 
     [Fact]
-    [Trait("Rule", "7.5.flags")]
+    [Trait("Rule", "7.5.pieces")]
     public void Pieces_inherit_the_flags_of_the_whole()
     {
         using var client = new DrmClient();

@@ -39,6 +39,8 @@ public sealed unsafe class VmBindAlgebraTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Left))]
+    [Trait("Rule", "7.5.unmap")]
+    [Trait("Rule", "7.2.UNMAP")]
     public void UNMAP_leaves_the_pieces_outside(ulong from, ulong to, string left)
     {
         foreach ((uint vm, string kind) in EveryKind())
@@ -50,6 +52,7 @@ public sealed unsafe class VmBindAlgebraTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Left))]
+    [Trait("Rule", "7.5.map")]
     public void MAP_leaves_the_pieces_outside_and_one_area_inside(ulong from, ulong to, string left)
     {
         uint handle = _client.CreateBo(0x20000);
@@ -64,6 +67,8 @@ public sealed unsafe class VmBindAlgebraTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Advised))]
+    [Trait("Rule", "7.5.madvise")]
+    [Trait("Rule", "12.split")]
     public void Advice_splits_areas_without_a_buffer_object_and_no_others(ulong from, ulong to, string advised)
     {
         foreach ((uint vm, string kind) in EveryKind())
@@ -74,6 +79,7 @@ public sealed unsafe class VmBindAlgebraTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "7.5.pieces")]
     public void Pieces_of_a_buffer_object_keep_showing_their_part_of_it()
     {
         uint vm = _client.CreateVm(0);
@@ -96,6 +102,7 @@ public sealed unsafe class VmBindAlgebraTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "7.2.MAP")]
     public void A_part_of_an_object_is_mapped_from_its_offset_on()
     {
         uint vm = _client.CreateVm(0);
@@ -107,6 +114,7 @@ public sealed unsafe class VmBindAlgebraTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "7.5.remap")]
     public void An_identical_map_replaces_the_area_and_resets_its_attributes()
     {
         uint vm = _client.CreateVm(0);
@@ -119,6 +127,7 @@ public sealed unsafe class VmBindAlgebraTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "7.5.pieces")]
     public void Pieces_inherit_flags_and_attributes()
     {
         uint vm = _client.CreateVm(DrmClient.FaultMode);
@@ -135,6 +144,7 @@ public sealed unsafe class VmBindAlgebraTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "7.2.UNMAP_ALL")]
     public void UNMAP_ALL_removes_every_area_of_the_object_in_this_VM_and_no_other()
     {
         uint vm = _client.CreateVm(0);
@@ -155,6 +165,8 @@ public sealed unsafe class VmBindAlgebraTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "7.3.array")]
+    [Trait("Rule", "7.1.J")]
     public void Operations_of_an_array_see_what_those_before_them_did()
     {
         foreach (uint flags in (ReadOnlySpan<uint>)[0, DrmClient.FaultMode])
@@ -183,6 +195,7 @@ public sealed unsafe class VmBindAlgebraTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "7.1.unwind")]
     public void An_array_that_fails_at_its_last_operation_changes_nothing()
     {
         uint vm = _client.CreateVm(DrmClient.FaultMode);
@@ -215,6 +228,7 @@ public sealed unsafe class VmBindAlgebraTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "7.3.array")]
     public void An_area_that_a_call_maps_and_replaces_leaves_no_trace()
     {
         uint vm = _client.CreateVm(0);
@@ -236,6 +250,7 @@ public sealed unsafe class VmBindAlgebraTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "7.3.array")]
     public void An_array_of_many_operations_works()
     {
         uint vm = _client.CreateVm(0);
@@ -248,6 +263,7 @@ public sealed unsafe class VmBindAlgebraTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "7.2.MAP")]
     public void A_fault_mode_VM_binds_at_once_only_when_told_to()
     {
         uint vm = _client.CreateVm(DrmClient.FaultMode);

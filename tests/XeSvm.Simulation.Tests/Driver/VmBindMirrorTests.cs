@@ -55,6 +55,7 @@ public abstract unsafe class VmBindMirrorBehaviour : IDisposable
 
     [Theory]
     [MemberData(nameof(Neighbours))]
+    [Trait("Rule", "7.2.MIRROR")]
     public void A_new_mirror_takes_default_mirrors_beside_it_in(string relation, ulong start, ulong end, string expected)
     {
         Assert.NotEmpty(relation);
@@ -65,6 +66,7 @@ public abstract unsafe class VmBindMirrorBehaviour : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "7.2.MIRROR")]
     public void A_new_mirror_closes_the_gap_between_two()
     {
         uint vm = Gpu.CreateVm(DrmClient.FaultMode);
@@ -84,6 +86,7 @@ public abstract unsafe class VmBindMirrorBehaviour : IDisposable
     [InlineData("location")]
     [InlineData("policy")]
     [InlineData("atomic")]
+    [Trait("Rule", "7.2.MIRROR")]
     public void A_mirror_with_advice_is_not_taken_in(string advice)
     {
         uint vm = Gpu.CreateVm(DrmClient.FaultMode);
@@ -103,6 +106,7 @@ public abstract unsafe class VmBindMirrorBehaviour : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "7.2.MIRROR")]
     public void Other_kinds_of_areas_are_not_taken_in()
     {
         uint vm = Gpu.CreateVm(DrmClient.FaultMode);
@@ -114,6 +118,7 @@ public abstract unsafe class VmBindMirrorBehaviour : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "7.2.MIRROR")]
     public void An_object_can_be_mapped_into_a_mirror_and_the_mirror_restored()
     {
         ulong hole = DrmClient.Map(Block, Block); // addresses that nothing else mirrors
@@ -131,6 +136,7 @@ public abstract unsafe class VmBindMirrorBehaviour : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "7.1.J")]
     public void Live_ranges_forbid_to_unmap_or_cut_their_part_of_a_mirror()
     {
         ulong memory = DrmClient.Map(3 * Block, Block);
@@ -157,6 +163,8 @@ public abstract unsafe class VmBindMirrorBehaviour : IDisposable
     [Theory]
     [InlineData(DrmClient.FaultMode)]
     [InlineData(DrmClient.FaultMode | DRM_XE_VM_CREATE_FLAG_SCRATCH_PAGE)]
+    [Trait("Rule", "7.1.J")]
+    [Trait("Rule", "7.2.MIRROR")]
     public void A_mirror_that_replaces_whole_mirrors_keeps_their_ranges(uint vmFlags)
     {
         using var gpu = new GpuClient(new SoftwareBackendOptions { VramBytes = 64 << 20, CpuFaults = CpuFaults }, vmFlags);
@@ -201,6 +209,7 @@ public abstract unsafe class VmBindMirrorBehaviour : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "7.1.E")]
     public void When_the_client_has_unmapped_the_memory_the_mirror_can_be_unmapped()
     {
         ulong memory = DrmClient.Map(Block, Block);
@@ -212,6 +221,7 @@ public abstract unsafe class VmBindMirrorBehaviour : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "7.3.array")]
     public void A_prefetch_makes_live_ranges_that_later_operations_of_the_call_meet()
     {
         ulong memory = DrmClient.Map(Block, Block);
@@ -223,6 +233,7 @@ public abstract unsafe class VmBindMirrorBehaviour : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "7.1.unwind")]
     public void A_prefetch_of_memory_that_the_CPU_may_not_write_fails_the_whole_call()
     {
         ulong memory = DrmClient.Map(Block, Block);
@@ -261,6 +272,7 @@ public abstract unsafe class VmBindMirrorBehaviour : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "7.2.PREFETCH-mirror")]
     public void Several_prefetches_in_one_call_go_where_each_says()
     {
         ulong memory = DrmClient.Map(3 * Block, Block);
@@ -283,6 +295,7 @@ public abstract unsafe class VmBindMirrorBehaviour : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "7.2.PREFETCH-mirror")]
     public void A_prefetch_passes_over_what_the_CPU_has_not_mapped()
     {
         ulong memory = DrmClient.Map(4 * Block, Block);

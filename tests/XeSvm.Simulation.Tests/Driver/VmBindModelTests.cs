@@ -48,6 +48,7 @@ public sealed class VmBindModelTests
     [InlineData(DRM_XE_VM_CREATE_FLAG_SCRATCH_PAGE)]
     [InlineData(DrmClient.FaultMode)]
     [InlineData(DrmClient.FaultMode | DRM_XE_VM_CREATE_FLAG_SCRATCH_PAGE)]
+    [Trait("Rule", "7.5.random")]
     public void Random_calls_agree_with_a_list_of_areas(uint vmFlags) => s_calls.Sample(calls =>
     {
         using var client = new DrmClient();

@@ -45,6 +45,7 @@ public sealed class VmLifetimeTests : IDisposable
 
     [Theory]
     [MemberData(nameof(CreateRules))]
+    [Trait("Rule", "5.checks")]
     public void A_broken_rule_of_VM_CREATE_gives_its_errno_and_no_VM(string rule)
     {
         var args = new drm_xe_vm_create();
@@ -56,6 +57,7 @@ public sealed class VmLifetimeTests : IDisposable
 
     [Theory]
     [MemberData(nameof(AllFlags))]
+    [Trait("Rule", "5.flags")]
     public void The_valid_combinations_of_flags_are_those_of_the_kernel(uint flags)
     {
         uint[] valid = [0, S, L, S | L, L | F, L | F | N, S | L | F, S | L | F | N];
@@ -65,6 +67,8 @@ public sealed class VmLifetimeTests : IDisposable
 
     [Theory]
     [MemberData(nameof(DestroyRules))]
+    [Trait("Rule", "6.checks")]
+    [Trait("Rule", "19.unknown-vm")]
     public void A_broken_rule_of_VM_DESTROY_gives_its_errno_and_the_VM_lives(string rule)
     {
         var args = new drm_xe_vm_destroy { vm_id = _client.CreateVm(0) };
@@ -82,6 +86,7 @@ public sealed class VmLifetimeTests : IDisposable
     [InlineData(L | F, Copy, 0)]
     [InlineData(L, BindClass, 0)]
     [InlineData(L | F, BindClass, 0)]
+    [Trait("Rule", "6.preempt-busy")]
     public void Only_queues_that_run_work_in_preempt_mode_forbid_to_destroy_their_VM(uint flags, ushort queueClass, int expected)
     {
         uint vm = _client.CreateVm(flags);
@@ -92,6 +97,7 @@ public sealed class VmLifetimeTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "6.checks")]
     public void A_busy_VM_with_a_bad_argument_is_EINVAL()
     {
         uint vm = _client.CreateVm(L);
@@ -101,6 +107,7 @@ public sealed class VmLifetimeTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "6.drops")]
     public void A_destroyed_VM_lets_go_of_its_objects()
     {
         uint vm = _client.CreateVm(0);
@@ -114,6 +121,10 @@ public sealed class VmLifetimeTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "6.closed")]
+    [Trait("Rule", "7.1.E")]
+    [Trait("Rule", "12.closed")]
+    [Trait("Rule", "19.closed-vm")]
     public void A_closed_VM_is_unknown_to_every_ioctl()
     {
         uint vm = _client.CreateVm(L | F);

@@ -7,7 +7,6 @@ using static XeSvm.Interop.Uapi.DrmXe;
 namespace XeSvm.Simulation.Tests.Driver;
 
 /// <summary>WAIT_USER_FENCE: checks in order, comparisons, times, and what ends a wait.</summary>
-[Trait("Rule", "11")]
 public sealed unsafe class WaitUserFenceTests : IDisposable
 {
     private const uint UnknownQueue = 77;
@@ -76,6 +75,7 @@ public sealed unsafe class WaitUserFenceTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Rules))]
+    [Trait("Rule", "11.checks")]
     public void A_broken_rule_gives_its_errno(string rule)
     {
         drm_xe_wait_user_fence args = Met();
@@ -87,6 +87,7 @@ public sealed unsafe class WaitUserFenceTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Comparisons))]
+    [Trait("Rule", "11.compare")]
     public void Word_and_value_are_compared_under_the_mask_unsigned(ushort operation, ulong word, ulong value, ulong mask, bool holds)
     {
         _words[0] = word;
@@ -95,6 +96,8 @@ public sealed unsafe class WaitUserFenceTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "11.timeout")]
+    [Trait("Rule", "19.timeout")]
     public void A_relative_timeout_runs_out_and_nothing_remains_of_it()
     {
         drm_xe_wait_user_fence args = NotMet();
@@ -106,6 +109,7 @@ public sealed unsafe class WaitUserFenceTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "11.timeout")]
     public void What_remains_of_a_relative_timeout_comes_back()
     {
         drm_xe_wait_user_fence args = Met();
@@ -129,6 +133,7 @@ public sealed unsafe class WaitUserFenceTests : IDisposable
     [InlineData(-1L)]
     [InlineData(long.MinValue)]
     [InlineData(long.MaxValue)]
+    [Trait("Rule", "11.timeout")]
     public void An_endless_wait_leaves_a_huge_time(long timeout)
     {
         drm_xe_wait_user_fence args = Met();
@@ -140,6 +145,7 @@ public sealed unsafe class WaitUserFenceTests : IDisposable
     [Theory]
     [InlineData(0L)]
     [InlineData(1L)]
+    [Trait("Rule", "11.timeout")]
     public void An_absolute_time_in_the_past_is_a_poll_and_left_alone(long timeout)
     {
         drm_xe_wait_user_fence args = NotMet();
@@ -152,6 +158,7 @@ public sealed unsafe class WaitUserFenceTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "11.timeout")]
     public void An_absolute_time_is_of_the_monotonic_clock_and_left_alone()
     {
         long end = NativeMethods.xesvm_clock_monotonic_ns() + (20 * Millisecond);
@@ -163,6 +170,7 @@ public sealed unsafe class WaitUserFenceTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "11.timeout")]
     public void A_negative_absolute_time_is_endless_and_becomes_the_largest_number()
     {
         drm_xe_wait_user_fence args = Met();
@@ -172,6 +180,7 @@ public sealed unsafe class WaitUserFenceTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "11.wakes")]
     public void A_bind_fence_ends_a_wait()
     {
         uint vm = _client.CreateVm(0);
@@ -180,6 +189,7 @@ public sealed unsafe class WaitUserFenceTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "11.wakes")]
     public void A_store_by_the_CPU_is_seen_at_the_next_wake_of_another_fence()
     {
         uint vm = _client.CreateVm(0);
@@ -192,6 +202,7 @@ public sealed unsafe class WaitUserFenceTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "11.wakes")]
     public void A_store_by_the_CPU_is_seen_at_the_latest_when_the_time_is_over()
     {
         drm_xe_wait_user_fence args = NotMet();
@@ -200,6 +211,7 @@ public sealed unsafe class WaitUserFenceTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "11.wakes")]
     public void One_wake_serves_all_who_wait()
     {
         const int waiters = 8;
@@ -221,6 +233,8 @@ public sealed unsafe class WaitUserFenceTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "11.banned")]
+    [Trait("Rule", "19.banned-queue")]
     public void A_queue_that_is_banned_or_destroyed_meanwhile_is_EIO()
     {
         foreach (bool destroy in (ReadOnlySpan<bool>)[true, false])
@@ -246,6 +260,7 @@ public sealed unsafe class WaitUserFenceTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "11.order")]
     public void A_met_condition_wins_over_a_banned_queue_and_a_banned_queue_over_the_time()
     {
         uint queue = _client.CreateQueue(_client.CreateVm(0));
@@ -263,6 +278,7 @@ public sealed unsafe class WaitUserFenceTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "11.EINTR")]
     public void Closing_the_file_ends_a_wait()
     {
         using var other = new DrmClient(_client);

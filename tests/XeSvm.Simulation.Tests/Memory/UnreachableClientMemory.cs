@@ -27,7 +27,7 @@ internal sealed unsafe class UnreachableClientMemory : ClientMemory
         return -Errno.EFAULT;
     }
 
-    public override int Commit(in PageIsolation isolation, byte* vram, ulong allocation) => -Errno.EFAULT;
+    public override int Commit(in PageIsolation isolation, byte* vram, ulong allocation, TimeSpan hold) => -Errno.EFAULT;
 
     public override int Abort(in PageIsolation isolation) => -Errno.EFAULT;
 

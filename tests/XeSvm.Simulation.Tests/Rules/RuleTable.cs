@@ -49,32 +49,25 @@ internal static class RuleTable
         {
             RuleOfTest[] own = [.. tests.Where(test => SectionOf(test.Rule, sections) == section)];
             text.Append(CultureInfo.InvariantCulture, $"\n## {section.Prefix}. {section.Title}\n\n");
-            AppendRows(text, own);
-            foreach (string reason in section.NotCovered)
+            text.Append("| rule | about | test |\n|---|---|---|\n");
+            foreach ((string rule, string about) in Rules(section, own))
             {
-                text.Append(CultureInfo.InvariantCulture, $"- Not covered: {reason}\n");
+                string[] names = [.. own.Where(test => test.Rule == rule).Select(Describe).Order(StringComparer.Ordinal)];
+                string cell = names.Length != 0 ? string.Join("<br>", names) : $"not covered: {section.NotCovered.GetValueOrDefault(rule, "nobody knows why.")}";
+                text.Append(CultureInfo.InvariantCulture, $"| {rule} | {about} | {cell} |\n");
             }
         }
 
         return text.ToString();
     }
 
-    private static void AppendRows(StringBuilder text, RuleOfTest[] tests)
-    {
-        if (tests.Length == 0)
-        {
-            return;
-        }
+    /// <summary>The rules of a section as they are listed there; of one without a list, those that tests name.</summary>
+    private static IEnumerable<(string Rule, string About)> Rules(RuleSection section, RuleOfTest[] own) =>
+        section.Items.Count != 0
+            ? section.Items.Select(item => (item.Key, item.Value))
+            : own.Select(test => test.Rule).Distinct().OrderBy(SortKey, StringComparer.Ordinal).Select(rule => (rule, ""));
 
-        text.Append("| rule | test |\n|---|---|\n");
-        foreach (RuleOfTest test in tests.OrderBy(test => SortKey(test.Rule), StringComparer.Ordinal)
-            .ThenBy(test => test.Class, StringComparer.Ordinal).ThenBy(test => test.Method, StringComparer.Ordinal))
-        {
-            text.Append(CultureInfo.InvariantCulture, $"| {test.Rule} | {test.Class}: {test.Method.Replace('_', ' ')} |\n");
-        }
-
-        text.Append('\n');
-    }
+    private static string Describe(RuleOfTest test) => $"{test.Class}: {test.Method.Replace('_', ' ')}";
 
     // Numbers sort as numbers: 7.10 after 7.9.
     private static string SortKey(string rule) =>

@@ -55,6 +55,29 @@ public unsafe class RevalidationTests
 
     [Theory]
     [MemberData(nameof(Modes))]
+    public void A_hole_that_came_before_its_memory_was_recorded_ends_the_range(string cpuFaults) => ChangeUnseen(cpuFaults, (page) => GpuClient.Unmap(page, 0x1000));
+
+    [Theory]
+    [MemberData(nameof(Modes))]
+    public void A_guard_page_that_came_before_its_memory_was_recorded_ends_the_range(string cpuFaults) =>
+        ChangeUnseen(cpuFaults, (page) => Assert.Equal(0, SystemCalls.Protect((nint)page, 0x1000, MemoryProtection.None)));
+
+    private static void ChangeUnseen(string cpuFaults, Action<ulong> change)
+    {
+        using GpuClient gpu = Open(cpuFaults);
+        ulong memory = MapInSystemMemory(gpu);
+
+        // The range is there, and nothing is known of how its memory was mapped: as when the client is quicker than the fault.
+        gpu.Device.Client.Notifiers.Invalidate(memory, memory + Block, XeSvm.Simulation.Memory.MmuEvent.Migrate);
+        gpu.Device.Client.Mappings.Remove(memory, memory + Block);
+        change(memory + Block - 0x1000);
+        Assert.Equal(0, gpu.Store(memory + 16, 4));
+        Assert.Equal(4u, *(uint*)(memory + 16));
+        GpuClient.Unmap(memory, Block);
+    }
+
+    [Theory]
+    [MemberData(nameof(Modes))]
     public void A_changed_protection_keeps_the_range_and_refuses_writes(string cpuFaults)
     {
         using GpuClient gpu = Open(cpuFaults);

@@ -19,6 +19,9 @@ internal sealed unsafe class ScriptedQueries
     /// <summary>VRAM regions.</summary>
     public int VramRegions { get; set; } = 1;
 
+    /// <summary>GTs.</summary>
+    public int Gts { get; set; } = 1;
+
     /// <summary>Answers of the optional queries, as bytes; a query that is missing is one that the kernel does not know.</summary>
     public Dictionary<uint, byte[]> Optional { get; } = [];
 
@@ -53,7 +56,7 @@ internal sealed unsafe class ScriptedQueries
             DrmXe.DRM_XE_DEVICE_QUERY_ENGINES => Bytes(new drm_xe_query_engines { num_engines = (uint)Engines.Count }, EngineRecords()),
             DrmXe.DRM_XE_DEVICE_QUERY_MEM_REGIONS =>
                 Bytes(new drm_xe_query_mem_regions { num_mem_regions = (uint)VramRegions + 1 }, RegionRecords()),
-            DrmXe.DRM_XE_DEVICE_QUERY_GT_LIST => Bytes(new drm_xe_query_gt_list { num_gt = 1 }, GtRecords()),
+            DrmXe.DRM_XE_DEVICE_QUERY_GT_LIST => Bytes(new drm_xe_query_gt_list { num_gt = (uint)Gts }, GtRecords()),
             _ => Optional[request->query],
         };
         if (request->size == 0)
@@ -77,12 +80,12 @@ internal sealed unsafe class ScriptedQueries
         where TItem : unmanaged =>
         [.. MemoryMarshal.AsBytes(new ReadOnlySpan<THead>(in head)), .. MemoryMarshal.AsBytes(items.AsSpan())];
 
-    private static drm_xe_gt[] GtRecords() =>
+    private drm_xe_gt[] GtRecords() =>
     [
-        new()
+        .. Enumerable.Range(0, Gts).Select(id => new drm_xe_gt
         {
-            reference_clock = 19_200_000, near_mem_regions = 2, far_mem_regions = 1, ip_ver_major = 20, ip_ver_minor = 1,
-        },
+            gt_id = (ushort)id, reference_clock = 19_200_000, near_mem_regions = 2, far_mem_regions = 1, ip_ver_major = 20, ip_ver_minor = 1,
+        }),
     ];
 
     private drm_xe_engine[] EngineRecords() =>

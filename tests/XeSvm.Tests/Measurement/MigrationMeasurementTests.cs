@@ -29,6 +29,100 @@ public sealed class MigrationMeasurementTests
     }
 
     [Fact]
+    public void Each_migration_is_a_sample_and_rounds_are_what_errors_come_from()
+    {
+        ScriptedDevice scripted = new("64K", 64);
+        using XeDevice device = scripted.Open();
+
+        MeasurementCase result = new MigrationMeasurement(device).Run(SvmSizeClass.Size64K, 100);
+
+        RunSamples samples = result.Samples!;
+        Assert.Equal((100, 7), (samples.Count, samples.PerRound));
+        Assert.All(samples.MigrateUs, time => Assert.Equal(10, time));
+        Assert.All(samples.CopyUs!, time => Assert.Equal(4, time));
+        Assert.Null(samples.Migrations);
+        Assert.Equal(15, samples.CpuTime()!.Clusters);
+        Assert.Equal((6.0, 0.0), (samples.CpuTime()!.Value, samples.CpuTime()!.StandardError));
+        Assert.False(samples.Drifted(0.01));
+    }
+
+    [Fact]
+    public void Rounds_without_a_pause_give_one_sample_each_and_the_same_totals()
+    {
+        ScriptedDevice scripted = new("64K", 64);
+        using XeDevice device = scripted.Open();
+
+        MeasurementCase result = new MigrationMeasurement(device).Run(
+            new MigrationCasePlan { Size = SvmSizeClass.Size64K, Migrations = 100, Unit = SampleUnit.Round });
+
+        Assert.Equal((100UL, 1000UL, 400UL), (result.Times.Count, result.Times.MigrateMicroseconds, result.Times.DeviceCopyMicroseconds));
+        Assert.Equal([.. Enumerable.Repeat(7L, 14), 2L], result.Samples!.Migrations!);
+        Assert.Equal(1, result.Samples.PerRound);
+        Assert.Equal(15, result.Samples.CpuTime()!.Clusters);
+    }
+
+    [Theory]
+    [InlineData(0, 20)]
+    [InlineData(5, 25)]
+    [InlineData(200, 220)]
+    public void As_many_migrations_as_are_wanted_go_ahead(int warmUp, int stores)
+    {
+        ScriptedDevice scripted = new("64K", 64);
+        int seen = 0;
+        scripted.Adjust = file =>
+        {
+            Func<ulong, ulong, bool> store = file.OnStore;
+            file.OnStore = (address, value) =>
+            {
+                seen++;
+                return store(address, value);
+            };
+        };
+        using XeDevice device = scripted.Open();
+
+        MeasurementCase result = new MigrationMeasurement(device).Run(
+            new MigrationCasePlan { Size = SvmSizeClass.Size64K, Migrations = 20, WarmUp = warmUp });
+
+        Assert.Equal((20UL, warmUp, stores), (result.Times.Count, result.WarmUp, seen));
+    }
+
+    [Fact]
+    public void Statistics_of_all_gts_count_together()
+    {
+        ScriptedDevice scripted = new("64K", 64);
+        scripted.Adjust = file =>
+        {
+            file.Queries.Gts = 2;
+            Func<string> whole = file.DebugFiles["gt0/stats"];
+
+            // The copy is counted where the VRAM is: on the other tile.
+            file.DebugFiles["gt0/stats"] = () => string.Join('\n', whole().Split('\n').Where(line => !line.Contains("copy", StringComparison.Ordinal)));
+            file.DebugFiles["gt1/stats"] = () => string.Join('\n', whole().Split('\n').Where(line => !line.Contains("migrate", StringComparison.Ordinal)));
+        };
+        using XeDevice device = scripted.Open();
+
+        MeasurementCase result = new MigrationMeasurement(device).Run(SvmSizeClass.Size64K, 5);
+
+        Assert.Equal((50UL, 20UL), (result.Times.MigrateMicroseconds, result.Times.DeviceCopyMicroseconds));
+    }
+
+    [Fact]
+    public void A_prefetch_is_timed_by_the_request_and_its_copy_by_the_statistics()
+    {
+        ScriptedDevice scripted = new("64K", 64);
+        scripted.Adjust = file => file.DebugFiles["gt0/stats"] = () =>
+            "svm_64K_migrate_count: 0\nsvm_64K_migrate_us: 0\nsvm_64K_device_copy_us: 0\n";
+        using XeDevice device = scripted.Open();
+
+        MeasurementCase result = new MigrationMeasurement(device).Run(
+            new MigrationCasePlan { Size = SvmSizeClass.Size64K, Migrations = 20, Cause = MigrationCause.Prefetch });
+
+        Assert.Equal((MeasurementNames.RequestClock, MigrationCause.Prefetch, true), (result.Clock, result.Cause, result.HasCopyTimes));
+        Assert.Equal(20, result.Samples!.Count);
+        Assert.Equal(0UL, result.Times.DeviceCopyMicroseconds);
+    }
+
+    [Fact]
     public void Counters_are_those_of_migrations_to_the_device_exact_per_migration()
     {
         ScriptedDevice scripted = new("64K", 64);
@@ -41,7 +135,8 @@ public sealed class MigrationMeasurementTests
         RunCase record = result.ToRunCase();
         Assert.Equal([1m, 512m, 0.328125m], record.Counters.Values);
         Assert.Equal([64ul, 32768ul, 21ul], record.CounterTotals.Values);
-        Assert.Equal(new RunMeasured(6, 4, 0.6m), record.Measured);
+        Assert.Equal((6m, 4m, 0.6m, 10m), (record.Measured.CpuUs, record.Measured.CopyUs, record.Measured.Share, record.Measured.MigrateUs));
+        Assert.Equal(new RunInterval(6, 6), record.Measured.CpuInterval);
     }
 
     [Fact]
@@ -104,9 +199,9 @@ public sealed class MigrationMeasurementTests
     }
 
     [Theory]
-    [InlineData(2, 64, "4 GPU stores into 64K ranges caused 8 64K migrations")]
-    [InlineData(0, 64, "4 GPU stores into 64K ranges caused 0 64K migrations")]
-    [InlineData(1, 60, "4 migrations of 64K copied 240 KiB instead of 256")]
+    [InlineData(2, 64, "1 GPU store(s) into 64K ranges caused 2 64K migrations")]
+    [InlineData(0, 64, "1 GPU store(s) into 64K ranges caused 0 64K migrations")]
+    [InlineData(1, 60, "1 migration(s) of 64K copied 60 KiB instead of 64")]
     public void Migrations_other_than_those_that_the_stores_cause_fail_the_measurement(ulong perStore, ulong kilobytes, string expected)
     {
         ScriptedDevice scripted = new("64K", kilobytes) { CountPerStore = perStore };

@@ -23,7 +23,7 @@ public sealed class RunRecordTests
         using JsonDocument document = JsonDocument.Parse(Record().ToJson());
         JsonElement root = document.RootElement;
 
-        Assert.Equal("xesvm.run/1", root.GetProperty("schema").GetString());
+        Assert.Equal("xesvm.run/2", root.GetProperty("schema").GetString());
         Assert.Equal("software", root.GetProperty("backend").GetString());
         Assert.Equal("full", root.GetProperty("cpuFaults").GetString());
         Assert.Equal("counted", root.GetProperty("timeFaces").GetProperty("counters").GetString());
@@ -38,14 +38,14 @@ public sealed class RunRecordTests
     }
 
     [Theory]
-    [InlineData("", "not a record of schema xesvm.run/1")]
-    [InlineData("{", "not a record of schema xesvm.run/1")]
+    [InlineData("", "not a record of schema xesvm.run/2 or xesvm.run/1")]
+    [InlineData("{", "not a record of schema xesvm.run/2 or xesvm.run/1")]
     [InlineData("[]", "there is no 'schema'")]
     [InlineData("null", "there is no 'schema'")]
     [InlineData("{\"schema\": 1}", "there is no 'schema'")]
-    [InlineData("{\"schema\": \"xesvm.run/2\"}", "the schema is 'xesvm.run/2'; this program reads 'xesvm.run/1'")]
-    [InlineData("{\"schema\": \"xesvm.run/1\"}", "not a record of schema xesvm.run/1")]
-    [InlineData("{\"schema\": \"xesvm.run/1\", \"schema\": \"xesvm.run/1\"}", "not a record of schema xesvm.run/1")]
+    [InlineData("{\"schema\": \"xesvm.run/3\"}", "the schema is 'xesvm.run/3'; this program reads 'xesvm.run/2' and 'xesvm.run/1'")]
+    [InlineData("{\"schema\": \"xesvm.run/1\"}", "not a record of schema xesvm.run/2 or xesvm.run/1")]
+    [InlineData("{\"schema\": \"xesvm.run/1\", \"schema\": \"xesvm.run/1\"}", "not a record of schema xesvm.run/2 or xesvm.run/1")]
     public void Text_that_is_no_record_is_refused_with_a_reason(string json, string expected)
     {
         RunRecordException exception = Assert.Throws<RunRecordException>(() => RunRecord.Parse(json, "run.json"));
@@ -59,8 +59,8 @@ public sealed class RunRecordTests
     [InlineData("0.71943789893868318799", "1.5", "cases[0]: share is 1.5; it must lie between 0 and 1")]
     [InlineData("\"cpuUs\": 552", "\"cpuUs\": -552", "cases[0]: measured has a negative time")]
     [InlineData("\"inval_strict\": 512", "\"inval_strict\": -1", "cases[0]: counters has a negative value")]
-    [InlineData("\"strategy\": \"per-page\"", "\"strategy\": null", "not a record of schema xesvm.run/1")]
-    [InlineData("\"migrations\": 896", "\"migrations\": \"many\"", "not a record of schema xesvm.run/1")]
+    [InlineData("\"strategy\": \"per-page\"", "\"strategy\": null", "not a record of schema xesvm.run/2 or xesvm.run/1")]
+    [InlineData("\"migrations\": 896", "\"migrations\": \"many\"", "not a record of schema xesvm.run/2 or xesvm.run/1")]
     public void A_record_that_breaks_a_rule_is_refused_with_the_place(string good, string bad, string expected)
     {
         string json = Record().ToJson();

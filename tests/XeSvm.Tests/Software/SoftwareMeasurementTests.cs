@@ -137,7 +137,7 @@ public sealed class SoftwareMeasurementTests : IMeasurementObserver
             this);
         RunCase result = Assert.Single(record.Cases);
         Assert.Equal((strategy, 6L), (result.Strategy, result.Migrations));
-        Assert.InRange(result.Measured.CpuUs, 0.1m, 1_000_000m);
+        Assert.InRange(result.Measured.CpuUs!.Value, 0.1m, 1_000_000m);
         return result;
     }
 }

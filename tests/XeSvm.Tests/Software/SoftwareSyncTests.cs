@@ -37,6 +37,56 @@ public sealed class SoftwareSyncTests : IDisposable
     [Theory]
     [InlineData(0UL)]
     [InlineData(7UL)]
+    public async Task An_asynchronous_wait_ends_with_the_signal_the_time_or_the_cancellation(ulong point)
+    {
+        using SyncObject syncObject = _device.CreateSyncObject();
+        XeException missing = await Assert.ThrowsAsync<XeException>(() => syncObject.WaitPointAsync(point, s_timeout));
+        Assert.Equal(Errno.EINVAL, missing.Errno);
+        XeException late = await Assert.ThrowsAsync<XeException>(() =>
+            syncObject.WaitPointAsync(point, TimeSpan.FromMilliseconds(1), SyncWaitOptions.WaitForSubmit));
+        Assert.Equal(Errno.ETIME, late.Errno);
+
+        using CancellationTokenSource source = new();
+        Task cancelled = syncObject.WaitPointAsync(point, Timeout.InfiniteTimeSpan, SyncWaitOptions.WaitForSubmit, source.Token);
+        Task[] waits = [.. Enumerable.Range(0, 8).Select(_ => syncObject.WaitPointAsync(point, s_timeout, SyncWaitOptions.WaitForSubmit))];
+        await source.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => cancelled);
+        Assert.All(waits, wait => Assert.False(wait.IsCompleted));
+        if (point == 0)
+        {
+            syncObject.Signal();
+        }
+        else
+        {
+            syncObject.Signal(point);
+        }
+
+        await Task.WhenAll(waits);
+        Task signalled = point == 0 ? syncObject.WaitAsync(TimeSpan.Zero) : syncObject.WaitPointAsync(point, TimeSpan.Zero);
+        await signalled;
+        syncObject.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => { _ = syncObject.WaitAsync(s_timeout); });
+    }
+
+    [Fact]
+    public void The_PCI_barrier_of_a_discrete_device_can_be_stored_to_until_it_is_disposed()
+    {
+        using XePciBarrier barrier = _device.CreatePciBarrier();
+        barrier.Store();
+        barrier.Store();
+        barrier.Dispose();
+        barrier.Dispose();
+        Assert.Throws<ObjectDisposedException>(barrier.Store);
+
+        using XeDevice integrated = XeDevice.Open(XeBackends.Select(BackendChoice.Software, new SoftwareBackendOptions { Device = "lnl" }));
+        Assert.Equal(Errno.EINVAL, integrated.TryCreatePciBarrier(out XePciBarrier? none).Errno);
+        Assert.Null(none);
+        Assert.Throws<XeException>(integrated.CreatePciBarrier);
+    }
+
+    [Theory]
+    [InlineData(0UL)]
+    [InlineData(7UL)]
     public async Task A_cancellation_ends_a_wait_and_a_signal_ends_one_that_can_be_cancelled(ulong point)
     {
         using SyncObject syncObject = _device.CreateSyncObject();

@@ -25,31 +25,16 @@ internal sealed class Syncobj
     private Node[] _nodes = new Node[2]; // oldest first; the last one is what the kernel calls the syncobj's fence
     private int _count;
     private long _lastContext;
-    private int _references = 1;
+    private ReferenceCount _references = new();
     private SyncobjObserver? _observers;
 
     /// <summary>A reference for the caller; false when the last one is gone.</summary>
-    public bool TryAddReference()
-    {
-        int references = Volatile.Read(ref _references);
-        while (references != 0)
-        {
-            int seen = Interlocked.CompareExchange(ref _references, references + 1, references);
-            if (seen == references)
-            {
-                return true;
-            }
-
-            references = seen;
-        }
-
-        return false;
-    }
+    public bool TryAddReference() => _references.TryAdd();
 
     /// <summary>Drops a reference; with the last one go those who wait for a fence to appear.</summary>
     public void Release()
     {
-        if (Interlocked.Decrement(ref _references) != 0)
+        if (!_references.Drop())
         {
             return;
         }

@@ -75,7 +75,7 @@ internal static unsafe class DeviceQueries
         info[DrmXe.DRM_XE_QUERY_CONFIG_FLAGS] = flags;
         info[DrmXe.DRM_XE_QUERY_CONFIG_MIN_ALIGNMENT] = profile.MinPageSize;
         info[DrmXe.DRM_XE_QUERY_CONFIG_VA_BITS] = (ulong)profile.VirtualAddressBits;
-        info[DrmXe.DRM_XE_QUERY_CONFIG_MAX_EXEC_QUEUE_PRIORITY] = XeExecQueue.HighestPriority;
+        info[DrmXe.DRM_XE_QUERY_CONFIG_MAX_EXEC_QUEUE_PRIORITY] = XeExecQueue.HighestPriorityOf(device);
         return length;
     }
 

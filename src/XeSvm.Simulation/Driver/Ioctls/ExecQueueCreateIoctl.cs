@@ -40,8 +40,8 @@ internal static unsafe class ExecQueueCreateIoctl
             return result;
         }
 
-        var request = new Request { File = file, EngineClass = instances[0].engine_class };
-        result = UserExtensions.ForEachProperty(file, args->extensions, request, &CheckProperty);
+        var request = new Request { File = file, Queue = queue!, EngineClass = instances[0].engine_class };
+        result = UserExtensions.ForEachProperty(file, args->extensions, request, &SetProperty);
         if (result < 0 || !file.Queues.TryAdd(queue!, out args->exec_queue_id))
         {
             queue!.Dispose();
@@ -72,8 +72,8 @@ internal static unsafe class ExecQueueCreateIoctl
             return -Errno.EINVAL;
         }
 
-        // Parallel submission is for the video engines, which the device does not have.
-        if (args->width > 1)
+        // Only the video engines take several contexts at once (xe_hw_engine_class has no multi-LRC otherwise).
+        if (args->width > 1 && first!.Class is not (EngineClass.VideoDecode or EngineClass.VideoEnhance))
         {
             return -Errno.EOPNOTSUPP;
         }
@@ -116,27 +116,58 @@ internal static unsafe class ExecQueueCreateIoctl
         return true;
     }
 
-    private static int CheckProperty(in drm_xe_ext_set_property property, Request request)
+    private static int SetProperty(in drm_xe_ext_set_property property, Request request)
     {
         switch (property.property)
         {
             case DrmXe.DRM_XE_EXEC_QUEUE_SET_PROPERTY_PRIORITY:
-                return property.value > HighestKernelPriority ? -Errno.EINVAL : property.value > XeExecQueue.HighestPriority ? -Errno.EPERM : 0;
+                return property.value > HighestKernelPriority ? -Errno.EINVAL
+                    : property.value > XeExecQueue.HighestPriorityOf(request.File.Device) ? -Errno.EPERM
+                    : 0;
             case DrmXe.DRM_XE_EXEC_QUEUE_SET_PROPERTY_TIMESLICE:
-                return property.value is < ShortestTimeslice or > LongestTimeslice ? -Errno.EINVAL : 0;
+                return property.value is < ShortestTimeslice or > LongestTimeslice && !request.File.Device.MayRaisePriority ? -Errno.EINVAL : 0;
             case DrmXe.DRM_XE_EXEC_QUEUE_SET_PROPERTY_PXP_TYPE:
-                return UserExtensions.CheckPxpType(property.value);
+                return request.Queue.Group is not null ? -Errno.EINVAL : UserExtensions.CheckPxpType(property.value);
             case DrmXe.DRM_XE_EXEC_QUEUE_SET_HANG_REPLAY_STATE:
                 return TakeReplayState(request, property.value);
             case DrmXe.DRM_XE_EXEC_QUEUE_SET_PROPERTY_MULTI_GROUP:
-                // No engine of the device can group queues.
-                return -Errno.ENODEV;
+                return SetGroup(request, property.value);
+            case DrmXe.DRM_XE_EXEC_QUEUE_SET_PROPERTY_MULTI_QUEUE_PRIORITY:
+                return property.value > QueueGroup.HighestPriority || request.Queue.Group is null ? -Errno.EINVAL : 0;
             case DrmXe.DRM_XE_EXEC_QUEUE_SET_DISABLE_STATE_CACHE_PERF_FIX:
                 return request.EngineClass == DrmXe.DRM_XE_ENGINE_CLASS_RENDER ? 0 : -Errno.EOPNOTSUPP;
             default:
-                // Among them MULTI_QUEUE_PRIORITY, which needs a group.
                 return -Errno.EINVAL;
         }
+    }
+
+    /// <summary>Makes a queue the first of a group, or a member of the group of the queue that the value names (exec_queue_set_multi_group).</summary>
+    private static int SetGroup(Request request, ulong value)
+    {
+        if (!request.File.Device.Profile.HasMultiQueue || request.Queue.IsBindQueue)
+        {
+            return -Errno.ENODEV;
+        }
+
+        if (request.Queue.Width > 1 || request.Queue.Group is not null)
+        {
+            return -Errno.EINVAL;
+        }
+
+        if ((value & DrmXe.DRM_XE_MULTI_GROUP_CREATE) != 0)
+        {
+            if (value != DrmXe.DRM_XE_MULTI_GROUP_CREATE)
+            {
+                return -Errno.EINVAL;
+            }
+
+            request.Queue.CreateGroup();
+            return 0;
+        }
+
+        return value > uint.MaxValue ? -Errno.EINVAL
+            : request.File.Queues.TryGet((uint)value, out XeExecQueue? primary) ? request.Queue.Join(primary)
+            : -Errno.ENOENT;
     }
 
     /// <summary>
@@ -164,6 +195,9 @@ internal static unsafe class ExecQueueCreateIoctl
     private sealed class Request
     {
         public required SoftwareFile File { get; init; }
+
+        /// <summary>The queue that is being created.</summary>
+        public required XeExecQueue Queue { get; init; }
 
         public required ushort EngineClass { get; init; }
 

@@ -13,7 +13,9 @@ internal static unsafe class ExecQueueSetPropertyIoctl
             return -Errno.EINVAL;
         }
 
-        // What is left is EINVAL whatever the value: no engine of the device can group queues, so no queue is in a group.
-        return file.Queues.TryGet(args->exec_queue_id, out _) ? -Errno.EINVAL : -Errno.ENOENT;
+        // The priority within a group is taken and kept nowhere: members run on threads of their own.
+        return !file.Queues.TryGet(args->exec_queue_id, out XeExecQueue? queue) ? -Errno.ENOENT
+            : args->value > QueueGroup.HighestPriority || queue.Group is null ? -Errno.EINVAL
+            : 0;
     }
 }

@@ -89,7 +89,7 @@ internal static unsafe class MadviseIoctl
     private static int FindRegion(Vm vm, drm_xe_madvise* args, out DevicePagemap? region)
     {
         region = null;
-        if (!DeviceFiles.TryFind((int)args->preferred_mem_loc.devmem_fd, out SoftwareFile? file))
+        if (!IoctlCaller.TryFindFile((int)args->preferred_mem_loc.devmem_fd, out SoftwareFile? file))
         {
             return -Errno.ENOENT;
         }

@@ -1,3 +1,4 @@
+using XeSvm.Interop.LibC;
 using XeSvm.Interop.Uapi;
 
 namespace XeSvm.Simulation.Driver.Ioctls;
@@ -24,7 +25,7 @@ internal static unsafe class PrimeIoctls
             result = DmaBufs.Export(bufferObject, (args->flags & Drm.DRM_RDWR) != 0, (args->flags & Drm.DRM_CLOEXEC) != 0);
             if (result >= 0)
             {
-                args->fd = result;
+                args->fd = IoctlCaller.Give(result);
                 bufferObject.UpdatePurge();
                 result = 0;
             }
@@ -37,7 +38,14 @@ internal static unsafe class PrimeIoctls
     public static int DescriptorToHandle(SoftwareFile file, void* argument)
     {
         drm_prime_handle* args = (drm_prime_handle*)argument;
-        int result = file.Device.DmaBufs.Import(args->fd, out BufferObject? bufferObject);
+        int result = IoctlCaller.Take(args->fd, out FileDescriptorHandle taken);
+        BufferObject? bufferObject = null;
+        if (result == 0)
+        {
+            result = file.Device.DmaBufs.Import((int)taken.DangerousGetHandle(), out bufferObject);
+        }
+
+        taken.Dispose();
         if (result < 0)
         {
             return result;

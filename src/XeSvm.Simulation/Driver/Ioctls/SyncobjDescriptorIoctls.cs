@@ -24,7 +24,7 @@ internal static unsafe class SyncobjDescriptorIoctls
         if ((args->flags & syncFile) != 0)
         {
             result = SyncobjTransferIoctl.FindFence(file, args->handle, args->point, 0, out DmaFence fence);
-            return result < 0 ? result : FenceDescriptors.Export(fence, out args->fd);
+            return result < 0 ? result : Give(FenceDescriptors.Export(fence, out args->fd), args);
         }
 
         if (!file.TryGetSyncobj(args->handle, out Syncobj? syncobj))
@@ -32,7 +32,7 @@ internal static unsafe class SyncobjDescriptorIoctls
             return -Errno.EINVAL;
         }
 
-        result = FenceDescriptors.Export(syncobj, out args->fd);
+        result = Give(FenceDescriptors.Export(syncobj, out args->fd), args);
         syncobj.Release();
         return result;
     }
@@ -51,9 +51,11 @@ internal static unsafe class SyncobjDescriptorIoctls
             return ImportSyncFile(file, args);
         }
 
-        return FenceDescriptors.TryFindSyncobj(args->fd, out Syncobj? syncobj)
-            ? SyncobjIoctls.AddHandle(file, syncobj, out args->handle)
-            : -Errno.EINVAL;
+        Syncobj? syncobj = null;
+        bool found = IoctlCaller.Take(args->fd, out FileDescriptorHandle taken) == 0
+            && FenceDescriptors.TryFindSyncobj((int)taken.DangerousGetHandle(), out syncobj);
+        taken.Dispose();
+        return found ? SyncobjIoctls.AddHandle(file, syncobj!, out args->handle) : -Errno.EINVAL;
     }
 
     public static int EventFd(SoftwareFile file, void* argument)
@@ -82,11 +84,22 @@ internal static unsafe class SyncobjDescriptorIoctls
     /// <summary>A descriptor of the driver's own for an eventfd of the client (eventfd_ctx_fdget): 0, -EBADF, -EINVAL, -EMFILE.</summary>
     private static int OpenEventFd(int descriptor, out FileDescriptorHandle? eventFd)
     {
-        int result = SystemCalls.Duplicate(descriptor, out eventFd);
-        if (result == 0 && FenceDescriptors.NameOf((int)eventFd!.DangerousGetHandle()) != EventFdName)
+        int result = IoctlCaller.Take(descriptor, out eventFd);
+        if (result == 0 && FenceDescriptors.NameOf((int)eventFd.DangerousGetHandle()) != EventFdName)
         {
             eventFd.Dispose();
             return -Errno.EINVAL;
+        }
+
+        return result;
+    }
+
+    /// <summary>Hands an exported descriptor over to the caller.</summary>
+    private static int Give(int result, drm_syncobj_handle* args)
+    {
+        if (result == 0)
+        {
+            args->fd = IoctlCaller.Give(args->fd);
         }
 
         return result;
@@ -97,7 +110,11 @@ internal static unsafe class SyncobjDescriptorIoctls
 
     private static int ImportSyncFile(SoftwareFile file, drm_syncobj_handle* args)
     {
-        if (!FenceDescriptors.TryFindFence(args->fd, out DmaFence fence))
+        DmaFence fence = default;
+        bool found = IoctlCaller.Take(args->fd, out FileDescriptorHandle taken) == 0
+            && FenceDescriptors.TryFindFence((int)taken.DangerousGetHandle(), out fence);
+        taken.Dispose();
+        if (!found)
         {
             return -Errno.EINVAL;
         }

@@ -159,6 +159,11 @@ internal static unsafe class VmBindIoctl
             return result;
         }
 
+        if (transaction.PrefetchFailed && syncs.CarriesFence)
+        {
+            return RefuseToWait(transaction, wait);
+        }
+
         DmaFence fence = queue.Begin();
         if (syncs.UserFence.IsPresent)
         {
@@ -178,6 +183,17 @@ internal static unsafe class VmBindIoctl
 
         syncs.SignalWith(fence);
         return 0;
+    }
+
+    /// <summary>A prefetch that has failed leaves nothing to execute, and so no job that could wait; what has changed stays.</summary>
+    private static int RefuseToWait(VmBindTransaction transaction, bool deferred)
+    {
+        if (deferred)
+        {
+            transaction.WritePageTables();
+        }
+
+        return -Errno.EOPNOTSUPP;
     }
 
     private static int FindQueue(SoftwareFile file, Vm vm, uint id, out BindQueue? queue)

@@ -14,9 +14,12 @@ namespace XeSvm.Simulation.Driver;
 /// </summary>
 internal sealed unsafe partial class BufferObject : VramOccupant
 {
+    /// <summary>What finds no place among the offsets of a device file (DRM_FILE_PAGE_OFFSET_SIZE pages), which is looked for first.</summary>
+    private const ulong LargestMappable = (0xffffffffUL >> PageConstants.PageShift) * 256 << PageConstants.PageShift;
+
     private readonly FileDescriptorHandle _content;
     private readonly BufferObject? _source;
-    private int _references = 1;
+    private ReferenceCount _references = new();
     private byte* _host;
     private SoftwareTile? _tile;
     private ulong _vramOffset;
@@ -92,6 +95,11 @@ internal sealed unsafe partial class BufferObject : VramOccupant
         ulong size = request.Size;
         bool visible = (request.Flags & DrmXe.DRM_XE_GEM_CREATE_FLAG_NEEDS_VISIBLE_VRAM) != 0;
         uint placement = request.Placement;
+        if (size > LargestMappable)
+        {
+            return -Errno.ENOSPC;
+        }
+
         bool fits = ((placement & MemoryRegions.SystemBit) != 0 && size <= device.SystemMemoryTotal)
             || Array.Exists(device.Tiles, tile => (placement & tile.VramBit) != 0 && tile.Vram.CanHold(size, visible));
         if (!fits || SharedMemory.CreateFile("xesvm-bo", size, out FileDescriptorHandle? content) < 0)
@@ -132,30 +140,15 @@ internal sealed unsafe partial class BufferObject : VramOccupant
     }
 
     /// <summary>Adds a reference to an object on which the caller has one already.</summary>
-    public void AddReference() => Interlocked.Increment(ref _references);
+    public void AddReference() => _references.Add();
 
     /// <summary>Adds a reference to an object that others may be releasing; false when the last one is gone (kref_get_unless_zero).</summary>
-    public bool TryAddReference()
-    {
-        int references = Volatile.Read(ref _references);
-        while (references != 0)
-        {
-            int seen = Interlocked.CompareExchange(ref _references, references + 1, references);
-            if (seen == references)
-            {
-                return true;
-            }
-
-            references = seen;
-        }
-
-        return false;
-    }
+    public bool TryAddReference() => _references.TryAdd();
 
     /// <summary>Drops a reference; the last one frees the memory.</summary>
     public void Release()
     {
-        if (Interlocked.Decrement(ref _references) != 0)
+        if (!_references.Drop())
         {
             return;
         }
@@ -184,21 +177,34 @@ internal sealed unsafe partial class BufferObject : VramOccupant
         lock (Lock)
         {
             address = 0;
-            int result = Purge switch
-            {
-                PurgeState.WillNeed => Validate(keep: null),
-                PurgeState.DontNeed => -Errno.EBUSY,
-                _ => -Errno.EINVAL,
-            };
-            if (result < 0)
-            {
-                return result;
-            }
-
-            bool reachable = !IsImported && (_tile is null || _tile.Vram.IsVisible(_vramOffset));
-            FileDescriptorHandle file = reachable ? _content : Device.Unreachable;
-            return SystemCalls.MapShared(file, 0, length, (MemoryProtection)protection, fixedAddress: 0, out address);
+            int result = FindMapped(out FileDescriptorHandle file);
+            return result < 0 ? result : SystemCalls.MapShared(file, 0, length, (MemoryProtection)protection, fixedAddress: 0, out address);
         }
+    }
+
+    /// <summary>A descriptor of the memory that <see cref="Map"/> would map.</summary>
+    /// <returns>0, or a negative errno.</returns>
+    public int OpenMapping(out FileDescriptorHandle? memory)
+    {
+        lock (Lock)
+        {
+            memory = null;
+            int result = FindMapped(out FileDescriptorHandle file);
+            return result < 0 ? result : SystemCalls.Duplicate((int)file.DangerousGetHandle(), out memory);
+        }
+    }
+
+    private int FindMapped(out FileDescriptorHandle file)
+    {
+        int result = Purge switch
+        {
+            PurgeState.WillNeed => Validate(keep: null),
+            PurgeState.DontNeed => -Errno.EBUSY,
+            _ => -Errno.EINVAL,
+        };
+        bool reachable = !IsImported && (_tile is null || _tile.Vram.IsVisible(_vramOffset));
+        file = reachable ? _content : Device.Unreachable;
+        return result;
     }
 
     /// <summary>A descriptor of the content for the caller (dma_buf_fd).</summary>

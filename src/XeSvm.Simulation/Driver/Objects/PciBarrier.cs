@@ -17,12 +17,7 @@ internal static class PciBarrier
     public static int Map(SoftwareDevice device, nuint length, DrmMapProtection protection, out nint address)
     {
         address = 0;
-        if (!device.IsDiscrete || length is 0 or > PageConstants.PageSize || protection != DrmMapProtection.Write)
-        {
-            return -Errno.EINVAL;
-        }
-
-        int result = SharedMemory.CreateFile("xesvm-pci-barrier", PageConstants.PageSize, out FileDescriptorHandle? page);
+        int result = Open(device, length, protection, out FileDescriptorHandle? page);
         if (result == 0)
         {
             // The mapping keeps the page.
@@ -31,5 +26,15 @@ internal static class PciBarrier
         }
 
         return result;
+    }
+
+    /// <summary>The page behind a mapping of it.</summary>
+    /// <returns>0, or -EINVAL.</returns>
+    public static int Open(SoftwareDevice device, nuint length, DrmMapProtection protection, out FileDescriptorHandle? page)
+    {
+        page = null;
+        return !device.IsDiscrete || length is 0 or > PageConstants.PageSize || protection != DrmMapProtection.Write
+            ? -Errno.EINVAL
+            : SharedMemory.CreateFile("xesvm-pci-barrier", PageConstants.PageSize, out page);
     }
 }

@@ -29,6 +29,9 @@ internal sealed record DeviceProfile
 
     public required bool HasEuStallSampling { get; init; }
 
+    /// <summary>Engines can schedule groups of queues (MULTI_GROUP).</summary>
+    public required bool HasMultiQueue { get; init; }
+
     /// <summary>Whether the version registers exist; without them GT_LIST says 0 (GMD_ID).</summary>
     public required bool ReportsVersions { get; init; }
 

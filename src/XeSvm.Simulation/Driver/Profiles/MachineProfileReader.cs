@@ -63,7 +63,7 @@ internal static class MachineProfileReader
     {
         root.RequireObject(
             "schema", "name", "description", "devices", "peerAccess", "deviceId", "revision", "virtualAddressBits", "minPageSize", "faults",
-            "scratchWithFaults", "deviceAtomicsOnSystemMemory", "flatCcs", "euStallSampling", "graphics", "reportsVersions", "pat", "gucSubmission",
+            "scratchWithFaults", "deviceAtomicsOnSystemMemory", "flatCcs", "euStallSampling", "multiQueue", "graphics", "reportsVersions", "pat", "gucSubmission",
             "huc", "hardwareConfiguration", "tiles");
         root["schema"].Choice(Schema);
         string name = root["name"].Text();
@@ -102,6 +102,7 @@ internal static class MachineProfileReader
             HasDeviceAtomicsOnSystemMemory = root["deviceAtomicsOnSystemMemory"].Flag(),
             HasFlatCcs = root["flatCcs"].Flag(),
             HasEuStallSampling = root["euStallSampling"].Flag(),
+            HasMultiQueue = root.Has("multiQueue") && root["multiQueue"].Flag(),
             GraphicsVersion = (byte)graphics[0],
             GraphicsRelease = (byte)graphics[1],
             ReportsVersions = root["reportsVersions"].Flag(),

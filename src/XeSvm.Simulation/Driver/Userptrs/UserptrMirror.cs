@@ -132,6 +132,22 @@ internal sealed class UserptrMirror(Vm vm) : IMmuNotifier, IDisposable
     }
 
     /// <inheritdoc/>
+    /// <remarks>Where jobs cannot fault they have to end first; the next one pins anew (vma_userptr_invalidate waits for the reservation object).</remarks>
+    public void Quiesce(ulong start, ulong end)
+    {
+        bool used;
+        lock (_lock)
+        {
+            used = !vm.IsLongRunning && _byBlock.Values.Any(inBlock => inBlock.Exists(pages => pages.Start < end && start < pages.End));
+        }
+
+        if (used)
+        {
+            vm.WaitForWork();
+        }
+    }
+
+    /// <inheritdoc/>
     public void Dispose()
     {
         if (_registered)

@@ -18,7 +18,7 @@ public sealed unsafe class BindSyncTests : IDisposable
     public void Dispose() => _machine.Dispose();
 
     [Fact]
-    [Trait("Rule", "7.3")]
+    [Trait("Rule", "7.3.fences")]
     public void A_bind_with_an_in_fence_returns_at_once_and_writes_page_tables_when_the_fence_is_signalled()
     {
         uint pending = _machine.PendingSyncobj(0);
@@ -34,7 +34,7 @@ public sealed unsafe class BindSyncTests : IDisposable
     }
 
     [Fact]
-    [Trait("Rule", "7.3")]
+    [Trait("Rule", "7.3.fences")]
     public void A_bind_without_fences_to_wait_for_is_done_when_the_call_returns()
     {
         uint signaled = Gpu.CreateSyncobj(Drm.DRM_SYNCOBJ_CREATE_SIGNALED);
@@ -45,7 +45,7 @@ public sealed unsafe class BindSyncTests : IDisposable
     }
 
     [Fact]
-    [Trait("Rule", "7.3")]
+    [Trait("Rule", "7.3.order")]
     public void Binds_on_one_queue_are_done_in_order_and_the_default_queue_is_not_held_up()
     {
         uint pending = _machine.PendingSyncobj(0);
@@ -65,7 +65,7 @@ public sealed unsafe class BindSyncTests : IDisposable
     }
 
     [Fact]
-    [Trait("Rule", "7.3")]
+    [Trait("Rule", "7.3.order")]
     [Trait("Rule", "20.bind-queue")]
     public void Overlapping_binds_of_different_queues_are_done_in_the_order_of_the_calls()
     {
@@ -84,7 +84,7 @@ public sealed unsafe class BindSyncTests : IDisposable
     }
 
     [Fact]
-    [Trait("Rule", "7.3")]
+    [Trait("Rule", "7.3.fences")]
     public void A_map_and_an_unmap_that_are_queued_around_a_job_let_the_job_see_the_mapping()
     {
         // As a driver for sparse resources does it: bind, use, unbind, all submitted before any of it has begun.
@@ -109,7 +109,8 @@ public sealed unsafe class BindSyncTests : IDisposable
     }
 
     [Fact]
-    [Trait("Rule", "7.3")]
+    [Trait("Rule", "7.3.fences")]
+    [Trait("Rule", "7.6.lifetime")]
     public void An_object_that_a_queued_unmap_takes_away_stays_until_the_page_tables_are_written()
     {
         uint handle = Gpu.CreateBo(0x10000, DrmClient.VramMemory);
@@ -128,7 +129,7 @@ public sealed unsafe class BindSyncTests : IDisposable
     }
 
     [Fact]
-    [Trait("Rule", "7.3")]
+    [Trait("Rule", "7.1.unwind")]
     [Trait("Rule", "7.1.J")]
     public void A_call_that_fails_binds_nothing_and_signals_nothing()
     {
@@ -160,7 +161,7 @@ public sealed unsafe class BindSyncTests : IDisposable
 
     [Fact]
     [Trait("Rule", "7.1.L")]
-    [Trait("Rule", "7.3")]
+    [Trait("Rule", "7.3.user-fence")]
     public void What_was_mapped_with_a_user_fence_cannot_be_unmapped_before_the_fence_is_signalled()
     {
         uint pending = _machine.PendingSyncobj(0);
@@ -179,7 +180,7 @@ public sealed unsafe class BindSyncTests : IDisposable
 
     [Fact]
     [Trait("Rule", "7.1.I")]
-    [Trait("Rule", "7.4")]
+    [Trait("Rule", "7.4.signal")]
     public void An_empty_bind_signals_once_the_queue_has_drained()
     {
         uint pending = _machine.PendingSyncobj(0);
@@ -195,7 +196,7 @@ public sealed unsafe class BindSyncTests : IDisposable
     }
 
     [Fact]
-    [Trait("Rule", "7.4")]
+    [Trait("Rule", "7.4.in-fence")]
     [Trait("Rule", "7.1.K")]
     public void Where_nothing_is_to_be_executed_an_in_fence_is_EOPNOTSUPP_and_the_areas_have_changed()
     {
@@ -216,7 +217,7 @@ public sealed unsafe class BindSyncTests : IDisposable
     }
 
     [Fact]
-    [Trait("Rule", "7.4")]
+    [Trait("Rule", "7.4.signal")]
     public void A_user_fence_of_a_mirror_bind_waits_for_what_is_queued_before_it()
     {
         using var faulting = new FenceMachine(DrmClient.FaultMode);
@@ -235,7 +236,7 @@ public sealed unsafe class BindSyncTests : IDisposable
 
     [Fact]
     [Trait("Rule", "5.SCRATCH_PAGE")]
-    [Trait("Rule", "7.3")]
+    [Trait("Rule", "7.3.fences")]
     public void On_a_VM_with_a_scratch_page_a_queued_map_reads_as_a_hole_until_it_is_done()
     {
         using var machine = new FenceMachine(DRM_XE_VM_CREATE_FLAG_SCRATCH_PAGE);
@@ -258,7 +259,7 @@ public sealed unsafe class BindSyncTests : IDisposable
     }
 
     [Fact]
-    [Trait("Rule", "6")]
+    [Trait("Rule", "6.waits")]
     public void Destroying_a_VM_waits_for_its_queued_binds()
     {
         uint pending = _machine.PendingSyncobj(0);
@@ -278,7 +279,7 @@ public sealed unsafe class BindSyncTests : IDisposable
     }
 
     [Fact]
-    [Trait("Rule", "1.ids")]
+    [Trait("Rule", "1.close")]
     public void Closing_the_file_cancels_queued_binds_and_signals_their_fences()
     {
         using var other = new FenceMachine();
@@ -321,7 +322,7 @@ public sealed unsafe class BindSyncTests : IDisposable
     }
 
     [Fact]
-    [Trait("Rule", "7.3")]
+    [Trait("Rule", "7.3.fences")]
     public void An_area_that_advice_cuts_while_its_bind_is_queued_is_bound_as_a_whole()
     {
         uint pending = _machine.PendingSyncobj(0);
@@ -337,7 +338,7 @@ public sealed unsafe class BindSyncTests : IDisposable
     }
 
     [Fact]
-    [Trait("Rule", "7.3")]
+    [Trait("Rule", "7.3.order")]
     public void Many_queued_binds_end_in_what_they_would_have_been_one_after_the_other()
     {
         uint pending = _machine.PendingSyncobj(0);

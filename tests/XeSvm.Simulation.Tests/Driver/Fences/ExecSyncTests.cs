@@ -177,7 +177,7 @@ public sealed unsafe class ExecSyncTests : IDisposable
     }
 
     [Fact]
-    [Trait("Rule", "9.user-fence")]
+    [Trait("Rule", "9.failure")]
     public void The_fence_of_a_job_that_fails_is_signalled_and_so_are_those_behind_it()
     {
         uint queue = Gpu.CreateQueue(_machine.Vm);
@@ -212,7 +212,7 @@ public sealed unsafe class ExecSyncTests : IDisposable
     }
 
     [Fact]
-    [Trait("Rule", "10.parse")]
+    [Trait("Rule", "10.checks")]
     public void As_many_syncs_as_a_call_takes_are_all_waited_for_and_signalled()
     {
         uint[] handles = [.. Enumerable.Range(0, 512).Select(_ => Gpu.CreateSyncobj(Drm.DRM_SYNCOBJ_CREATE_SIGNALED))];

@@ -5,7 +5,6 @@ using static XeSvm.Interop.Uapi.DrmXe;
 namespace XeSvm.Simulation.Tests.Driver.Fences;
 
 /// <summary>OBSERVATION on a device without anything to observe.</summary>
-[Trait("Rule", "16")]
 public sealed class ObservationTests : IDisposable
 {
     private readonly DrmClient _client = new();
@@ -21,6 +20,7 @@ public sealed class ObservationTests : IDisposable
     [InlineData(0ul, DRM_XE_OBSERVATION_TYPE_OA, DRM_XE_OBSERVATION_OP_STREAM_OPEN, Errno.ENODEV)]
     [InlineData(0ul, DRM_XE_OBSERVATION_TYPE_OA, DRM_XE_OBSERVATION_OP_REMOVE_CONFIG, Errno.ENODEV)]
     [InlineData(0ul, DRM_XE_OBSERVATION_TYPE_EU_STALL, DRM_XE_OBSERVATION_OP_STREAM_OPEN, Errno.ENODEV)]
+    [Trait("Rule", "16.checks")]
     public void Extensions_and_unknown_types_and_operations_are_EINVAL_and_the_rest_has_no_hardware(
         ulong extensions, ulong type, ulong operation, int expected)
     {

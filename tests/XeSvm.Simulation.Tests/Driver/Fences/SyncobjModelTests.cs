@@ -6,7 +6,6 @@ using XeSvm.Simulation.Gpu;
 namespace XeSvm.Simulation.Tests.Driver.Fences;
 
 /// <summary>A syncobj against a naive model: every point ever added is kept, and a point is signalled when all up to it are.</summary>
-[Trait("Rule", "20.syncobj")]
 public sealed class SyncobjModelTests
 {
     private const int Fences = 12;
@@ -22,6 +21,7 @@ public sealed class SyncobjModelTests
     }
 
     [Fact]
+    [Trait("Rule", "20.syncobj")]
     public void Random_points_and_completions_give_what_the_model_gives()
     {
         Gen<(Step Step, int Amount)[]> steps = Gen.Select(

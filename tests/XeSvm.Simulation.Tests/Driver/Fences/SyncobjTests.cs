@@ -42,7 +42,7 @@ public sealed unsafe class SyncobjTests : IDisposable
     }
 
     [Fact]
-    [Trait("Rule", "20.per-fd-tables")]
+    [Trait("Rule", "20.file")]
     public void Handles_belong_to_one_file()
     {
         using var other = new DrmClient(_client);

@@ -68,6 +68,7 @@ public sealed unsafe class SyncobjWaitTests(ITestOutputHelper output) : IDisposa
 
     [Fact]
     [Trait("Rule", "19.timeout")]
+    [Trait("Rule", "15.SYNCOBJ_WAIT")]
     public void A_time_of_0_and_one_in_the_past_only_look_and_later_ones_end_in_ETIME()
     {
         uint pending = _machine.PendingSyncobj(0);
@@ -160,7 +161,7 @@ public sealed unsafe class SyncobjWaitTests(ITestOutputHelper output) : IDisposa
 
     [Fact]
     [Trait("Rule", "8.DESTROY")]
-    [Trait("Rule", "9.user-fence")]
+    [Trait("Rule", "15.SYNCOBJ_WAIT")]
     public void A_killed_queues_fences_are_signalled_and_end_the_wait()
     {
         uint handle = Gpu.CreateSyncobj();

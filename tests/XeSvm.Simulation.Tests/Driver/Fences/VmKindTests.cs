@@ -41,7 +41,7 @@ public sealed unsafe class VmKindTests : IDisposable
 
     [Theory]
     [MemberData(nameof(AllKinds))]
-    [Trait("Rule", "8.CREATE")]
+    [Trait("Rule", "8.CREATE.vm")]
     public void Every_kind_takes_engine_queues_and_bind_queues(uint flags)
     {
         uint vm = _client.CreateVm(flags);
@@ -51,7 +51,8 @@ public sealed unsafe class VmKindTests : IDisposable
 
     [Theory]
     [MemberData(nameof(AllKinds))]
-    [Trait("Rule", "7.1.C")]
+    [Trait("Rule", "7.1.C.1")]
+    [Trait("Rule", "7.2.MAP")]
     [Trait("Rule", "5.FAULT_MODE")]
     public void A_mirror_is_for_fault_mode_and_page_tables_are_deferred_there_only(uint flags)
     {
@@ -87,8 +88,8 @@ public sealed unsafe class VmKindTests : IDisposable
     [InlineData(0u)]
     [InlineData(LongRunning)]
     [InlineData(LongRunning | Fault)]
-    [Trait("Rule", "17")]
-    [Trait("Rule", "9.user-fence")]
+    [Trait("Rule", "17.no-area")]
+    [Trait("Rule", "9.failure")]
     public void An_access_to_a_hole_bans_the_queue_of_every_kind_of_VM_without_a_scratch_page(uint flags)
     {
         using var gpu = NewClient(flags);
@@ -138,7 +139,7 @@ public sealed unsafe class VmKindTests : IDisposable
     [InlineData(0u, 0)]
     [InlineData(LongRunning, -Errno.EBUSY)]
     [InlineData(LongRunning | Fault, 0)]
-    [Trait("Rule", "6")]
+    [Trait("Rule", "6.preempt-busy")]
     [Trait("Rule", "19.closed-vm")]
     public void A_VM_with_queues_is_busy_in_preempt_mode_only(uint flags, int expected)
     {
@@ -159,7 +160,7 @@ public sealed unsafe class VmKindTests : IDisposable
     }
 
     [Fact]
-    [Trait("Rule", "6")]
+    [Trait("Rule", "6.checks")]
     public void Destroying_a_VM_checks_pad_and_reserved_before_the_id()
     {
         var destroy = new drm_xe_vm_destroy { vm_id = 99, pad = 1 };

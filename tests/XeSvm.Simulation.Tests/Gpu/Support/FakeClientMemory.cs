@@ -87,7 +87,7 @@ internal sealed unsafe class FakeClientMemory : ClientMemory
         return -Errno.EFAULT;
     }
 
-    public override int Commit(in PageIsolation isolation, byte* vram, ulong allocation) => -Errno.EINVAL;
+    public override int Commit(in PageIsolation isolation, byte* vram, ulong allocation, TimeSpan hold) => -Errno.EINVAL;
 
     public override int Abort(in PageIsolation isolation) => -Errno.EINVAL;
 

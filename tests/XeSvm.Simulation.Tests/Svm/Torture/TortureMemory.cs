@@ -1,4 +1,5 @@
 using XeSvm.Interop.LibC;
+using XeSvm.Interop.Native;
 using XeSvm.Simulation.Tests.Driver;
 
 namespace XeSvm.Simulation.Tests.Svm.Torture;
@@ -15,16 +16,22 @@ internal sealed unsafe class TortureMemory : IDisposable
     public const int Line = 64;
     public const int Lines = 32;
     private const int PageBytes = 4096;
+    private const int PiecePages = 16;
+    private const int PiecesOfBlock = BlockPages / PiecePages;
+    private const int PrivateAnonymousAtFreeAddress = 0x100022; // MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE
+    private const int HoleSpins = 3000;
 
     private readonly ReaderWriterLockSlim[] _locks;
     private readonly uint[] _values;
+    private readonly bool[] _lost;
 
     public TortureMemory(int blocks)
     {
         Blocks = blocks;
         Address = DrmClient.Map((ulong)blocks * Block, Block);
         _locks = [.. Enumerable.Range(0, blocks).Select(_ => new ReaderWriterLockSlim())];
-        _values = new uint[blocks * BlockPages * Lines];
+        _values = GC.AllocateArray<uint>(blocks * BlockPages * Lines, pinned: true);
+        _lost = new bool[blocks * PiecesOfBlock];
     }
 
     public int Blocks { get; }
@@ -44,24 +51,73 @@ internal sealed unsafe class TortureMemory : IDisposable
     /// <summary>A word of a line that the CPU has written.</summary>
     public static uint WordOf(uint value, int word) => value == 0 ? 0 : value * (uint)((word * 2) + 1);
 
+    /// <summary>Whether the page is gone: somebody else of this process has mapped memory where it was unmapped for a moment.</summary>
+    public bool IsLost(int page) => _lost[page / PiecePages];
+
     public void EnterShared(int block) => _locks[block].EnterReadLock();
 
     public void ExitShared(int block) => _locks[block].ExitReadLock();
 
-    /// <summary>Drops the content of some pages of a block: a new mapping takes the place of the old one, or the pages are given back.</summary>
+    /// <summary>
+    /// Drops the content of some pages of a block: the pages are given back, a new mapping takes the place of the old one, or there is a hole
+    /// for a while and then a new mapping.
+    /// </summary>
     public void Drop(int block, Random random)
     {
-        int first = random.Next(4) == 0 ? 0 : random.Next(BlockPages / 16) * 16;
-        int count = first == 0 ? BlockPages : 16;
-        nuint bytes = (nuint)count * PageBytes;
-        nint address = (nint)(Address + ((ulong)block * Block) + ((ulong)first * PageBytes));
         _locks[block].EnterWriteLock();
         try
         {
-            Assert.Equal(0, random.Next(2) == 0
-                ? SystemCalls.Advise(address, bytes, MemoryAdvice.DontNeed)
-                : SystemCalls.MoveMapping((nint)DrmClient.Map(bytes), bytes, address));
+            int piece = random.Next(PiecesOfBlock);
+            int first = piece * PiecePages;
+            int count = PiecePages;
+            ReadOnlySpan<bool> lost = _lost.AsSpan(block * PiecesOfBlock, PiecesOfBlock);
+            if (lost[piece])
+            {
+                return;
+            }
+
+            if (random.Next(4) == 0 && !lost.Contains(true))
+            {
+                first = 0;
+                count = BlockPages;
+            }
+
+            nuint bytes = (nuint)count * PageBytes;
+            nint address = (nint)(Address + ((ulong)block * Block) + ((ulong)first * PageBytes));
+            switch (random.Next(3))
+            {
+                case 0:
+                    Assert.Equal(0, SystemCalls.Advise(address, bytes, MemoryAdvice.DontNeed));
+                    break;
+                case 1:
+                    Assert.Equal(0, SystemCalls.MoveMapping((nint)DrmClient.Map(bytes), bytes, address));
+                    break;
+                default:
+                    UnmapAndMap(block, first, count, address);
+                    break;
+            }
+
             _values.AsSpan(((block * BlockPages) + first) * Lines, count * Lines).Clear();
+        }
+        finally
+        {
+            _locks[block].ExitWriteLock();
+        }
+    }
+
+    /// <summary>Forks while nobody writes to a block, and has the child look at it.</summary>
+    /// <returns>Null when the child has found every byte as it must be, else what is wrong.</returns>
+    public string? Fork(int block)
+    {
+        _locks[block].EnterWriteLock();
+        try
+        {
+            fixed (uint* values = &_values[block * BlockPages * Lines])
+            fixed (bool* lost = &_lost[block * PiecesOfBlock])
+            {
+                int status = ForkedCheck.Run((uint*)(Address + ((ulong)block * Block)), values, lost);
+                return status == 0 ? null : $"a child found block {block} wrong, or did not come to its end: status {status:x}";
+            }
         }
         finally
         {
@@ -120,7 +176,27 @@ internal sealed unsafe class TortureMemory : IDisposable
 
     public void Dispose()
     {
-        DrmClient.Unmap(Address, Bytes);
+        for (int piece = 0; piece < _lost.Length; piece++)
+        {
+            if (!_lost[piece])
+            {
+                DrmClient.Unmap(Address + ((ulong)piece * PiecePages * PageBytes), PiecePages * PageBytes);
+            }
+        }
+
         Array.ForEach(_locks, entry => entry.Dispose());
+    }
+
+    private void UnmapAndMap(int block, int first, int count, nint address)
+    {
+        nuint bytes = (nuint)count * PageBytes;
+        ulong mapped;
+        Assert.Equal(0, SystemCalls.Unmap(address, bytes));
+        Thread.SpinWait(HoleSpins);
+        if (NativeMethods.xesvm_mmap((ulong)address, bytes, (int)MemoryProtection.ReadWrite, PrivateAnonymousAtFreeAddress, -1, 0, &mapped) < 0)
+        {
+            // A thread's stack, a heap or a file has come to lie there.
+            _lost.AsSpan((block * PiecesOfBlock) + (first / PiecePages), count / PiecePages).Fill(true);
+        }
     }
 }

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Diagnostics;
 using System.Globalization;
 
 using XeSvm.Interop.Uapi;
@@ -8,7 +7,7 @@ using XeSvm.Simulation.Tests.Driver;
 namespace XeSvm.Simulation.Tests.Svm.Torture;
 
 /// <summary>The actors of a torture: CPU threads, GPU queues, and one thread that moves memory about. They stop at the first wrong byte.</summary>
-internal sealed class TortureRun(GpuClient gpu, TortureMemory memory, int seed, long deadline)
+internal sealed class TortureRun(GpuClient gpu, TortureMemory memory, int seed)
 {
     public const int CpuThreads = 4;
     public const int GpuQueues = 3;
@@ -28,6 +27,7 @@ internal sealed class TortureRun(GpuClient gpu, TortureMemory memory, int seed, 
     private long _gpuJobs;
     private long _refusedAtomics;
     private long _drops;
+    private long _forks;
     private long _moves;
 
     /// <summary>What went wrong; nothing when all is well.</summary>
@@ -35,11 +35,11 @@ internal sealed class TortureRun(GpuClient gpu, TortureMemory memory, int seed, 
 
     public string Summary => string.Create(
         CultureInfo.InvariantCulture,
-        $"{_cpuWrites} CPU writes, {_gpuJobs} GPU jobs, {_refusedAtomics} atomics refused, {_drops} drops, {_moves} moves and advices");
+        $"{_cpuWrites} CPU writes, {_gpuJobs} GPU jobs, {_refusedAtomics} atomics refused, {_drops} drops, {_moves} moves and advices, {_forks} forks");
 
     public long GpuJobs => Interlocked.Read(ref _gpuJobs);
 
-    private bool IsOver => _stop || !_failures.IsEmpty || Stopwatch.GetTimestamp() >= deadline;
+    private bool IsOver => _stop || !_failures.IsEmpty;
 
     public List<Thread> Start()
     {
@@ -57,6 +57,7 @@ internal sealed class TortureRun(GpuClient gpu, TortureMemory memory, int seed, 
         }
 
         threads.Add(new Thread(() => Guard(() => RunMover(new Random(seed + 200)))) { Name = "torture mover" });
+        threads.Add(new Thread(() => Guard(() => RunForker(new Random(seed + 300)))) { Name = "torture forker" });
         threads.ForEach(thread => thread.Start());
         return threads;
     }
@@ -71,6 +72,11 @@ internal sealed class TortureRun(GpuClient gpu, TortureMemory memory, int seed, 
     {
         for (int page = 0; page < memory.Pages && _failures.Count < 10; page++)
         {
+            if (memory.IsLost(page))
+            {
+                continue;
+            }
+
             for (int line = 0; line < CpuThreads; line++)
             {
                 Note(memory.CheckWhole(page, line));
@@ -103,6 +109,11 @@ internal sealed class TortureRun(GpuClient gpu, TortureMemory memory, int seed, 
                 for (int i = random.Next(1, 16); i > 0; i--)
                 {
                     page = (block * TortureMemory.BlockPages) + ((page + 1) % TortureMemory.BlockPages);
+                    if (memory.IsLost(page))
+                    {
+                        continue;
+                    }
+
                     Note(memory.CheckWhole(page, line) ?? memory.CheckZero(page, FirstUnusedLine + line, 0));
                     memory.Write(page, line, value++);
                     Interlocked.Increment(ref _cpuWrites);
@@ -140,6 +151,11 @@ internal sealed class TortureRun(GpuClient gpu, TortureMemory memory, int seed, 
             {
                 int source = (from * TortureMemory.BlockPages) + random.Next(TortureMemory.BlockPages);
                 int target = (to * TortureMemory.BlockPages) + random.Next(TortureMemory.BlockPages);
+                if (memory.IsLost(source) || memory.IsLost(target))
+                {
+                    continue;
+                }
+
                 int dice = random.Next(10);
                 if (dice == 0)
                 {
@@ -227,6 +243,21 @@ internal sealed class TortureRun(GpuClient gpu, TortureMemory memory, int seed, 
         }
     }
 
+    /// <summary>Forks now and then: everything comes home for it, and what is shared with the child cannot leave again before it ends.</summary>
+    private void RunForker(Random random)
+    {
+        using var never = new ManualResetEventSlim();
+        while (!IsOver && !_isLost)
+        {
+            string? wrong = memory.Fork(random.Next(memory.Blocks));
+
+            // Of a lost device nobody knows which jobs had their effect.
+            Note(_isLost ? null : wrong);
+            Interlocked.Increment(ref _forks);
+            never.Wait(random.Next(50, 300));
+        }
+    }
+
     /// <summary>A buffer object comes and goes: SVM allocations make room for it.</summary>
     private int TakeVram(Random random)
     {
@@ -252,7 +283,8 @@ internal sealed class TortureRun(GpuClient gpu, TortureMemory memory, int seed, 
         return condition;
     }
 
-    private void Note(string? failure)
+    /// <summary>Remembers what is wrong; null is nothing.</summary>
+    public void Note(string? failure)
     {
         if (failure is not null)
         {

@@ -1,9 +1,9 @@
 using System.Text.Json;
 
-namespace XeSvm.Simulation.Cost;
+namespace XeSvm.Simulation;
 
-/// <summary>A value in a profile's JSON together with its place, which every error names.</summary>
-internal readonly struct CostProfileNode(JsonElement element, string path)
+/// <summary>A value in a JSON file together with its place, which every error names.</summary>
+internal readonly struct PlacedJson(JsonElement element, string path)
 {
     private readonly JsonElement _element = element;
 
@@ -17,20 +17,20 @@ internal readonly struct CostProfileNode(JsonElement element, string path)
     public bool Has(string name) => Object().TryGetProperty(name, out _);
 
     /// <summary>A member that must be there.</summary>
-    public CostProfileNode Child(string name) => Object().TryGetProperty(name, out JsonElement child)
-        ? new CostProfileNode(child, $"{Path}.{name}")
+    public PlacedJson Child(string name) => Object().TryGetProperty(name, out JsonElement child)
+        ? new PlacedJson(child, $"{Path}.{name}")
         : throw new FormatException($"{Path}.{name} is missing.");
 
     /// <summary>A text that must be there.</summary>
     public string Text(string name) => Child(name).AsText();
 
-    /// <summary>A cost that must be there.</summary>
-    public double Cost(string name) => Child(name).AsCost();
+    /// <summary>A number of 0 or more that must be there.</summary>
+    public double Amount(string name) => Child(name).AsAmount();
 
     /// <summary>A whole number from 1 up that must be there.</summary>
     public int Count(string name)
     {
-        CostProfileNode child = Child(name);
+        PlacedJson child = Child(name);
         return child._element.ValueKind == JsonValueKind.Number && child._element.TryGetInt32(out int count) && count > 0
             ? count
             : throw new FormatException($"{child.Path} is {child._element.GetRawText()}; valid is a whole number from 1 up.");
@@ -39,14 +39,14 @@ internal readonly struct CostProfileNode(JsonElement element, string path)
     /// <summary>True for one text, false for the other.</summary>
     public bool Choice(string name, string yes, string no)
     {
-        CostProfileNode child = Child(name);
+        PlacedJson child = Child(name);
         string text = child.AsText();
         return text == yes || (text == no
             ? false
             : throw new FormatException($"{child.Path} is '{text}'; valid are {yes}, {no}."));
     }
 
-    /// <summary>Two costs of an object; zeros when there is no such member.</summary>
+    /// <summary>Two numbers of an object; zeros when there is no such member.</summary>
     public (double First, double Second) Pair(string name, string first, string second)
     {
         if (!Has(name))
@@ -54,36 +54,36 @@ internal readonly struct CostProfileNode(JsonElement element, string path)
             return (0, 0);
         }
 
-        CostProfileNode pair = Child(name);
+        PlacedJson pair = Child(name);
         pair.RequireKnown(first, second);
-        return (pair.Cost(first), pair.Cost(second));
+        return (pair.Amount(first), pair.Amount(second));
     }
 
     /// <summary>The items of a list; none when there is no such member.</summary>
-    public IEnumerable<CostProfileNode> Items(string name)
+    public IEnumerable<PlacedJson> Items(string name)
     {
         if (!Has(name))
         {
             return [];
         }
 
-        CostProfileNode list = Child(name);
+        PlacedJson list = Child(name);
         return list._element.ValueKind == JsonValueKind.Array
-            ? list._element.EnumerateArray().Select((item, index) => new CostProfileNode(item, $"{list.Path}[{index}]"))
+            ? list._element.EnumerateArray().Select((item, index) => new PlacedJson(item, $"{list.Path}[{index}]"))
             : throw new FormatException($"{list.Path} is no list.");
     }
 
     /// <summary>The members of an object.</summary>
-    public IEnumerable<CostProfileNode> Members()
+    public IEnumerable<PlacedJson> Members()
     {
         string path = Path;
-        return Object().EnumerateObject().Select(member => new CostProfileNode(member.Value, $"{path}.{member.Name}"));
+        return Object().EnumerateObject().Select(member => new PlacedJson(member.Value, $"{path}.{member.Name}"));
     }
 
     /// <summary>Throws for members that nobody knows: most likely misspelt.</summary>
     public void RequireKnown(params string[] names)
     {
-        foreach (CostProfileNode member in Members())
+        foreach (PlacedJson member in Members())
         {
             if (!names.Contains(member.Name))
             {
@@ -97,8 +97,8 @@ internal readonly struct CostProfileNode(JsonElement element, string path)
         ? text
         : throw new FormatException($"{Path} is {_element.GetRawText()}; valid is a text.");
 
-    /// <summary>The value as a cost.</summary>
-    public double AsCost() => _element.ValueKind == JsonValueKind.Number && _element.TryGetDouble(out double cost) && cost >= 0 && double.IsFinite(cost)
+    /// <summary>The value as a number of 0 or more.</summary>
+    public double AsAmount() => _element.ValueKind == JsonValueKind.Number && _element.TryGetDouble(out double cost) && cost >= 0 && double.IsFinite(cost)
         ? cost
         : throw new FormatException($"{Path} is {_element.GetRawText()}; valid is a number of 0 or more.");
 

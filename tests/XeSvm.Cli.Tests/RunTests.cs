@@ -1,0 +1,109 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+
+namespace XeSvm.Cli.Tests;
+
+/// <summary><c>xesvm run</c> and <c>serve</c>: unmodified programs with a software device.</summary>
+public sealed class RunTests : IDisposable
+{
+    private readonly TestFolder _folder = new();
+
+    private static string Tool => Path.Combine(AppContext.BaseDirectory, "xesvm");
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void The_C_sample_runs_without_a_card_and_leaves_nothing()
+    {
+        string program = CompileSample();
+        string[] before = Directory.GetDirectories(Path.GetTempPath(), "xesvm-*");
+        (int code, string output, string error) = Run("run", "--", program);
+        Assert.Equal((0, "the GPU wrote 42\n", ""), (code, output, error));
+        Assert.DoesNotContain(Directory.GetDirectories(Path.GetTempPath(), "xesvm-*").Except(before), folder => File.Exists(Path.Combine(folder, "device")));
+    }
+
+    [Fact]
+    public void A_program_finds_the_nodes_of_the_device()
+    {
+        string program = CompileSample();
+        Assert.Equal(0, Run("run", "--", program, "/dev/dri/card0").Code);
+        (int code, _, string error) = Run("run", "--", program, "/dev/dri/card9");
+        Assert.Equal(1, code);
+        Assert.Contains("open: No such file or directory", error, StringComparison.Ordinal);
+        Assert.Contains("svm_pagefault_count: 0", Run("run", "--", "cat", "/sys/kernel/debug/dri/0/gt0/stats").Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("exit 0", 0)]
+    [InlineData("exit 7", 7)]
+    [InlineData("kill -KILL $$", 137)]
+    public void The_exit_code_is_the_programs(string script, int expected) => Assert.Equal(expected, Run("run", "--", "sh", "-c", script).Code);
+
+    [Fact]
+    public void A_program_that_cannot_be_run_is_127()
+    {
+        (int code, _, string error) = Run("run", "--", "/nonesuch/program");
+        Assert.Equal(127, code);
+        Assert.StartsWith("xesvm: '/nonesuch/program' cannot be run: ", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_run_without_a_program_is_a_usage_error() => Assert.Equal(ExitCode.Usage, CliRun.Of("run").ExitCode);
+
+    [Theory]
+    [InlineData("-INT")]
+    [InlineData("-TERM")]
+    public void A_server_serves_until_it_is_told_to_end_and_removes_its_socket(string signal)
+    {
+        string program = CompileSample();
+        string socket = Path.Combine(_folder.Path, "device");
+        using Process server = Start("serve", "--socket", socket);
+        string setting = server.StandardOutput.ReadLine()!;
+        string preload = server.StandardOutput.ReadLine()!;
+        Assert.Equal($"XESVM_SERVER={socket}", setting);
+        Assert.StartsWith("LD_PRELOAD=/", preload, StringComparison.Ordinal);
+        using (Process client = Process.Start("env", [setting, preload, program]))
+        {
+            client.WaitForExit();
+            Assert.Equal(0, client.ExitCode);
+        }
+
+        (int code, _, string error) = Run("serve", "--socket", socket);
+        Assert.Equal(ExitCode.Failure, code);
+        Assert.Contains("Address already in use", error, StringComparison.OrdinalIgnoreCase);
+        using (Process kill = Process.Start("kill", [signal, $"{server.Id}"]))
+        {
+            kill.WaitForExit();
+        }
+
+        server.WaitForExit();
+        Assert.False(File.Exists(socket));
+    }
+
+    private string CompileSample([CallerFilePath] string path = "")
+    {
+        string source = Path.Combine(Path.GetDirectoryName(path)!, "../../samples/HelloC/hello_xe.c");
+        Assert.InRange(File.ReadLines(source).Count(), 40, 75);
+        string program = Path.Combine(_folder.Path, "hello_xe");
+        using Process compiler = Process.Start("cc", ["-Wall", "-Wextra", "-Werror", "-o", program, source]);
+        compiler.WaitForExit();
+        Assert.Equal(0, compiler.ExitCode);
+        return program;
+    }
+
+    private static (int Code, string Output, string Error) Run(params string[] arguments)
+    {
+        using Process process = Start(arguments);
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return (process.ExitCode, output, error.Result);
+    }
+
+    private static Process Start(params string[] arguments)
+    {
+        var start = new ProcessStartInfo(Tool, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["XESVM_VRAM_BYTES"] = "67108864";
+        return Process.Start(start)!;
+    }
+}

@@ -1,0 +1,83 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+
+using XeSvm.Interop.Uapi;
+using XeSvm.Simulation.Server;
+
+namespace XeSvm.Simulation.Tests.Server;
+
+/// <summary>A server in a folder of its own, and programs that use it.</summary>
+internal sealed class ServerMachine : IDisposable
+{
+    private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(2);
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("xesvm-server-");
+
+    public ServerMachine(string device = "bmg")
+    {
+        Server = DeviceServer.Start(new SoftwareBackendOptions { VramBytes = 64 << 20, Device = device }, Path.Combine(_folder.FullName, "device"));
+    }
+
+    public DeviceServer Server { get; }
+
+    public string Socket => Server.SocketPath;
+
+    public static string Preload => Path.Combine(AppContext.BaseDirectory, "libxesvm_preload.so");
+
+    /// <summary>Compiles a C program of the repository.</summary>
+    public string Compile(string source)
+    {
+        string root = FindRoot();
+        string program = Path.Combine(_folder.FullName, Path.GetFileNameWithoutExtension(source));
+        using Process cc = Process.Start("cc", ["-std=gnu11", "-O1", "-Wall", "-Werror", "-I", Path.Combine(root, "samples/HelloC"), "-o", program, Path.Combine(root, source)]);
+        cc.WaitForExit();
+        Assert.Equal(0, cc.ExitCode);
+        return program;
+    }
+
+    /// <summary>Starts a program with the device.</summary>
+    public Process Run(string program, params string[] arguments)
+    {
+        var start = new ProcessStartInfo(program, arguments)
+        {
+            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
+        };
+        start.Environment["XESVM_SERVER"] = Socket;
+        start.Environment["LD_PRELOAD"] = Preload;
+        return Process.Start(start)!;
+    }
+
+    /// <summary>Waits until only so much is left at the server.</summary>
+    public void AwaitRest(int files, int processes, int channels) => Assert.True(
+        SpinWait.SpinUntil(
+            () => Server.FileCount == files && Server.ProcessCount == processes && Server.ChannelCount == channels && Server.ClosingCount == 0, s_limit),
+        $"{Server.FileCount} files, {Server.ProcessCount} processes, {Server.ChannelCount} channels, {Server.ClosingCount} closing");
+
+    /// <summary>Bytes of VRAM in use, as a query says it.</summary>
+    public static unsafe ulong VramInUse(ServerConnection channel, ServerConnection file)
+    {
+        byte* regions = stackalloc byte[8 + (2 * sizeof(drm_xe_mem_region))];
+        var query = new drm_xe_device_query
+        {
+            query = DrmXe.DRM_XE_DEVICE_QUERY_MEM_REGIONS, size = (uint)(8 + (2 * sizeof(drm_xe_mem_region))), data = (ulong)regions,
+        };
+        Assert.Equal(0, channel.Ioctl(file, DrmXe.DRM_IOCTL_XE_DEVICE_QUERY, ref query));
+        return ((drm_xe_mem_region*)(regions + 8))[1].used;
+    }
+
+    public void Dispose()
+    {
+        Server.Dispose();
+        _folder.Delete(recursive: true);
+    }
+
+    private static string FindRoot([CallerFilePath] string path = "")
+    {
+        string? folder = Path.GetDirectoryName(path);
+        while (folder is not null && !File.Exists(Path.Combine(folder, "XeSvm.sln")))
+        {
+            folder = Path.GetDirectoryName(folder);
+        }
+
+        return folder ?? throw new DirectoryNotFoundException($"No folder above {path} has XeSvm.sln.");
+    }
+}

@@ -1,0 +1,65 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace XeSvm.Simulation.Tests.Svm.Torture;
+
+/// <summary>
+/// fork(2) of this process, with a child that compares memory and ends. The child has one thread and a copy of a runtime that misses its other
+/// threads: it allocates nothing, calls nothing but _exit, and both calls keep the thread in cooperative mode, so that no collection is
+/// under way when the copy is made.
+/// </summary>
+internal static unsafe class ForkedCheck
+{
+    private static readonly nint s_libC = NativeLibrary.Load("libc.so.6");
+    private static readonly delegate* unmanaged[SuppressGCTransition]<int> s_fork =
+        (delegate* unmanaged[SuppressGCTransition]<int>)NativeLibrary.GetExport(s_libC, "fork");
+    private static readonly delegate* unmanaged[SuppressGCTransition]<int, void> s_exit =
+        (delegate* unmanaged[SuppressGCTransition]<int, void>)NativeLibrary.GetExport(s_libC, "_exit");
+    private static readonly delegate* unmanaged<int, int*, int, int> s_wait =
+        (delegate* unmanaged<int, int*, int, int>)NativeLibrary.GetExport(s_libC, "waitpid");
+
+    /// <summary>The child's wait status: 0 when the first word of every line of a block is what the model says, of pages that are not lost.</summary>
+    public static int Run(uint* block, uint* values, bool* lost)
+    {
+        delegate* unmanaged[SuppressGCTransition]<int> fork = s_fork;
+        delegate* unmanaged[SuppressGCTransition]<int, void> exit = s_exit;
+        int child = ForkAndCheck(fork, exit, block, values, lost);
+        if (child < 0)
+        {
+            return child;
+        }
+
+        int status;
+        return s_wait(child, &status, 0) == child ? status : -1;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private static int ForkAndCheck(
+        delegate* unmanaged[SuppressGCTransition]<int> fork,
+        delegate* unmanaged[SuppressGCTransition]<int, void> exit,
+        uint* block,
+        uint* values,
+        bool* lost)
+    {
+        int child = fork();
+        if (child != 0)
+        {
+            return child;
+        }
+
+        int wrong = 0;
+        for (int page = 0; page < TortureMemory.BlockPages; page++)
+        {
+            for (int line = 0; line < TortureMemory.Lines && !lost[page / 16]; line++)
+            {
+                if (block[((page * 4096) + (line * TortureMemory.Line)) / 4] != values[(page * TortureMemory.Lines) + line])
+                {
+                    wrong = 1;
+                }
+            }
+        }
+
+        exit(wrong);
+        return 0;
+    }
+}
