@@ -1,0 +1,148 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using XeSvm.Daemon.Install;
+using XeSvm.Daemon.Metrics;
+using XeSvm.Daemon.Settings;
+using XeSvm.Daemon.Tests.Support;
+using XeSvm.Hosting;
+
+namespace XeSvm.Daemon.Tests.Deploy;
+
+public sealed partial class DeployTests : IDisposable
+{
+    private static readonly string[] s_panelTypes = ["timeseries", "stat"];
+
+    private readonly TestFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [SkippableFact]
+    public async Task The_unit_is_exposed_by_at_most_two()
+    {
+        string? analyze = ExternalTool.Find("systemd-analyze");
+        Skip.If(analyze is null, "systemd-analyze is not installed (Debian package systemd).");
+        string unit = _folder.Write("xesvmd.service", Text("xesvmd.service"));
+
+        (int code, string output) = await ExternalTool.RunAsync(analyze, null, "security", "--offline=true", "--no-pager", unit);
+
+        Assert.True(code == 0, output);
+        Match match = Exposure().Match(output);
+        Assert.True(match.Success, output);
+        double exposure = double.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture);
+        Assert.True(exposure <= 2.0, $"{exposure}\n" + string.Join('\n', output.Split('\n').Where(line => line.Contains('✗', StringComparison.Ordinal))));
+    }
+
+    [SkippableFact]
+    public async Task Systemd_has_nothing_to_say_about_the_units()
+    {
+        string? analyze = ExternalTool.Find("systemd-analyze");
+        Skip.If(analyze is null, "systemd-analyze is not installed (Debian package systemd).");
+
+        string service = _folder.Write("xesvmd.service", Text("xesvmd.service").Replace("/usr/bin/xesvmd", "/bin/sh", StringComparison.Ordinal));
+        string socket = _folder.Write("xesvmd.socket", Text("xesvmd.socket"));
+        (int _, string output) = await ExternalTool.RunAsync(analyze, null, "verify", "--man=no", service, socket);
+
+        Assert.DoesNotContain("xesvmd.service:", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("xesvmd.socket:", output, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public async Task Promtool_takes_the_alert_rules()
+    {
+        string? promtool = ExternalTool.Find("promtool");
+        Skip.If(promtool is null, "promtool is not installed (Debian package prometheus).");
+
+        (int code, string output) = await ExternalTool.RunAsync(promtool, null, "check", "rules", _folder.Write("alerts.yml", Text("alerts.yml")));
+
+        Assert.True(code == 0, output);
+        Assert.Contains("5 rules found", output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("alerts.yml")]
+    [InlineData("grafana.json")]
+    public void Every_metric_that_rules_and_dashboard_ask_for_exists_with_its_labels(string file)
+    {
+        MetricDescription[] metrics = [.. XeSvmMetrics.Descriptions, .. DaemonMetrics.Descriptions];
+        HashSet<string> names = [.. metrics.Select(PrometheusNames.Of)];
+        HashSet<string> labels = [.. metrics.SelectMany(metric => metric.Tags).Select(PrometheusNames.OfTag)];
+        string[] used = [.. Words().Matches(Text(file)).Select(match => match.Value).Distinct().Where(word => !labels.Contains(word))];
+
+        Assert.NotEmpty(used);
+        Assert.All(used, name => Assert.Contains(name, names));
+    }
+
+    [Fact]
+    public void The_dashboard_of_grafana_is_whole()
+    {
+        JsonElement dashboard = JsonDocument.Parse(Text("grafana.json")).RootElement;
+        JsonElement[] panels = [.. dashboard.GetProperty("panels").EnumerateArray()];
+
+        Assert.Equal(39, dashboard.GetProperty("schemaVersion").GetInt32());
+        Assert.Equal(panels.Length, panels.Select(panel => panel.GetProperty("id").GetInt32()).Distinct().Count());
+        Assert.All(panels, panel =>
+        {
+            Assert.Contains(panel.GetProperty("type").GetString(), s_panelTypes);
+            Assert.NotEmpty(panel.GetProperty("title").GetString()!);
+            Assert.All(panel.GetProperty("targets").EnumerateArray(), target => Assert.NotEmpty(target.GetProperty("expr").GetString()!));
+            JsonElement place = panel.GetProperty("gridPos");
+            Assert.InRange(place.GetProperty("x").GetInt32() + place.GetProperty("w").GetInt32(), 1, 24);
+        });
+    }
+
+    [Fact]
+    public void The_manifest_sets_existing_variables_and_drops_all_privileges_but_one()
+    {
+        string manifest = Text("daemonset.yaml");
+        foreach (Match match in Variable().Matches(manifest))
+        {
+            Assert.Contains(SettingTable.All, setting => setting.Variable == match.Value);
+        }
+
+        Assert.Contains("drop: [\"ALL\"], add: [\"DAC_READ_SEARCH\"]", manifest, StringComparison.Ordinal);
+        Assert.Contains("readOnlyRootFilesystem: true", manifest, StringComparison.Ordinal);
+        Assert.DoesNotContain('\t', manifest);
+    }
+
+    [Fact]
+    public void The_configuration_that_is_installed_is_valid_and_says_the_defaults()
+    {
+        string file = _folder.Write("xesvmd.json", Text("xesvmd.json"));
+        Assert.Equivalent(new DaemonSettings(), new SettingsLoader(["--config", file], new Dictionary<string, string>()).Load().Settings, strict: true);
+    }
+
+    [Fact]
+    public void Install_puts_everything_below_the_root_and_uninstall_takes_it_away_but_the_changed_configuration()
+    {
+        string root = _folder.PathOf("root");
+        Assert.Equal(0, Run("install", "--root", root));
+        Assert.All(InstalledFile.All, file => Assert.True(File.Exists(root + file.Path), file.Path));
+        Assert.True(File.Exists(root + "/usr/lib/xesvmd/XeSvm.Daemon.dll"));
+        Assert.Equal("/usr/lib/xesvmd/xesvmd", new FileInfo(root + "/usr/bin/xesvmd").LinkTarget);
+
+        File.WriteAllText(root + "/etc/xesvmd/xesvmd.json", "{ \"backend\": \"kernel\" }");
+        Assert.Equal(0, Run("install", "--root", root));
+        Assert.Equal("{ \"backend\": \"kernel\" }", File.ReadAllText(root + "/etc/xesvmd/xesvmd.json"));
+
+        Assert.Equal(0, Run("uninstall", "--root", root));
+        Assert.Equal([root + "/etc/xesvmd/xesvmd.json"], Directory.GetFiles(root, "*", SearchOption.AllDirectories));
+        Assert.Equal(0, Run("uninstall", "--root", root, "--purge"));
+        Assert.Empty(Directory.GetFiles(root, "*", SearchOption.AllDirectories));
+        Assert.Equal(2, Run("install", "--everywhere"));
+    }
+
+    private static int Run(string verb, params string[] arguments) => Installer.Run(verb, arguments, TextWriter.Null, TextWriter.Null);
+
+    private static string Text(string name) => Encoding.UTF8.GetString(Resources.Read("Deploy/" + name));
+
+    [GeneratedRegex("Overall exposure level for [^:]*: ([0-9.]+)")]
+    private static partial Regex Exposure();
+
+    [GeneratedRegex("\\b(xesvm|hw)_[a-z_]+")]
+    private static partial Regex Words();
+
+    [GeneratedRegex("XESVMD_[A-Z_]+")]
+    private static partial Regex Variable();
+}
