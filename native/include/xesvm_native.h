@@ -166,6 +166,14 @@ XESVM_EXPORT int32_t xesvm_pump_commit_held(xesvm_pump *pump, uint64_t isolation
 XESVM_EXPORT int32_t xesvm_pump_abort(xesvm_pump *pump, uint64_t isolation);
 /* Brings home the whole of every allocation that has a device page in the range. Returns the number of pages that moved. */
 XESVM_EXPORT int32_t xesvm_pump_restore(xesvm_pump *pump, uint64_t va, uint32_t pages);
+/* Device pages go to other VRAM without a stay at home. Begin: pages [va, va + pages * 4096), the whole of an allocation none of whose pages has
+ * left, keep their content at host address vram while the caller copies it: GPU access answers -EAGAIN, a CPU touch brings them home as
+ * ever. -EBUSY: they are not that, or are being relocated. */
+XESVM_EXPORT int32_t xesvm_pump_relocate_begin(xesvm_pump *pump, uint64_t va, uint32_t pages, uint64_t vram, uint64_t allocation);
+/* Ends what begin has begun: the pages are at host address to_vram now, of allocation to, held as by xesvm_pump_commit_held; with to_vram 0 they stay where they were.
+ * -EBUSY: a page has left meanwhile. Nothing else has changed then, and the copy is to be forgotten. */
+XESVM_EXPORT int32_t xesvm_pump_relocate_end(xesvm_pump *pump, uint64_t va, uint64_t allocation, uint64_t to_vram, uint64_t to,
+                                             uint64_t hold_until_ns);
 /* One XESVM_PAGE_* per page. */
 XESVM_EXPORT int32_t xesvm_pump_query(xesvm_pump *pump, uint64_t va, uint32_t pages, uint8_t *states);
 /* Makes every page of the range present for the CPU (as HMM's faulting walk does): device pages come home, holes are filled.

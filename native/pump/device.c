@@ -83,7 +83,7 @@ static int32_t access_locked(xesvm_pump *pump, struct bucket *bucket, uint64_t v
     lock_acquire(&bucket->lock);
     block = table_find(bucket, va);
     migration = block ? block->page[block_page(va)] : NULL;
-    if (migration && migration->phase == MIGRATION_DEVICE &&
+    if (migration && migration->phase == MIGRATION_DEVICE && !migration->moving &&
         migration->source + (va - atomic_load_explicit(&migration->va, memory_order_relaxed)) == vram) {
         access_vram(vram, access);
         result = 0;

@@ -250,8 +250,7 @@ static void finish_abort(xesvm_pump *pump, struct migration *migration)
     count(&pump->counters.aborts, 1);
 }
 
-/* VRAM is read by the fault thread: it must be there, and must never be client memory that can be missing. */
-static bool is_vram(const xesvm_pump *pump, uint64_t vram, uint32_t pages)
+bool pump_is_vram(const xesvm_pump *pump, uint64_t vram, uint32_t pages)
 {
     const uint32_t wanted = XESVM_VMA_READ | XESVM_VMA_WRITE | XESVM_VMA_SHARED;
     uint64_t end = vram + pages * PAGE_BYTES;
@@ -300,7 +299,7 @@ static int32_t commit(xesvm_pump *pump, uint64_t id, uint64_t vram, uint64_t all
         finish_abort(pump, migration);
         return -EBUSY;
     }
-    if (!is_vram(pump, vram, pages)) {
+    if (!pump_is_vram(pump, vram, pages)) {
         release_bucket(pump, bucket);
         return -EINVAL;
     }

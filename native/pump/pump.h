@@ -130,6 +130,9 @@ static inline bool range_is_in_block(uint64_t va, uint32_t pages)
     return range_is_valid(va, pages) && va % BLOCK_BYTES + (uint64_t)pages * PAGE_BYTES <= BLOCK_BYTES;
 }
 
+/* VRAM is read by the fault thread: it must be there, and must never be client memory that can be missing. */
+bool pump_is_vram(const xesvm_pump *pump, uint64_t vram, uint32_t pages);
+
 static inline uint64_t block_address(uint64_t va)
 {
     return va & ~(BLOCK_BYTES - 1);

@@ -63,6 +63,7 @@ struct migration *migration_new(struct table *table, uint64_t va, uint32_t pages
     migration->staging = 0;
     migration->owed = 0;
     migration->allocation = 0;
+    migration->moving = false;
     migration->begin_ns = system_monotonic_ns();
     migration->hold_until_ns = 0;
     atomic_store_explicit(&migration->va, va, memory_order_relaxed);

@@ -39,6 +39,7 @@ struct migration {
     uint32_t slot;
     uint32_t owed; /* pages of HOME and DISCARD events that found the ring full */
     uint64_t allocation;
+    bool moving; /* on the device: another device copies the content, and no device may change it (relocate.c) */
     uint64_t begin_ns;      /* monotonic: older than the moment in which its first page left */
     uint64_t hold_until_ns; /* monotonic: on the device, no CPU fault brings it home before; 0: any does */
     uint32_t generation;

@@ -248,7 +248,93 @@ static void source_and_destination_may_be_device_pages_themselves(void)
     fixture_close(&f);
 }
 
+static void relocated_pages_keep_their_content_and_their_way_home(void)
+{
+    struct fixture f = fixture_open();
+    uint8_t *memory = client_memory(16);
+    uint64_t va = address_of(memory);
+    uint64_t from = address_of(f.vram);
+    uint64_t to = address_of(f.vram) + 32 * PAGE;
+    uint64_t value = 77;
+    struct xesvm_pump_event event;
+
+    fill_pages(memory, 16, 6);
+    CHECK_EQ(migrate(&f, memory, 16, 0, 1), 0);
+    CHECK_EQ(xesvm_pump_relocate_begin(f.pump, va, 16, from, 1), 0);
+    CHECK_EQ(xesvm_pump_relocate_begin(f.pump, va, 16, from, 1), -EBUSY);
+    CHECK_EQ(xesvm_pump_device_write(f.pump, va, from, &value, 8), -EAGAIN);
+    memcpy(f.vram + 32 * PAGE, f.vram, 16 * PAGE);
+    CHECK_EQ(xesvm_pump_relocate_end(f.pump, va, 1, to, 2, 0), 0);
+    memset(f.vram, 0, 16 * PAGE);
+    CHECK_EQ(xesvm_pump_device_write(f.pump, va, from, &value, 8), -EAGAIN);
+    CHECK_EQ(xesvm_pump_device_read(f.pump, va, to, &value, 8), 0);
+    CHECK_EQ(state_of(&f, memory, 16), XESVM_PAGE_DEVICE);
+    CHECK(pages_hold(memory, 16, 6));
+    event = next_event(&f, XESVM_EVENT_HOME);
+    CHECK_EQ(event.allocation, 2);
+    CHECK_EQ(event.pages, 16);
+    client_release(memory, 16);
+    fixture_close(&f);
+}
+
+static void a_touch_of_the_cpu_wins_over_a_relocation(void)
+{
+    struct fixture f = fixture_open();
+    uint8_t *memory = client_memory(16);
+    uint64_t va = address_of(memory);
+    uint64_t from = address_of(f.vram);
+    uint64_t back = 0;
+
+    fill_pages(memory, 16, 7);
+    CHECK_EQ(migrate(&f, memory, 16, 0, 1), 0);
+    CHECK_EQ(xesvm_pump_relocate_begin(f.pump, va, 16, from, 1), 0);
+    CHECK(pages_hold(memory, 16, 7));
+    CHECK_EQ(xesvm_pump_relocate_end(f.pump, va, 1, from + 32 * PAGE, 2, 0), -EBUSY);
+    CHECK_EQ(state_of(&f, memory, 16), XESVM_PAGE_SYSTEM);
+
+    /* Begun and given up: as if nothing had been. */
+    CHECK_EQ(migrate(&f, memory, 16, 0, 3), 0);
+    CHECK_EQ(xesvm_pump_relocate_begin(f.pump, va, 16, from, 3), 0);
+    CHECK_EQ(xesvm_pump_relocate_end(f.pump, va, 3, 0, 0, 0), 0);
+    CHECK_EQ(xesvm_pump_device_read(f.pump, va, from, &back, 8), 0);
+    CHECK(pages_hold(memory, 16, 7));
+    client_release(memory, 16);
+    fixture_close(&f);
+}
+
+static void only_whole_allocations_on_the_device_are_relocated(void)
+{
+    struct fixture f = fixture_open();
+    uint8_t *memory = client_memory(32);
+    uint64_t va = address_of(memory);
+    uint64_t from = address_of(f.vram);
+    uint64_t value = 0;
+
+    fill_pages(memory, 32, 8);
+    CHECK_EQ(xesvm_pump_relocate_begin(f.pump, va, 16, from, 1), -EBUSY);
+    CHECK_EQ(migrate(&f, memory, 16, 0, 1), 0);
+    CHECK_EQ(xesvm_pump_relocate_begin(f.pump, va, 8, from, 1), -EBUSY);
+    CHECK_EQ(xesvm_pump_relocate_begin(f.pump, va + 8 * PAGE, 8, from + 8 * PAGE, 1), -EBUSY);
+    CHECK_EQ(xesvm_pump_relocate_begin(f.pump, va, 32, from, 1), -EBUSY);
+    CHECK_EQ(xesvm_pump_relocate_begin(f.pump, va, 16, from + PAGE, 1), -EBUSY);
+    CHECK_EQ(xesvm_pump_relocate_begin(f.pump, va, 16, from, 2), -EBUSY);
+    CHECK_EQ(xesvm_pump_relocate_end(f.pump, va, 1, from + 64 * PAGE, 2, 0), -EBUSY);
+    CHECK_EQ(xesvm_pump_relocate_begin(f.pump, va + 1, 16, from, 1), -EINVAL);
+    CHECK_EQ(xesvm_pump_relocate_begin(NULL, va, 16, from, 1), -EINVAL);
+    CHECK_EQ(xesvm_pump_relocate_end(f.pump, va + 1, 1, 0, 0, 0), -EINVAL);
+
+    /* To memory that is no VRAM: refused, and open to the device as before. */
+    CHECK_EQ(xesvm_pump_relocate_begin(f.pump, va, 16, from, 1), 0);
+    CHECK_EQ(xesvm_pump_relocate_end(f.pump, va, 1, address_of(memory) + 16 * PAGE, 2, 0), -EINVAL);
+    CHECK_EQ(xesvm_pump_device_read(f.pump, va, from, &value, 8), 0);
+    client_release(memory, 32);
+    fixture_close(&f);
+}
+
 static const struct test tests[] = {
+    {"relocated_pages_keep_their_content_and_their_way_home", relocated_pages_keep_their_content_and_their_way_home, TEST_BOTH},
+    {"a_touch_of_the_cpu_wins_over_a_relocation", a_touch_of_the_cpu_wins_over_a_relocation, TEST_BOTH},
+    {"only_whole_allocations_on_the_device_are_relocated", only_whole_allocations_on_the_device_are_relocated, TEST_BOTH},
     {"what_the_device_writes_the_cpu_reads", what_the_device_writes_the_cpu_reads, TEST_BOTH},
     {"bytes_of_any_length_are_copied", bytes_of_any_length_are_copied, TEST_BOTH},
     {"adds_return_the_old_value", adds_return_the_old_value, TEST_BOTH},

@@ -18,7 +18,14 @@ internal sealed record SampleRun(int ExitCode, string Output, string Error)
     /// <param name="name">The sample's project.</param>
     /// <param name="backend"><c>software</c> or <c>kernel</c>.</param>
     /// <param name="arguments">The command line.</param>
-    internal static async Task<SampleRun> Of(string name, string backend, params string[] arguments)
+    internal static Task<SampleRun> Of(string name, string backend, params string[] arguments) => Of(name, backend, device: null, arguments);
+
+    /// <summary>Runs a sample on the software backend.</summary>
+    /// <param name="device">The machine (<c>XESVM_DEVICE</c>).</param>
+    /// <param name="name">The sample's project.</param>
+    internal static Task<SampleRun> On(string device, string name) => Of(name, "software", device, []);
+
+    private static async Task<SampleRun> Of(string name, string backend, string? device, string[] arguments)
     {
         // artifacts/bin/XeSvm.Samples.Tests/release: a sample is two folders up and in one of the same configuration.
         DirectoryInfo own = new(AppContext.BaseDirectory);
@@ -31,9 +38,14 @@ internal sealed record SampleRun(int ExitCode, string Output, string Error)
             StandardOutputEncoding = Encoding.UTF8,
         };
         start.Environment["XESVM_BACKEND"] = backend;
-        foreach (string variable in (string[])["XESVM_DEVICE", "XESVM_FAULTS", "XESVM_VRAM_BYTES"])
+        foreach (string variable in (string[])["XESVM_DEVICE", "XESVM_FAULTS", "XESVM_PEER_POLICY", "XESVM_VRAM_BYTES"])
         {
             start.Environment.Remove(variable);
+        }
+
+        if (device is not null)
+        {
+            start.Environment["XESVM_DEVICE"] = device;
         }
 
         using Process process = Process.Start(start) ?? throw new InvalidOperationException($"{name} did not start.");

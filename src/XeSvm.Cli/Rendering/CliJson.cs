@@ -35,7 +35,8 @@ internal sealed record InfoJson(
     IReadOnlyList<InfoJsonGt> Gts,
     bool StatisticsAvailable,
     string? StatisticsReason,
-    RunHost Host)
+    RunHost Host,
+    string? Profile)
 {
     internal const string CurrentSchema = "xesvm.info/1";
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using XeSvm.Interop;
 using XeSvm.Measurement;
+using XeSvm.Peers;
 
 namespace XeSvm.Cli.Rendering;
 
@@ -18,6 +19,11 @@ internal sealed class InfoReport(XeDevice device, BackendReport report)
         XeConfiguration configuration = device.Configuration;
         text.Write("Backend", $"{device.BackendName}, because {device.BackendReason}");
         text.Write("Device", $"{device.Node.Path}, driver {device.Node.Driver}, PCI {OrUnknown(device.Node.BusAddress)}");
+        if (report.Find("device") is { } profile)
+        {
+            text.Write("Profile", profile + Place());
+        }
+
         text.Write("Identity", $"device 0x{configuration.DeviceId:x4}, revision {configuration.Revision}");
         text.Write("Addresses", $"{configuration.VirtualAddressBits} bits, minimum alignment {Figures.Bytes(configuration.MinimumAlignment)}");
         text.Write("CPU mirror", device.Capabilities.SupportsCpuAddressMirror ? "supported" : "not supported: no SVM on this device");
@@ -62,7 +68,15 @@ internal sealed class InfoReport(XeDevice device, BackendReport report)
         [.. device.Gts.Select(gt => new InfoJsonGt(gt.Id, gt.TileId, NameOf(gt), gt.IpVersion.ToString(), gt.ReferenceClock))],
         _statistics.IsAvailable,
         _statistics.Reason,
-        HostInformation.Read());
+        HostInformation.Read(),
+        report.Find("device"));
+
+    /// <summary>The device's place among others, where there are others.</summary>
+    private string Place() => MachinePlace.TryFind(device, out MachinePlace? place, out _) && place.Topology.Devices.Count > 1
+        ? string.Create(
+            CultureInfo.InvariantCulture,
+            $", device {place.Index} of {place.Topology.Devices.Count}: {string.Join(", ", Enumerable.Range(0, place.Topology.Devices.Count).Where(to => to != place.Index).Select(to => $"{place.LinkTo(to).RouteName} to {place.Topology.Devices[to].Name}"))}")
+        : "";
 
     private static string OrUnknown(string text) => text.Length == 0 ? "unknown" : text;
 

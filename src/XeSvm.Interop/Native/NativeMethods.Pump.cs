@@ -33,6 +33,17 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(LibraryName)]
     internal static partial int xesvm_pump_restore(xesvm_pump* pump, ulong va, uint pages);
 
+    /// <summary>
+    /// Begins to move a whole allocation to other VRAM: GPU access answers -EAGAIN, a CPU touch brings it home as ever. -EBUSY when a page
+    /// has left, or it is being moved.
+    /// </summary>
+    [LibraryImport(LibraryName)]
+    internal static partial int xesvm_pump_relocate_begin(xesvm_pump* pump, ulong va, uint pages, ulong vram, ulong allocation);
+
+    /// <summary>Ends that: the pages are at <paramref name="toVram"/> of allocation <paramref name="to"/>, or stay when it is 0. -EBUSY when a page has left.</summary>
+    [LibraryImport(LibraryName)]
+    internal static partial int xesvm_pump_relocate_end(xesvm_pump* pump, ulong va, ulong allocation, ulong toVram, ulong to, ulong holdUntilNs);
+
     /// <summary>Writes one of <c>XESVM_PAGE_*</c> for each page.</summary>
     [LibraryImport(LibraryName)]
     internal static partial int xesvm_pump_query(xesvm_pump* pump, ulong va, uint pages, byte* states);

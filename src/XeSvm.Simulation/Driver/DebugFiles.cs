@@ -4,10 +4,12 @@ using System.Text;
 using XeSvm.Interop;
 using XeSvm.Simulation.Dma;
 using XeSvm.Simulation.Gpu;
+using XeSvm.Simulation.Peers;
+using XeSvm.Simulation.Peers.Software;
 
 namespace XeSvm.Simulation.Driver;
 
-/// <summary>The debug files of a device: GT statistics as the kernel has them, and three of the software backend's own.</summary>
+/// <summary>The debug files of a device: GT statistics as the kernel has them, and five of the software backend's own.</summary>
 internal static class DebugFiles
 {
     /// <summary>Reads one.</summary>
@@ -16,10 +18,14 @@ internal static class DebugFiles
         "dma" => DrmDebugText.Of(device.Counters.Format()),
         "dma_audit" => DrmDebugText.Of(Audit(device)),
         "backend" => DrmDebugText.Of(Backend(device)),
+        "peers" => DrmDebugText.Of(Peers(device)),
+        "topology" => device.IsDiscrete
+            ? DrmDebugText.Of(PeerTopologyWriter.Write(device.Machine.Topology))
+            : DrmDebugText.Unavailable("An integrated device has no memory of its own that others could reach."),
         _ => Array.Find(device.Gts, gt => name == $"gt{gt.Id}/stats") is { } gt
             ? DrmDebugText.Of(Statistics(device, gt))
             : DrmDebugText.Unavailable(
-                $"The software device has no debug file '{name}'; it has {string.Join(", ", device.Gts.Select(gt => $"gt{gt.Id}/stats"))}, dma, dma_audit and backend."),
+                $"The software device has no debug file '{name}'; it has {string.Join(", ", device.Gts.Select(gt => $"gt{gt.Id}/stats"))}, dma, dma_audit, peers, topology and backend."),
     };
 
     private static string Statistics(SoftwareDevice device, Gt gt)
@@ -34,6 +40,14 @@ internal static class DebugFiles
     {
         device.Client.Settle();
         return DmaAudit.Run(device.Domain, device.Frames) + "\n";
+    }
+
+    /// <summary>What the devices of the machine have done with each other's memory, and an audit of it. The machine must be idle for the latter.</summary>
+    private static string Peers(SoftwareDevice device)
+    {
+        device.Client.Settle();
+        IReadOnlyList<string> findings = MachineAudit.Run(device.Machine);
+        return device.Machine.Counters.Format(device.Machine) + string.Concat(findings.Select(finding => $"finding: {finding}\n"));
     }
 
     private static string Backend(SoftwareDevice device)
@@ -56,6 +70,7 @@ internal static class DebugFiles
         Line("strategy", device.Strategy.Name);
         Line("layout", device.Options.Layout.Name);
         Line("device", device.Options.Machine.Name);
+        Line("device_index", device.Port.Index.ToString(CultureInfo.InvariantCulture));
         Line("vram_bytes", device.Vram.Total.ToString(CultureInfo.InvariantCulture));
         Line("device_allocations", device.Tiles.Sum(tile => tile.Pagemap.AllocationCount).ToString(CultureInfo.InvariantCulture));
         Line("last_ban", device.LastBan?.ToString() ?? "none");

@@ -2,6 +2,7 @@ using XeSvm.Interop;
 using XeSvm.Interop.LibC;
 using XeSvm.Interop.Native;
 using XeSvm.Simulation.Driver;
+using XeSvm.Simulation.Peers.Software;
 
 namespace XeSvm.Simulation;
 
@@ -16,6 +17,7 @@ public sealed class SoftwareBackend : DrmBackend
     private readonly SoftwareDeviceOptions _options;
     private readonly DrmNode[] _nodes;
     private readonly SoftwareDevice?[] _devices;
+    private readonly SoftwareMachine _machine;
     private bool _disposed;
 
     /// <summary>Sets up a machine. Nothing is allocated before the first <see cref="Open"/>.</summary>
@@ -32,8 +34,12 @@ public sealed class SoftwareBackend : DrmBackend
         _options = SoftwareDeviceOptions.Parse(options);
         NativeLibraryCheck.EnsureCompatible();
         _devices = new SoftwareDevice?[_options.Machine.DeviceCount];
+        _machine = new SoftwareMachine(MachineTopologies.AsConfigured(_options), _options.PeerPolicy);
         _nodes = [.. Enumerable.Range(0, _devices.Length).Select(index => new DrmNode($"software:{index}", "xe", $"0000:{FirstBus + index:x2}:00.0", -1))];
     }
+
+    /// <summary>What the devices share.</summary>
+    internal SoftwareMachine Machine => _machine;
 
     /// <summary>Makes chosen operations of the machine fail: begun with <see cref="SoftwareBackendOptions.Faults"/>, to be changed at any time.</summary>
     public FaultInjector Faults => _options.Faults;
@@ -64,7 +70,7 @@ public sealed class SoftwareBackend : DrmBackend
 
             if (_devices[index] is not { } device)
             {
-                int created = SoftwareDevice.Create(_options, out SoftwareDevice? first);
+                int created = SoftwareDevice.Create(_options.ForDevice(index), _machine, index, out SoftwareDevice? first);
                 if (created < 0)
                 {
                     return created;
@@ -119,6 +125,11 @@ public sealed class SoftwareBackend : DrmBackend
     {
         lock (_lock)
         {
+            if (_disposed)
+            {
+                return;
+            }
+
             _disposed = true;
             foreach (SoftwareDevice? device in _devices)
             {
@@ -126,6 +137,7 @@ public sealed class SoftwareBackend : DrmBackend
             }
 
             Array.Clear(_devices);
+            _machine.Dispose();
         }
 
         base.Dispose(disposing);

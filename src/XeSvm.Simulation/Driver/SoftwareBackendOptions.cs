@@ -7,9 +7,12 @@ namespace XeSvm.Simulation;
 /// <summary>What the software backend's machine is like.</summary>
 public sealed record SoftwareBackendOptions
 {
+    internal const string DefaultPeerPolicy = "driver-owned";
+
     /// <summary>
-    /// Which machine: <c>bmg</c>, <c>bmg-smallbar</c>, <c>lnl</c>, <c>pvc2</c>, <c>dual-bmg</c>, or the path of a profile file (JSON, with a
-    /// <c>/</c> in it or ending in <c>.json</c>).
+    /// Which machine: <c>bmg</c>, <c>bmg-smallbar</c>, <c>lnl</c>, <c>pvc2</c>, <c>dual-bmg</c>; a topology of several devices
+    /// (<c>pair-p2p</c>, <c>pair-isolated</c>, <c>quad-fabric-physical</c>, <c>quad-fabric-virtual</c>), which says of each device what VRAM
+    /// and what IOMMU it has; or the path of a file of either kind (JSON, with a <c>/</c> in it or ending in <c>.json</c>).
     /// </summary>
     public string Device { get; init; } = "bmg";
 
@@ -62,11 +65,18 @@ public sealed record SoftwareBackendOptions
     /// </summary>
     public string CpuFaults { get; init; } = "auto";
 
+    /// <summary>
+    /// Who makes addresses of one device's memory for another: <c>driver-owned</c> (the target's driver by dma-map IOVA calls, patches 6 to
+    /// 11), <c>broker</c> (one mapping service that gets whole lists) or <c>per-page</c> (page by page, as Linux 7.3 does).
+    /// </summary>
+    public string PeerPolicy { get; init; } = DefaultPeerPolicy;
+
     /// <summary>Which operations fail; none by default.</summary>
     public FaultPlan Faults { get; init; } = FaultPlan.None;
 
     /// <summary>
-    /// The defaults, changed by the environment: <c>XESVM_DEVICE</c>, <c>XESVM_VRAM_BYTES</c>, <c>XESVM_CPU_FAULTS</c> and <c>XESVM_FAULTS</c>.
+    /// The defaults, changed by the environment: <c>XESVM_DEVICE</c>, <c>XESVM_VRAM_BYTES</c>, <c>XESVM_CPU_FAULTS</c>,
+    /// <c>XESVM_PEER_POLICY</c> and <c>XESVM_FAULTS</c>.
     /// </summary>
     /// <exception cref="FormatException">A variable has a value that is not valid; the message says which are.</exception>
     public static SoftwareBackendOptions FromEnvironment()
@@ -90,6 +100,11 @@ public sealed record SoftwareBackendOptions
         if (Environment.GetEnvironmentVariable("XESVM_CPU_FAULTS") is { Length: > 0 } faults)
         {
             options = options with { CpuFaults = faults };
+        }
+
+        if (Environment.GetEnvironmentVariable("XESVM_PEER_POLICY") is { Length: > 0 } policy)
+        {
+            options = options with { PeerPolicy = policy };
         }
 
         if (Environment.GetEnvironmentVariable("XESVM_FAULTS") is { Length: > 0 } plan)

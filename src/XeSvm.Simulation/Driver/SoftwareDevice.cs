@@ -7,6 +7,7 @@ using XeSvm.Simulation.Gpu;
 using XeSvm.Simulation.Iommu;
 using XeSvm.Simulation.Memory;
 using XeSvm.Simulation.Pagemap;
+using XeSvm.Simulation.Peers.Software;
 using XeSvm.Simulation.Svm;
 
 namespace XeSvm.Simulation.Driver;
@@ -25,8 +26,9 @@ internal sealed unsafe class SoftwareDevice : IDisposable
     private ReferenceCount _references = new();
     private long _systemMemoryUse;
     private BatchError? _lastBan;
+    private int _owner = -1;
 
-    private SoftwareDevice(SoftwareDeviceOptions options, ClientMemoryLease lease, VramMemory vramMemory, FileDescriptorHandle unreachable)
+    private SoftwareDevice(SoftwareDeviceOptions options, SoftwareMachine machine, int index, ClientMemoryLease lease, VramMemory vramMemory, FileDescriptorHandle unreachable)
     {
         Options = options;
         VramMemory = vramMemory;
@@ -36,6 +38,8 @@ internal sealed unsafe class SoftwareDevice : IDisposable
         _domain = new IommuDomain(options.Iommu, Counters);
         Dma = new DmaDevice(options.Profile.Name, _domain) { Injection = options.Faults };
         Frames = new PageFrames(options.Layout);
+        Machine = machine;
+        Port = new SoftwarePort(this, index);
         Tiles = new SoftwareTile[Profile.Tiles.Count];
         ulong vramOffset = 0;
         for (int id = 0; id < Tiles.Length; id++)
@@ -44,13 +48,25 @@ internal sealed unsafe class SoftwareDevice : IDisposable
             vramOffset += Profile.Tiles[id].VramBytes;
         }
 
+        VramTotal = vramOffset;
+
         Gts = [.. Tiles.SelectMany(tile => tile.Gts)];
         AllEngines = [.. Tiles.SelectMany(tile => tile.Engines)];
         Engines = Array.FindAll(AllEngines, engine => !engine.IsReserved);
         Loss = new DeviceLoss(this);
+        machine.Add(Port);
     }
 
     public SoftwareDeviceOptions Options { get; }
+
+    /// <summary>What this device shares with the others of its machine.</summary>
+    public SoftwareMachine Machine { get; }
+
+    /// <summary>This device as the others see it.</summary>
+    public SoftwarePort Port { get; }
+
+    /// <summary>The owner token of this device's pages; -1 until somebody asks for them (drm_pagemap_acquire_owner).</summary>
+    public int Owner => Volatile.Read(ref _owner);
 
     public DeviceProfile Profile => Options.Profile;
 
@@ -63,6 +79,9 @@ internal sealed unsafe class SoftwareDevice : IDisposable
 
     /// <summary>The driver's mapping of all VRAM.</summary>
     public byte* VramBase => VramMemory.Window;
+
+    /// <summary>VRAM of all tiles, in bytes.</summary>
+    public ulong VramTotal { get; private set; }
 
     /// <summary>The tiles by id.</summary>
     public SoftwareTile[] Tiles { get; }
@@ -139,7 +158,7 @@ internal sealed unsafe class SoftwareDevice : IDisposable
 
     /// <summary>Makes a device with its VRAM.</summary>
     /// <returns>0, or a negative errno.</returns>
-    public static int Create(SoftwareDeviceOptions options, out SoftwareDevice? device)
+    public static int Create(SoftwareDeviceOptions options, SoftwareMachine machine, int index, out SoftwareDevice? device)
     {
         device = null;
         int result = ClientMemoryLease.Acquire(options.CpuFaults, options.Faults, out ClientMemoryLease? lease);
@@ -163,11 +182,26 @@ internal sealed unsafe class SoftwareDevice : IDisposable
             return result;
         }
 
-        device = new SoftwareDevice(options, lease!, vram!, unreachable!);
+        device = new SoftwareDevice(options, machine, index, lease!, vram!, unreachable!);
         return 0;
     }
 
     public void AddReference() => _references.Add();
+
+    /// <summary>Makes this device's pages known to peers: at the first VM that can fault, or when another device's VM asks for them.</summary>
+    public void JoinOwners()
+    {
+        lock (_banLock)
+        {
+            if (_owner < 0)
+            {
+                Volatile.Write(ref _owner, Machine.Owners.Join(Port.Index));
+            }
+        }
+    }
+
+    /// <summary>Takes a reference on a device that may be about to end; false when it is.</summary>
+    public bool TryAddReference() => _references.TryAdd();
 
     /// <summary>Drops a reference; the last one ends the device.</summary>
     public void Release()
@@ -186,6 +220,12 @@ internal sealed unsafe class SoftwareDevice : IDisposable
             tile.Pagemap.EvictAll();
         }
 
+        if (_owner >= 0)
+        {
+            Machine.Owners.Leave(_owner, Port.Index);
+        }
+
+        Machine.Remove(Port);
         CpuMappings.Close();
         DmaBufs.Close();
         foreach (SoftwareTile tile in Tiles)
@@ -195,6 +235,7 @@ internal sealed unsafe class SoftwareDevice : IDisposable
 
         _clientLease.Dispose();
         _domain.Dispose();
+        Port.Close();
         VramMemory.Dispose();
         Unreachable.Dispose();
     }
@@ -248,6 +289,20 @@ internal sealed unsafe class SoftwareDevice : IDisposable
     /// <summary>The VRAM next to a GT, as device pages.</summary>
     public DevicePagemap PagemapOf(Gt gt) => Tiles[gt.TileId].Pagemap;
 
+    /// <summary>The allocation of device pages that has a byte of VRAM, or null.</summary>
+    public DeviceMemoryAllocation? FindAllocation(ulong offset)
+    {
+        foreach (SoftwareTile tile in Tiles)
+        {
+            if (tile.Vram.Contains(offset))
+            {
+                return tile.Pagemap.FindAllocation(offset);
+            }
+        }
+
+        return null;
+    }
+
     /// <summary>The GT that user space names so, or null.</summary>
     public Gt? FindGt(uint id)
     {
@@ -267,8 +322,9 @@ internal sealed unsafe class SoftwareDevice : IDisposable
 
     /// <summary>Where madvise wants memory, seen from a GT; null is system memory (xe_vma_resolve_pagemap).</summary>
     public DevicePagemap? Resolve(Vma vma, Gt gt) =>
-        vma.Attributes.PreferredRegion
-        ?? (IsDiscrete && vma.Attributes.PreferredDevmemFd == DrmXe.DRM_XE_PREFERRED_LOC_DEFAULT_DEVICE ? PagemapOf(gt) : null);
+        !IsDiscrete ? null
+            : vma.Attributes.PreferredDevmemFd == DrmXe.DRM_XE_PREFERRED_LOC_DEFAULT_DEVICE ? PagemapOf(gt)
+            : vma.Attributes.PreferredRegion;
 
     /// <summary>Whether a range is to be moved to a place (xe_svm_range_needs_migrate_to_vram).</summary>
     public bool NeedsMigration(SvmRange range, in RangeState state, DevicePagemap? target) =>

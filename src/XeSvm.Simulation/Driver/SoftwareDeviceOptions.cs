@@ -2,6 +2,8 @@ using XeSvm.Simulation.Dma;
 using XeSvm.Simulation.Driver.Profiles;
 using XeSvm.Simulation.Iommu;
 using XeSvm.Simulation.Memory;
+using XeSvm.Simulation.Peers;
+using XeSvm.Simulation.Peers.Software;
 
 namespace XeSvm.Simulation.Driver;
 
@@ -16,6 +18,21 @@ internal sealed record SoftwareDeviceOptions(
 
     /// <summary>What each device of the machine is.</summary>
     public DeviceProfile Profile => Machine.Device;
+
+    /// <summary>VRAM of each tile in place of the profile's.</summary>
+    public ulong? VramBytes { get; init; }
+
+    /// <summary>Who makes addresses of one device's memory for another.</summary>
+    public string PeerPolicy { get; init; } = SoftwareBackendOptions.DefaultPeerPolicy;
+
+    /// <summary>The options of one device of the machine: a topology says of each what it is.</summary>
+    public SoftwareDeviceOptions ForDevice(int index) => Machine.DeclaredTopology is { } topology
+        ? this with
+        {
+            Machine = Machine with { Device = MachineTopologies.DeviceOf(Machine, index, VramBytes) },
+            Iommu = topology.Devices[index].Iommu,
+        }
+        : this;
 
     /// <summary>Checks and converts.</summary>
     /// <exception cref="ArgumentException">A value is not valid; the message says which are.</exception>
@@ -38,6 +55,12 @@ internal sealed record SoftwareDeviceOptions(
             throw new ArgumentException($"'{options.CpuFaults}' is no way to notice CPU faults; {string.Join(", ", s_cpuFaults)} are.", nameof(options));
         }
 
+        if (!PeerExperiment.Policies.Contains(options.PeerPolicy))
+        {
+            throw new ArgumentException(
+                $"'{options.PeerPolicy}' is no policy; {string.Join(", ", PeerExperiment.Policies.ToArray())} are.", nameof(options));
+        }
+
         var iommu = new IommuOptions
         {
             Mode = options.Iommu,
@@ -56,6 +79,8 @@ internal sealed record SoftwareDeviceOptions(
             options.CpuFaults)
         {
             Faults = new FaultInjector(options.Faults),
+            VramBytes = options.VramBytes,
+            PeerPolicy = options.PeerPolicy,
         };
     }
 

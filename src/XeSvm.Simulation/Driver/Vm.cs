@@ -2,6 +2,9 @@ using XeSvm.Interop.Uapi;
 using XeSvm.Simulation.Driver.Fences;
 using XeSvm.Simulation.Gpu;
 using XeSvm.Simulation.Memory;
+using XeSvm.Simulation.Pagemap;
+using XeSvm.Simulation.Peers.Locks;
+using XeSvm.Simulation.Peers.Software;
 using XeSvm.Simulation.Svm;
 
 namespace XeSvm.Simulation.Driver;
@@ -30,6 +33,7 @@ internal sealed unsafe class Vm : IGpuFaultHandler
         Client = client;
         Flags = flags;
         Size = 1UL << device.Profile.VirtualAddressBits;
+        Peers = new VmPeers(device, IsFaultMode);
         _pageTables = [.. device.Tiles.Select(_ => new GpuPageTable(Gate, device.Profile.VirtualAddressBits))];
         var bus = new BusAccess(device);
         _addressSpaces =
@@ -89,6 +93,9 @@ internal sealed unsafe class Vm : IGpuFaultHandler
     public SvmMirror? Svm { get; }
 
     public SvmPrefetch? Prefetch { get; }
+
+    /// <summary>The other devices whose memory this VM knows of.</summary>
+    public VmPeers Peers { get; }
 
     /// <summary>The userptr areas.</summary>
     public UserptrMirror Userptrs { get; }
@@ -174,6 +181,7 @@ internal sealed unsafe class Vm : IGpuFaultHandler
 
         lock (Lock)
         {
+            using LockChecker.Scope held = HoldForPeers();
             int result = Serve(address, access, gt);
             if (result < 0)
             {
@@ -254,10 +262,27 @@ internal sealed unsafe class Vm : IGpuFaultHandler
     /// <summary>Says that the VM is about to close: faults and binds fail from here on, running work ends.</summary>
     public void BeginClose() => _closed = true;
 
+    /// <summary>Whether this VM's device reaches device pages as they are: their owner has the same token.</summary>
+    public bool Sees(DevicePagemap pagemap)
+    {
+        if (pagemap.Device == Device)
+        {
+            return true;
+        }
+
+        pagemap.Device.JoinOwners();
+        return pagemap.Device.Owner == Peers.Owner && Device.Machine == pagemap.Device.Machine;
+    }
+
+    /// <summary>Tells the checker of lock order that <see cref="Lock"/> is held, on a machine where that can matter.</summary>
+    public LockChecker.Scope HoldForPeers() =>
+        Device.Machine.HasPeers ? Device.Machine.Locks.Hold(LockClass.AddressSpace, this, "the VM's lock") : default;
+
     /// <summary>Drops every area, every range and all page-table entries; queues that still run on the VM fault from here on.</summary>
     public void Close()
     {
         _closed = true;
+        SoftwareDevice[] peers;
         lock (Lock)
         {
             if (_emptied)
@@ -277,6 +302,12 @@ internal sealed unsafe class Vm : IGpuFaultHandler
             }
 
             Userptrs.Dispose();
+            peers = Peers.Leave();
+        }
+
+        foreach (SoftwareDevice peer in peers)
+        {
+            peer.Release();
         }
     }
 

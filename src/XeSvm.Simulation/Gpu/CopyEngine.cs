@@ -4,6 +4,7 @@ using XeSvm.Simulation.Cost;
 using XeSvm.Simulation.Dma;
 using XeSvm.Simulation.Driver;
 using XeSvm.Simulation.Memory;
+using XeSvm.Simulation.Peers;
 using XeSvm.Simulation.Svm;
 
 namespace XeSvm.Simulation.Gpu;
@@ -75,6 +76,43 @@ internal sealed unsafe class CopyEngine(SoftwareDevice device, Gt gt)
         run.Flush();
         EndJob(ref job);
         gt.Statistics.AddCopyTime(CopyDirection.ToDevice, addresses.Length, Stopwatch.GetElapsedTime(begin));
+        return result;
+    }
+
+    /// <summary>
+    /// Copies VRAM to another device's memory, as the engine of the source does it (copy to RAM, aimed at the destination's address). Counted
+    /// as a copy to system memory, as xe does.
+    /// </summary>
+    /// <param name="vramOffset">The first page.</param>
+    /// <param name="addresses">Where each page goes.</param>
+    /// <param name="work">Takes the bytes copied, by route.</param>
+    /// <returns>0; -EFAULT when an address leads nowhere; -EIO by fault injection.</returns>
+    public int CopyToPeer(ulong vramOffset, ReadOnlySpan<BusAddress> addresses, ref PeerWork work)
+    {
+        long begin = Stopwatch.GetTimestamp();
+        byte* vram = device.VramBase + vramOffset;
+        CopyRun run = default;
+        ulong job = 0;
+        Hold(device.Options.Faults.Delay(FaultPoint.SlowCopy));
+        int result = device.Options.Faults.Fails(FaultPoint.Copy) ? -Errno.EIO : 0;
+        for (int i = 0; i < addresses.Length && result == 0; i++)
+        {
+            result = device.Machine.Bus.Resolve(device.Port, in addresses[i], 0, write: true, out byte* destination);
+            if (result == 0)
+            {
+                run.Append(destination, vram + ((nuint)i << PageConstants.PageShift));
+                job += PageConstants.PageSize;
+                work.Bytes[(int)addresses[i].Route] += PageConstants.PageSize;
+            }
+        }
+
+        run.Flush();
+        if (job != 0)
+        {
+            gt.Statistics.AddCopyJob(CopyDirection.ToSystem, job);
+        }
+
+        gt.Statistics.AddCopyTime(CopyDirection.ToSystem, addresses.Length, Stopwatch.GetElapsedTime(begin));
         return result;
     }
 

@@ -269,7 +269,7 @@ internal sealed unsafe class GpuMemoryView
                 break;
             case GpuPteKind.Dma:
                 target.Kind = GpuTargetKind.Bus;
-                target.BusAddress = pte.Address + offset;
+                target.BusAddress = pte.BusAddress(offset);
                 target.Length = GpuPageTable.PageSize - (masked & PageMask);
                 break;
             default:

@@ -1,6 +1,9 @@
 namespace XeSvm.Simulation.Gpu;
 
-/// <summary>One leaf entry of a GPU page table: 64 bits, of which 12 to 51 are the address of the leaf's first byte.</summary>
+/// <summary>
+/// One leaf entry of a GPU page table: 64 bits, of which 12 to 51 are the address of the leaf's first byte. Bits 8 and 9, and 52 to 57, say of a bus
+/// address which space and whose it is.
+/// </summary>
 internal readonly record struct GpuPte
 {
     public const int AddressBits = 52;
@@ -14,6 +17,10 @@ internal readonly record struct GpuPte
     private const ulong KindMask = 3UL << KindShift;
     private const ulong SvmBit = 1UL << 5;
     private const ulong AtomicBit = 1UL << 6;
+    private const int SpaceShift = 8;
+    private const ulong SpaceMask = 3UL << SpaceShift;
+    private const int TargetShift = AddressBits;
+    private const ulong TargetMask = 63;
     private const ulong AddressMask = ((1UL << AddressBits) - 1) & ~0xfffUL;
 
     internal GpuPte(ulong bits) => Bits = bits;
@@ -35,6 +42,15 @@ internal readonly record struct GpuPte
             | (writable ? WritableBit : 0) | (atomic ? AtomicBit : 0) | (svm ? SvmBit : 0);
     }
 
+    /// <summary>A present entry for a bus address of any space.</summary>
+    /// <param name="address">The address of the first byte; 4 KiB aligned, below 2^52.</param>
+    /// <param name="writable">Whether writes are allowed.</param>
+    /// <param name="atomic">Whether atomics are allowed.</param>
+    /// <param name="svm">Page of a CPU-mirrored range.</param>
+    public GpuPte(GpuBusAddress address, bool writable, bool atomic, bool svm)
+        : this(GpuPteKind.Dma, address.Value, writable, atomic, svm) =>
+        Bits |= (ulong)address.Space << SpaceShift | (address.Target & TargetMask) << TargetShift;
+
     /// <summary>The raw entry.</summary>
     public ulong Bits { get; }
 
@@ -49,6 +65,12 @@ internal readonly record struct GpuPte
     public GpuPteKind Kind => (GpuPteKind)((Bits & KindMask) >> KindShift);
 
     public ulong Address => Bits & AddressMask;
+
+    /// <summary>The space of the address of a <see cref="GpuPteKind.Dma"/> entry.</summary>
+    public GpuBusSpace Space => (GpuBusSpace)((Bits & SpaceMask) >> SpaceShift);
+
+    /// <summary>The address of a <see cref="GpuPteKind.Dma"/> entry, some bytes into its leaf.</summary>
+    public GpuBusAddress BusAddress(ulong offset) => new(Address + offset, Space, (byte)(Bits >> TargetShift & TargetMask));
 
     /// <summary>Whether this entry serves an access.</summary>
     public bool Allows(GpuAccess access) => access switch

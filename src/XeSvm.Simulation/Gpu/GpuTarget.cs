@@ -13,7 +13,7 @@ internal unsafe struct GpuTarget
     public byte* Host;
 
     /// <summary>Bus address of the first byte, for <see cref="GpuTargetKind.Bus"/>.</summary>
-    public ulong BusAddress;
+    public GpuBusAddress BusAddress;
 
     /// <summary>How many bytes the translation holds for: to the end of the leaf, or of the 4 KiB page where access goes page by page.</summary>
     public ulong Length;

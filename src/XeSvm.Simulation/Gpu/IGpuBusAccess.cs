@@ -8,17 +8,17 @@ namespace XeSvm.Simulation.Gpu;
 internal unsafe interface IGpuBusAccess
 {
     /// <summary>Reads from a bus address. Naturally aligned reads of 4 and 8 bytes are single copies.</summary>
-    int Read(ulong busAddress, void* destination, int length);
+    int Read(GpuBusAddress address, void* destination, int length);
 
     /// <summary>Writes to a bus address. Naturally aligned writes of 4 and 8 bytes are single copies.</summary>
-    int Write(ulong busAddress, void* source, int length);
+    int Write(GpuBusAddress address, void* source, int length);
 
     /// <summary>Atomic add of -2048 to 2047 on an aligned word of 4 bytes.</summary>
-    int Add(ulong busAddress, int addend);
+    int Add(GpuBusAddress address, int addend);
 
     /// <summary>
     /// Writes an aligned word of 4 or 8 bytes when it is as expected, atomically, and tells what it was; -EOPNOTSUPP when memory of this kind
     /// cannot do it.
     /// </summary>
-    int CompareExchange(ulong busAddress, ulong expected, ulong desired, int size, out ulong seen);
+    int CompareExchange(GpuBusAddress address, ulong expected, ulong desired, int size, out ulong seen);
 }

@@ -140,6 +140,23 @@ internal abstract unsafe class ClientMemory
     /// <summary>Ends a migration without effect.</summary>
     public abstract int Abort(in PageIsolation isolation);
 
+    /// <summary>
+    /// Begins to move the device pages of a whole allocation to other VRAM: GPU access answers -EAGAIN from here on, a CPU touch brings the
+    /// pages home as ever. -EBUSY when one has left, or when this client's memory cannot do it: then they go by way of system memory.
+    /// </summary>
+    public virtual int BeginRelocation(Pagemap.DeviceMemoryAllocation from, byte* vram) => -Errno.EBUSY;
+
+    /// <summary>Ends that: the pages are those of <paramref name="to"/>, also in <see cref="Residency"/>. -EBUSY, without effect, when one has left meanwhile.</summary>
+    /// <param name="from">The allocation that was moved.</param>
+    /// <param name="cookie">Its cookie when the move began.</param>
+    /// <param name="to">The allocation that has a copy.</param>
+    /// <param name="vram">Host address of the copy.</param>
+    /// <param name="hold">How long a CPU touch waits from now on, as for <see cref="Commit"/>.</param>
+    public virtual int EndRelocation(Pagemap.DeviceMemoryAllocation from, ulong cookie, Pagemap.DeviceMemoryAllocation to, byte* vram, TimeSpan hold) => -Errno.EBUSY;
+
+    /// <summary>Ends it without effect.</summary>
+    public virtual void AbortRelocation(Pagemap.DeviceMemoryAllocation from, ulong cookie, ulong start) => Residency.EndMove(from, cookie, null);
+
     /// <summary>Brings home every allocation that has a device page in the range; returns the number of pages.</summary>
     public abstract int Restore(ulong address, int pages);
 

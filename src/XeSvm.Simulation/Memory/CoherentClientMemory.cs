@@ -90,6 +90,24 @@ internal unsafe class CoherentClientMemory(string reason) : ClientMemory
         return 0;
     }
 
+    public override int BeginRelocation(Pagemap.DeviceMemoryAllocation from, byte* vram) => 0;
+
+    public override int EndRelocation(Pagemap.DeviceMemoryAllocation from, ulong cookie, Pagemap.DeviceMemoryAllocation to, byte* vram, TimeSpan hold)
+    {
+        lock (_lock)
+        {
+            if (from.Cookie != cookie || from.RemainingPages != from.Pages)
+            {
+                return -Errno.EBUSY;
+            }
+
+            Residency.EndMove(from, cookie, to);
+            return 0;
+        }
+    }
+
+    public override void AbortRelocation(Pagemap.DeviceMemoryAllocation from, ulong cookie, ulong start) => Residency.EndMove(from, cookie, null);
+
     /// <remarks>The content is in the CPU's pages already: only the books change.</remarks>
     public override int Restore(ulong address, int pages)
     {

@@ -86,6 +86,9 @@ internal sealed unsafe class CpuFaultPump
         }
     }
 
+    /// <summary>Held while events are settled.</summary>
+    internal Lock SettleLock => _settleLock;
+
     /// <summary>Settles everything that the pump has logged so far; a settlement that another thread has begun is complete afterwards too.</summary>
     public void Settle()
     {

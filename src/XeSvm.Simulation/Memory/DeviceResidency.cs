@@ -36,6 +36,47 @@ internal sealed class DeviceResidency
         }
     }
 
+    /// <summary>
+    /// Begins to move a whole allocation to another device: until <see cref="EndMove"/> no device maps it. False when it is not whole and at
+    /// home here, has other bounds, or is being moved.
+    /// </summary>
+    public bool TryBeginMove(DeviceMemoryAllocation allocation, ulong start, int pages)
+    {
+        lock (_lock)
+        {
+            if (!_chunks.TryFind(start, out DeviceMemoryAllocation? found) || found != allocation || found.IsMoving
+                || found.Start != start || found.Pages != pages || found.RemainingPages != pages)
+            {
+                return false;
+            }
+
+            found.IsMoving = true;
+            return true;
+        }
+    }
+
+    /// <summary>Ends a move: another allocation has the pages now, or, when there is none, the old one still.</summary>
+    /// <param name="from">The allocation that was moved.</param>
+    /// <param name="cookie">Its cookie when the move began: the record may serve others since.</param>
+    /// <param name="to">The allocation that has its pages; null when the move failed.</param>
+    public void EndMove(DeviceMemoryAllocation from, ulong cookie, DeviceMemoryAllocation? to)
+    {
+        lock (_lock)
+        {
+            if (from.Cookie != cookie)
+            {
+                return;
+            }
+
+            from.IsMoving = false;
+            if (to is not null)
+            {
+                _chunks.Remove(from);
+                _chunks.Add(to);
+            }
+        }
+    }
+
     /// <summary>Records how many pages an allocation has left; without any it is no longer found.</summary>
     public void Shrink(DeviceMemoryAllocation allocation, int remainingPages)
     {
@@ -75,7 +116,13 @@ internal sealed class DeviceResidency
     {
         lock (_lock)
         {
-            if (_chunks.TryFind(start, out allocation) && allocation.Start <= start && end <= allocation.Start + allocation.Size
+            if (_chunks.TryFind(start, out allocation) && allocation.IsMoving)
+            {
+                allocation = null;
+                return Residency.Moving;
+            }
+
+            if (allocation is not null && allocation.Start <= start && end <= allocation.Start + allocation.Size
                 && allocation.RemainingPages == allocation.Pages)
             {
                 return Residency.Device;
@@ -93,4 +140,7 @@ internal enum Residency
     System,
     Mixed,
     Device,
+
+    /// <summary>On their way from one device to another: to be looked at again.</summary>
+    Moving,
 }

@@ -90,11 +90,36 @@ internal sealed unsafe class ProcessClientMemory(CpuFaultPump owner, xesvm_pump*
 
     public override int Commit(in PageIsolation isolation, byte* vram, ulong allocation, TimeSpan hold)
     {
-        ulong until = hold == TimeSpan.Zero ? 0 : (ulong)(NativeMethods.xesvm_clock_monotonic_ns() + (long)hold.TotalNanoseconds);
+        ulong until = HoldUntil(hold);
         return NativeMethods.xesvm_pump_commit_held(pump, isolation.Id, (ulong)vram, allocation, until);
     }
 
     public override int Abort(in PageIsolation isolation) => NativeMethods.xesvm_pump_abort(pump, isolation.Id);
+
+    public override int BeginRelocation(Pagemap.DeviceMemoryAllocation from, byte* vram) =>
+        NativeMethods.xesvm_pump_relocate_begin(pump, from.Start, (uint)from.Pages, (ulong)vram, from.Cookie);
+
+    public override int EndRelocation(Pagemap.DeviceMemoryAllocation from, ulong cookie, Pagemap.DeviceMemoryAllocation to, byte* vram, TimeSpan hold)
+    {
+        // No event is settled between the two: what has left the new place finds its allocation, and what had left the old one the old one.
+        lock (owner.SettleLock)
+        {
+            int result = NativeMethods.xesvm_pump_relocate_end(pump, to.Start, cookie, (ulong)vram, to.Cookie, HoldUntil(hold));
+            if (result == 0)
+            {
+                Residency.EndMove(from, cookie, to);
+            }
+
+            return result;
+        }
+    }
+
+    public override void AbortRelocation(Pagemap.DeviceMemoryAllocation from, ulong cookie, ulong start)
+    {
+        // That pages have left meanwhile is no error here: they are where they should be.
+        _ = NativeMethods.xesvm_pump_relocate_end(pump, start, cookie, 0, 0, 0);
+        Residency.EndMove(from, cookie, null);
+    }
 
     public override int Restore(ulong address, int pages) => NativeMethods.xesvm_pump_restore(pump, address, (uint)pages);
 
@@ -146,6 +171,9 @@ internal sealed unsafe class ProcessClientMemory(CpuFaultPump owner, xesvm_pump*
                 return result;
         }
     }
+
+    private static ulong HoldUntil(TimeSpan hold) =>
+        hold == TimeSpan.Zero ? 0 : (ulong)(NativeMethods.xesvm_clock_monotonic_ns() + (long)hold.TotalNanoseconds);
 
     private int WhyBusy(ulong address)
     {

@@ -1,5 +1,6 @@
 using XeSvm.Simulation.Driver;
 using XeSvm.Simulation.Memory;
+using XeSvm.Simulation.Peers.Locks;
 
 namespace XeSvm.Simulation.Pagemap;
 
@@ -24,6 +25,15 @@ internal sealed class DeviceMemoryAllocation(DevicePagemap pagemap) : VramOccupa
 
     public int RemainingPages { get; set; }
 
+    /// <summary>On its way to another device. Under the lock of the client's <see cref="DeviceResidency"/>.</summary>
+    public bool IsMoving { get; set; }
+
+    /// <summary>The buffer object's reservation: held while it is made, pinned and unpinned; not while pages move.</summary>
+    public CheckedLock Reservation { get; } = new(pagemap.Device.Machine.Locks, LockClass.Reservation, "the buffer object's reservation");
+
+    /// <summary>While above 0 it is not evicted. Changes under the pagemap's lock, with the reservation held.</summary>
+    public int Pins { get; set; }
+
     /// <summary>Whether others can find it: its pages are, or are about to be, device pages.</summary>
     public bool IsPublished { get; set; }
 
@@ -42,6 +52,7 @@ internal sealed class DeviceMemoryAllocation(DevicePagemap pagemap) : VramOccupa
         Pages = pages;
         RemainingPages = pages;
         VramOffset = vramOffset;
+        IsMoving = false;
         Cookie = client.Owners.Add(this);
     }
 
@@ -51,6 +62,13 @@ internal sealed class DeviceMemoryAllocation(DevicePagemap pagemap) : VramOccupa
     /// <inheritdoc/>
     public override bool TryBeginEviction(out EvictionTicket ticket)
     {
+        if (Pins != 0)
+        {
+            Pagemap.Device.Machine.Counters.AddRefusedEviction();
+            ticket = default;
+            return false;
+        }
+
         ticket = new EvictionTicket(Client, Start, Pages, Cookie);
         return true;
     }

@@ -3,6 +3,8 @@ using XeSvm.Simulation.Dma;
 using XeSvm.Simulation.Driver;
 using XeSvm.Simulation.Gpu;
 using XeSvm.Simulation.Memory;
+using XeSvm.Simulation.Peers.Locks;
+using XeSvm.Simulation.Peers.Machine;
 
 namespace XeSvm.Simulation.Pagemap;
 
@@ -21,7 +23,9 @@ internal sealed class DevicePagemap
     private readonly Lock _lock = new();
     private readonly Stack<DeviceMemoryAllocation> _pool = new();
     private readonly MigrateToDevice _migrate;
+    private readonly VramOwners? _owners;
     private int _allocations;
+    private int _pinned;
 
     public DevicePagemap(SoftwareDevice device, Gt gt, VramRegion vram)
     {
@@ -29,6 +33,7 @@ internal sealed class DevicePagemap
         Gt = gt;
         Vram = vram;
         _migrate = new MigrateToDevice(this);
+        _owners = device.Machine.HasPeers ? new VramOwners(vram.FirstOffset, vram.Total) : null;
     }
 
     public SoftwareDevice Device { get; }
@@ -42,6 +47,21 @@ internal sealed class DevicePagemap
     public int AllocationCount => Volatile.Read(ref _allocations);
 
     private SoftwareTile Tile => Device.Tiles[Gt.TileId];
+
+    /// <summary>How many allocations are pinned.</summary>
+    public int PinnedCount
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _pinned;
+            }
+        }
+    }
+
+    /// <summary>The allocation that has a byte of this VRAM, or null. For accesses from other devices.</summary>
+    public DeviceMemoryAllocation? FindAllocation(ulong offset) => _owners?.Find(offset);
 
     /// <summary>Moves a chunk into this VRAM (xe_svm_alloc_vram): at most two attempts, all pages or none.</summary>
     /// <param name="client">Whose memory.</param>
@@ -57,9 +77,17 @@ internal sealed class DevicePagemap
             return 0;
         }
 
+        DevicePagemap? source = resident?.Pagemap;
+        if (source is not null && !source.Device.TryAddReference())
+        {
+            // That device is about to end: its pages are on their way home.
+            (source, resident) = (null, null);
+        }
+
         s_migration.EnterReadLock();
-        int result = PopulateMm(client, start, pages, timeslice);
+        int result = PopulateMm(client, start, pages, resident, timeslice);
         s_migration.ExitReadLock();
+        source?.Device.Release();
         if (result != -Errno.EBUSY)
         {
             return result;
@@ -68,7 +96,7 @@ internal sealed class DevicePagemap
         // drm_gpusvm_range_evict: every page is faulted back to system memory, holes are filled, then one more attempt.
         s_migration.EnterWriteLock();
         result = EvictRange(client, start, pages);
-        result = result < 0 ? result : PopulateMm(client, start, pages, timeslice);
+        result = result < 0 ? result : PopulateMm(client, start, pages, from: null, timeslice);
         s_migration.ExitWriteLock();
         return result;
     }
@@ -134,10 +162,15 @@ internal sealed class DevicePagemap
             return false;
         }
 
+        Count(allocation);
+        return true;
+    }
+
+    /// <summary>Counts an allocation that others can find from now on.</summary>
+    internal void Count(DeviceMemoryAllocation allocation)
+    {
         Interlocked.Increment(ref _allocations);
         allocation.IsPublished = true;
-        Tile.Occupants.Add(allocation);
-        return true;
     }
 
     /// <summary>Takes back what <see cref="Publish"/> did: the pages never became device pages, and who believed so must look again.</summary>
@@ -153,11 +186,14 @@ internal sealed class DevicePagemap
         // Whoever finds its cookie gone expects free VRAM; and once no allocation is counted, the device may end.
         bool published = allocation.IsPublished;
         Tile.Occupants.Remove(allocation);
+        _owners?.Set(allocation.VramOffset, allocation.Size, null);
         Vram.Free(allocation.VramOffset);
         allocation.Retire();
         lock (_lock)
         {
             allocation.IsPublished = false;
+            _pinned -= allocation.Pins;
+            allocation.Pins = 0;
             _pool.Push(allocation);
         }
 
@@ -187,8 +223,8 @@ internal sealed class DevicePagemap
         return true;
     }
 
-    /// <summary>VRAM for one chunk, evicting older ones if need be (xe_drm_pagemap_populate_mm), then the migration itself.</summary>
-    private int PopulateMm(ClientMemory client, ulong start, int pages, TimeSpan timeslice)
+    /// <summary>VRAM for one chunk, then the migration itself (xe_drm_pagemap_populate_mm), with the buffer object pinned but not reserved meanwhile.</summary>
+    private int PopulateMm(ClientMemory client, ulong start, int pages, DeviceMemoryAllocation? from, TimeSpan timeslice)
     {
         if (Device.Loss.IsLost)
         {
@@ -217,30 +253,93 @@ internal sealed class DevicePagemap
             return -Errno.ENOMEM;
         }
 
-        ulong offset;
-        while (!Vram.TryAllocate(size, out offset))
+        result = CreatePinned(client, start, pages, out DeviceMemoryAllocation? created);
+        if (result < 0)
         {
-            // Nothing to evict: others are busy with the rest, unless somebody has freed some meanwhile.
-            if (!Tile.EvictOne(keep: null))
-            {
-                if (Vram.TryAllocate(size, out offset))
-                {
-                    break;
-                }
-
-                return -Errno.ENOMEM;
-            }
+            return result;
         }
 
-        DeviceMemoryAllocation allocation = Rent();
-        allocation.Assign(client, start, pages, offset);
-        result = _migrate.Run(allocation, timeslice);
+        DeviceMemoryAllocation allocation = created!;
+        ulong cookie = allocation.Cookie;
+        result = from is not null && MigrateBetweenDevices.IsPossible(from.Pagemap, this)
+            ? MigrateBetweenDevices.Run(from, allocation, timeslice)
+            : _migrate.Run(allocation, timeslice);
+        Unpin(allocation, cookie);
         if (result < 0)
         {
             Release(allocation);
         }
 
         return result;
+    }
+
+    /// <summary>
+    /// A buffer object that cannot be evicted until <see cref="Unpin"/> (patch 9): its reservation is not held while pages move, as making
+    /// addresses may take other reservations.
+    /// </summary>
+    private int CreatePinned(ClientMemory client, ulong start, int pages, out DeviceMemoryAllocation? allocation)
+    {
+        allocation = null;
+        LockChecker locks = Device.Machine.Locks;
+        if (!locks.Allows(LockedOperation.AllocateVram))
+        {
+            return -Errno.EDEADLK;
+        }
+
+        using ValidationScope validation = ValidationScope.Enter(locks);
+        DeviceMemoryAllocation made = Rent();
+        using CheckedLock.Scope reservation = made.Reservation.Take();
+        int result = TakeVram((ulong)pages << PageConstants.PageShift, out ulong offset);
+        lock (_lock)
+        {
+            if (result < 0)
+            {
+                _pool.Push(made);
+                return result;
+            }
+
+            made.Assign(client, start, pages, offset);
+            made.Pins = 1;
+            _pinned++;
+        }
+
+        Tile.Occupants.Add(made);
+        _owners?.Set(offset, made.Size, made);
+        allocation = made;
+        return 0;
+    }
+
+    /// <summary>The pages have moved, or have not: the buffer object may be evicted again, as the one used last.</summary>
+    private void Unpin(DeviceMemoryAllocation allocation, ulong cookie)
+    {
+        using CheckedLock.Scope reservation = allocation.Reservation.Take();
+        lock (_lock)
+        {
+            // The pages may have gone home already, and the record serve others.
+            if (allocation.Cookie != cookie || allocation.Pins == 0)
+            {
+                return;
+            }
+
+            allocation.Pins = 0;
+            _pinned--;
+        }
+
+        Tile.Occupants.Touch(allocation);
+    }
+
+    private int TakeVram(ulong size, out ulong offset)
+    {
+        while (!Vram.TryAllocate(size, out offset))
+        {
+            // Nothing to evict: others are busy with the rest, unless somebody has freed some meanwhile.
+            if (!Tile.EvictOne(keep: null))
+            {
+                return Vram.TryAllocate(size, out offset) ? 0 : -Errno.ENOMEM;
+            }
+        }
+
+        return 0;
     }
 
     private DeviceMemoryAllocation Rent()

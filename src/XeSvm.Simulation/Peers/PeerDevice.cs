@@ -10,14 +10,8 @@ namespace XeSvm.Simulation.Peers;
 /// A device of the machine: VRAM with real bytes, the BAR through which others see it over PCIe, the domain that its own accesses go
 /// through, and the address space that a translated fabric gives to others.
 /// </summary>
-internal sealed unsafe class PeerDevice : IDisposable
+internal sealed unsafe class PeerDevice : PeerPort, IDisposable
 {
-    /// <summary>Bytes between the BARs of two devices, and the most VRAM that a device may have.</summary>
-    public const ulong BarStride = 1UL << 38;
-
-    private const ulong FirstBar = 1UL << 44;
-    private const ulong FirstFabric = 1UL << 56;
-
     private readonly Lock _lock = new();
     private readonly VramManager[] _tiles;
     private readonly SortedDictionary<ulong, PeerBuffer> _buffers = [];
@@ -27,16 +21,10 @@ internal sealed unsafe class PeerDevice : IDisposable
     /// <param name="index">The device's place in its machine.</param>
     /// <param name="description">What it is.</param>
     public PeerDevice(int index, PeerDeviceDescription description)
+        : base(index, new DmaDevice(description.Name, new IommuDomain(description.Iommu)))
     {
-        Index = index;
         Description = description;
-        Dma = new DmaDevice(description.Name, new IommuDomain(description.Iommu)) { Injection = Faults };
-
-        // The target's page tables lie in its own memory, which its walker always sees; entries are dropped at once, never from a queue.
-        Fabric = new DmaDevice($"{description.Name} fabric", new IommuDomain(new IommuOptions { Mode = IommuMode.Strict, ForceDac = true }))
-        {
-            Injection = FabricFaults,
-        };
+        Dma.Injection = Faults;
         _tiles = new VramManager[description.Tiles];
         for (int tile = 0; tile < _tiles.Length; tile++)
         {
@@ -48,41 +36,17 @@ internal sealed unsafe class PeerDevice : IDisposable
 
     ~PeerDevice() => NativeMemory.Free(_memory);
 
-    /// <summary>The device's place in its machine.</summary>
-    public int Index { get; }
-
     /// <summary>Makes mappings in the device's own DMA space fail.</summary>
     public FaultInjector Faults { get; } = new(FaultPlan.None);
-
-    /// <summary>Makes mappings in its fabric space fail.</summary>
-    public FaultInjector FabricFaults { get; } = new(FaultPlan.None);
 
     /// <summary>What it is.</summary>
     public PeerDeviceDescription Description { get; }
 
-    /// <summary>Its side of the DMA-mapping API.</summary>
-    public DmaDevice Dma { get; }
-
-    /// <summary>The address space in which a translated fabric sees this device.</summary>
-    public DmaDevice Fabric { get; }
-
     /// <summary>VRAM of all tiles, in bytes.</summary>
     public ulong VramBytes => Description.VramBytes * (ulong)Description.Tiles;
 
-    /// <summary>Physical address of its BAR.</summary>
-    public ulong BarBase => FirstBar + ((ulong)Index * BarStride);
-
-    /// <summary>Its first address on a fabric with physical addresses.</summary>
-    public ulong FabricBase => FirstFabric + ((ulong)Index * BarStride);
-
-    /// <summary>The device whose BAR a physical address is in; -1 when it is in none.</summary>
-    public static int DeviceOfBar(ulong physical) => DeviceOf(physical, FirstBar);
-
-    /// <summary>The device that a network address names; -1 when it names none.</summary>
-    public static int DeviceOfFabric(ulong address) => DeviceOf(address, FirstFabric);
-
-    /// <summary>The memory at an offset; null beyond the end.</summary>
-    public byte* Pointer(ulong offset) => offset < VramBytes ? _memory + offset : null;
+    /// <inheritdoc/>
+    public override byte* Pointer(ulong offset) => offset < VramBytes ? _memory + offset : null;
 
     /// <summary>Takes VRAM of one tile; false when there is none.</summary>
     public bool TryAllocate(int tile, ulong bytes, out ulong offset)
@@ -150,7 +114,7 @@ internal sealed unsafe class PeerDevice : IDisposable
     public void Dispose()
     {
         Dma.Domain.Dispose();
-        Fabric.Domain.Dispose();
+        DisposeFabric();
         foreach (VramManager tile in _tiles)
         {
             tile.Dispose();
@@ -160,7 +124,4 @@ internal sealed unsafe class PeerDevice : IDisposable
         _memory = null;
         GC.SuppressFinalize(this);
     }
-
-    private static int DeviceOf(ulong address, ulong first) =>
-        address >= first && address - first < BarStride * PeerTopologyReader.MaxDevices ? (int)((address - first) / BarStride) : -1;
 }

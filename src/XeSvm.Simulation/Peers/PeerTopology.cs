@@ -24,6 +24,9 @@ internal sealed class PeerTopology
     /// <summary>The way that an initiator's accesses to a target take.</summary>
     public PeerLink Link(int initiator, int target) => _links[initiator, target];
 
+    /// <summary>The same ways between devices that are described otherwise.</summary>
+    public PeerTopology With(IReadOnlyList<PeerDeviceDescription> devices) => new(Name, devices, _links);
+
     /// <summary>Chooses among the ways that a machine offers: a fabric with a distance of 0 or more, then PCIe, else none.</summary>
     public static PeerLink Choose(PeerLink? fabric, PeerLink? pcie)
     {

@@ -77,9 +77,9 @@ internal static class PeerTopologyReader
             throw new FormatException($"{node.Path}.tiles is {tiles}; valid is 1 to 8.");
         }
 
-        return bytes * tiles <= PeerDevice.BarStride
+        return bytes * tiles <= PeerPort.BarStride
             ? new PeerDeviceDescription(node.Text("name"), tiles, (ulong)bytes, ReadIommu(node))
-            : throw new FormatException($"{node.Path} has {tiles} times {bytes} bytes of VRAM, more than {PeerDevice.BarStride} bytes.");
+            : throw new FormatException($"{node.Path} has {tiles} times {bytes} bytes of VRAM, more than {PeerPort.BarStride} bytes.");
     }
 
     private static IommuOptions ReadIommu(PlacedJson device)

@@ -11,7 +11,7 @@ namespace XeSvm.Simulation.Svm;
 /// The mirror of a client's address space in one VM (drm_gpusvm, xe_svm.c): its ranges, their invalidation and their removal. Lock
 /// order: VM lock, settlement, notifier lock, page-table lock. The notifier lock alone guards ranges and their pages.
 /// </summary>
-internal sealed class SvmMirror : IMmuNotifier, IThreadPoolWorkItem, IDisposable
+internal sealed partial class SvmMirror : IMmuNotifier, IThreadPoolWorkItem, IDisposable
 {
     private readonly Lock _notifierLock = new();
     private readonly SvmRangeTable _ranges = new();
@@ -19,12 +19,15 @@ internal sealed class SvmMirror : IMmuNotifier, IThreadPoolWorkItem, IDisposable
     private readonly List<SvmRange> _garbage = [];
     private readonly Stack<SvmRange> _pool = new();
     private readonly SvmPageMapper _mapper;
+
+    // Gone from the table, but still with addresses to be given back outside of the notifier lock. Under the VM lock.
+    private readonly List<SvmRange> _removed = [];
     private bool _collectionIsQueued;
 
     public SvmMirror(Vm vm)
     {
         Vm = vm;
-        _mapper = new SvmPageMapper(vm.Device);
+        _mapper = new SvmPageMapper(vm);
         vm.Client.Notifiers.Register(this);
     }
 
@@ -72,56 +75,6 @@ internal sealed class SvmMirror : IMmuNotifier, IThreadPoolWorkItem, IDisposable
         }
     }
 
-    /// <summary>Finds the range that contains an address, or creates one (drm_gpusvm_range_find_or_insert).</summary>
-    /// <param name="address">The address.</param>
-    /// <param name="vma">The mirror VMA that contains it.</param>
-    /// <param name="checkThreshold">Chunks up to this size are taken only when all their pages exist already; 0: no such check.</param>
-    /// <param name="devmemPossible">Whether the device could hold the memory.</param>
-    /// <param name="range">The range.</param>
-    /// <returns>0, or a negative errno: -EINVAL outside the VM, -ENOENT no CPU mapping, -EPERM a read-only one, -EIO a device's.</returns>
-    public int FindOrInsert(ulong address, Vma vma, ulong checkThreshold, bool devmemPossible, out SvmRange range)
-    {
-        range = null!;
-        if (address >= Vm.Size)
-        {
-            return -Errno.EINVAL;
-        }
-
-        int result = CheckMapping(address, vma);
-        if (result < 0)
-        {
-            return result;
-        }
-
-        if (TryFind(address, out SvmRange? existing))
-        {
-            range = existing;
-            return 0;
-        }
-
-        ulong block = address & ~PageConstants.BlockMask;
-        result = Vm.Client.FindMapping(address, block, block + PageConstants.BlockSize, out ClientVma mapping);
-        if (result < 0)
-        {
-            return result;
-        }
-
-        // Ranges are created under the VM lock only, so nobody adds one between the look above and the addition below.
-        if (!TryChooseChunk(address, mapping, vma, checkThreshold, out ulong start, out ulong size))
-        {
-            return -Errno.EINVAL;
-        }
-
-        lock (_notifierLock)
-        {
-            range = _pool.TryPop(out SvmRange? pooled) ? pooled : new SvmRange();
-            range.Assign(start, size, devmemPossible && mapping.IsMigratable);
-            _ranges.Add(range);
-        }
-
-        return 0;
-    }
-
     /// <summary>What a fault or a prefetch needs to know of a range at one moment.</summary>
     public RangeState Examine(SvmRange range, int tile)
     {
@@ -140,6 +93,7 @@ internal sealed class SvmMirror : IMmuNotifier, IThreadPoolWorkItem, IDisposable
     public int GetPages(SvmRange range, bool allowDeviceMemory, bool devmemOnly, bool readOnly)
     {
         long deadline = Stopwatch.GetTimestamp() + Stopwatch.Frequency;
+        bool hasBegun = false;
         while (Stopwatch.GetTimestamp() < deadline)
         {
             long sequence;
@@ -153,7 +107,25 @@ internal sealed class SvmMirror : IMmuNotifier, IThreadPoolWorkItem, IDisposable
                 sequence = range.Sequence;
             }
 
+            if (!hasBegun)
+            {
+                // What an earlier mapping has kept goes now; what this call reserves is kept over its restarts.
+                _mapper.FreePeer(range);
+                hasBegun = true;
+            }
+
             int result = _mapper.FaultIn(Vm.Client, range, allowDeviceMemory, readOnly, out bool inDevice);
+            if (result == 0 && inDevice)
+            {
+                result = _mapper.PreparePeer(Vm.Client, range);
+            }
+
+            if (result == -Errno.EAGAIN)
+            {
+                Thread.Yield();
+                continue;
+            }
+
             if (result < 0)
             {
                 return result;
@@ -268,6 +240,7 @@ internal sealed class SvmMirror : IMmuNotifier, IThreadPoolWorkItem, IDisposable
         bool changed = false;
         while (TryTakeGarbage(out ulong start, out ulong end))
         {
+            FreeRemoved();
             changed |= SvmAttributeReset.Apply(Vm, start, end);
         }
 
@@ -309,6 +282,8 @@ internal sealed class SvmMirror : IMmuNotifier, IThreadPoolWorkItem, IDisposable
                 Remove(range);
             }
         }
+
+        FreeRemoved();
     }
 
     /// <summary>Sends the range that an address lies inside of to system memory and removes it. Called under the VM lock.</summary>
@@ -435,59 +410,38 @@ internal sealed class SvmMirror : IMmuNotifier, IThreadPoolWorkItem, IDisposable
 
         _mapper.Unmap(Vm.Client, range);
         _ranges.Remove(range);
-        _pool.Push(range);
+        if (range.Pages.Peer is { Target: not null })
+        {
+            _removed.Add(range);
+        }
+        else
+        {
+            _pool.Push(range);
+        }
     }
 
-    /// <summary>Whether the client's mapping of an address can be mirrored.</summary>
-    private int CheckMapping(ulong address, Vma vma)
+    /// <summary>Gives back the addresses of other devices' memory that removed ranges have kept. Under the VM lock, not under the notifier lock.</summary>
+    private void FreeRemoved()
     {
-        int result = Vm.Client.FindVma(address, out ClientVma mapping);
-        if (result < 0 || mapping.Start > address)
+        if (_removed.Count == 0)
         {
-            return result < 0 ? result : -Errno.ENOENT;
+            return;
         }
 
-        if ((mapping.Flags & ClientVmaFlags.Write) == 0 && !vma.IsReadOnly)
+        foreach (SvmRange range in _removed)
         {
-            return -Errno.EPERM;
+            _mapper.FreePeer(range);
         }
 
-        return (mapping.Flags & ClientVmaFlags.Special) != 0 ? -Errno.EIO : 0;
-    }
-
-    /// <summary>The largest aligned chunk around an address that the rules allow (drm_gpusvm_range_chunk_size).</summary>
-    private bool TryChooseChunk(ulong address, in ClientVma mapping, Vma vma, ulong checkThreshold, out ulong start, out ulong size)
-    {
-        ReadOnlySpan<ulong> sizes = [PageConstants.BlockSize, PageConstants.Chunk64K, PageConstants.PageSize];
-        foreach (ulong candidate in sizes)
+        lock (_notifierLock)
         {
-            start = address & ~(candidate - 1);
-            size = candidate;
-            ulong end = start + size;
-            if (start < mapping.Start || end > mapping.End || start < vma.Start || end > vma.End)
+            foreach (SvmRange range in _removed)
             {
-                continue;
+                _pool.Push(range);
             }
-
-            if (candidate > PageConstants.PageSize)
-            {
-                if (HasRanges(start, end))
-                {
-                    continue;
-                }
-
-                // Only the 64K chunk of a discrete GPU is tested for untouched pages: a 2M chunk of untouched memory is taken as it is.
-                if (candidate <= checkThreshold && !Vm.Client.IsPopulated(start, (int)(size >> PageConstants.PageShift)))
-                {
-                    continue;
-                }
-            }
-
-            return true;
         }
 
-        start = size = 0;
-        return false;
+        _removed.Clear();
     }
 }
 

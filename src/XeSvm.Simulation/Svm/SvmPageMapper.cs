@@ -7,8 +7,9 @@ using XeSvm.Simulation.Pagemap;
 namespace XeSvm.Simulation.Svm;
 
 /// <summary>The two halves of get_pages: faulting pages in (no lock held), and mapping them for the device (under the notifier lock).</summary>
-internal sealed class SvmPageMapper(SoftwareDevice device)
+internal sealed partial class SvmPageMapper(Vm vm)
 {
+    private readonly SoftwareDevice _device = vm.Device;
     private readonly MigratePage[] _pages = new MigratePage[PageConstants.BlockPages];
 
     /// <summary>The faulting walk (hmm_range_fault): afterwards every page is present, in one place.</summary>
@@ -19,7 +20,10 @@ internal sealed class SvmPageMapper(SoftwareDevice device)
         {
             switch (client.Residency.Examine(range.Start, range.End, out DeviceMemoryAllocation? allocation))
             {
-                case Residency.Device when allocation!.Pagemap.Device == device:
+                case Residency.Moving:
+                    // As at a migration entry: wait until it is known where they are.
+                    return -Errno.EAGAIN;
+                case Residency.Device when vm.Sees(allocation!.Pagemap):
                     inDevice = true;
                     return 0;
                 case Residency.Mixed:
@@ -35,9 +39,14 @@ internal sealed class SvmPageMapper(SoftwareDevice device)
     public int MapDevice(ClientMemory client, SvmRange range)
     {
         if (client.Residency.Examine(range.Start, range.End, out DeviceMemoryAllocation? allocation) != Residency.Device
-            || allocation!.Pagemap.Device != device)
+            || !vm.Sees(allocation!.Pagemap))
         {
             return -Errno.EAGAIN;
+        }
+
+        if (allocation.Pagemap.Device != _device)
+        {
+            return MapPeer(range, allocation);
         }
 
         range.Pages.Reserve(1)[0] = new DeviceAddress
@@ -57,7 +66,7 @@ internal sealed class SvmPageMapper(SoftwareDevice device)
         DmaDirection direction = readOnly ? DmaDirection.ToDevice : DmaDirection.Bidirectional;
         Span<MigratePage> pages = _pages.AsSpan(0, range.PageCount);
         int first = FirstPage(range);
-        using (PageFrameBlock.Changes frames = device.Frames.Block(client, range.Start).Change())
+        using (PageFrameBlock.Changes frames = _device.Frames.Block(client, range.Start).Change())
         {
             for (int i = 0; i < pages.Length; i++)
             {
@@ -67,7 +76,7 @@ internal sealed class SvmPageMapper(SoftwareDevice device)
 
         DmaWork work = default;
         Span<DeviceAddress> addresses = range.Pages.Reserve(pages.Length);
-        int result = device.Strategy.MapRange(device.Dma, pages, direction, addresses, ref range.Pages.Mapping, ref work);
+        int result = _device.Strategy.MapRange(_device.Dma, pages, direction, addresses, ref range.Pages.Mapping, ref work);
         range.Pages.Count = pages.Length;
         range.Pages.Direction = direction;
         range.Pages.HasDmaMapping = true;
@@ -76,7 +85,7 @@ internal sealed class SvmPageMapper(SoftwareDevice device)
             Unmap(client, range);
         }
 
-        device.Counters.Add(DmaPurpose.GetPages, work);
+        _device.Counters.Add(DmaPurpose.GetPages, work);
         return result;
     }
 
@@ -84,6 +93,7 @@ internal sealed class SvmPageMapper(SoftwareDevice device)
     public void Unmap(ClientMemory client, SvmRange range)
     {
         range.Pages.Device = null;
+        UnmapPeer(range);
         if (!range.Pages.HasDmaMapping)
         {
             return;
@@ -91,10 +101,10 @@ internal sealed class SvmPageMapper(SoftwareDevice device)
 
         DmaWork work = default;
         Span<DeviceAddress> addresses = range.Pages.Addresses.AsSpan(0, range.Pages.Count);
-        device.Strategy.UnmapRange(device.Dma, [], addresses, range.Pages.Direction, ref range.Pages.Mapping, ref work);
-        device.Counters.Add(DmaPurpose.GetPages, work);
+        _device.Strategy.UnmapRange(_device.Dma, [], addresses, range.Pages.Direction, ref range.Pages.Mapping, ref work);
+        _device.Counters.Add(DmaPurpose.GetPages, work);
         int first = FirstPage(range);
-        using (PageFrameBlock.Changes frames = device.Frames.Block(client, range.Start).Change())
+        using (PageFrameBlock.Changes frames = _device.Frames.Block(client, range.Start).Change())
         {
             for (int i = 0; i < addresses.Length; i++)
             {

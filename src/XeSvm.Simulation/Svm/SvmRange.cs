@@ -1,6 +1,7 @@
 using XeSvm.Simulation.Dma;
 using XeSvm.Simulation.Memory;
 using XeSvm.Simulation.Pagemap;
+using XeSvm.Simulation.Peers.Mapping;
 
 namespace XeSvm.Simulation.Svm;
 
@@ -68,6 +69,15 @@ internal sealed class SvmPages
 
     /// <summary>The VRAM that the data is in; null for system memory.</summary>
     public DeviceMemoryAllocation? Device { get; set; }
+
+    /// <summary>
+    /// The addresses of data that is in another device's VRAM; null until there was any. Whether there are any now is
+    /// <see cref="PeerRangeMapping.IsMapped"/>; its cookie may outlive them (patch 11).
+    /// </summary>
+    public PeerRangeMapping? Peer { get; set; }
+
+    /// <summary>Whether the data is in another device's VRAM.</summary>
+    public bool IsPeer => Peer is { IsMapped: true };
 
     public bool IsValid => HasDmaMapping || Device is not null;
 

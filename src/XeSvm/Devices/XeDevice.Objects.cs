@@ -35,7 +35,7 @@ public sealed partial class XeDevice
 
     /// <summary>Makes a buffer object.</summary>
     /// <param name="size">Size in bytes; a multiple of the place's minimum page size.</param>
-    /// <param name="location">Where it lives: <see cref="MemoryLocation.System"/> or <see cref="MemoryLocation.Device"/>.</param>
+    /// <param name="location">Where it lives: <see cref="MemoryLocation.System"/> or <see cref="MemoryLocation.Device(int)"/>.</param>
     /// <exception cref="XeException">The driver refused.</exception>
     public XeBuffer CreateBuffer(ulong size, MemoryLocation location) =>
         CreateBuffer(new XeBufferOptions { Size = size, Placements = [location] });

@@ -52,11 +52,12 @@ public readonly struct MemoryLocation : IEquatable<MemoryLocation>
     }
 
     /// <summary>
-    /// VRAM of another device, for advice: the two devices need a fast interconnect (ENOLINK without one).
+    /// VRAM of a device that is named, for advice: of another one than the VM's, which needs a fast interconnect to it (ENOLINK without one).
+    /// A prefetch gets there by advice and <see cref="Default"/>.
     /// </summary>
     /// <param name="device">The device. The advice holds its memory; it may be disposed afterwards.</param>
     /// <param name="vramIndex">The number of the VRAM region, from 0.</param>
-    public static MemoryLocation PeerDevice(XeDevice device, int vramIndex = 0)
+    public static MemoryLocation Device(XeDevice device, int vramIndex = 0)
     {
         ArgumentNullException.ThrowIfNull(device);
         return new MemoryLocation(Device(vramIndex)._value, device);

@@ -5,6 +5,8 @@ namespace XeSvm.Peers;
 /// <summary>A machine of several devices: who there is, and which way leads from each to each.</summary>
 public sealed class MachineTopology
 {
+    private IReadOnlyList<IReadOnlyList<MachineLink>>? _links;
+
     private MachineTopology(PeerTopology topology)
     {
         Topology = topology;
@@ -35,6 +37,25 @@ public sealed class MachineTopology
         try
         {
             return new MachineTopology(BuiltInPeerTopologies.Load(nameOrPath));
+        }
+        catch (FormatException error)
+        {
+            throw new MachineTopologyException(error.Message, error);
+        }
+    }
+
+    /// <summary>The way from each device (first) to each (second): routes, distances, and what is assumed of them.</summary>
+    public IReadOnlyList<IReadOnlyList<MachineLink>> Links => _links ??=
+        [.. Enumerable.Range(0, Devices.Count).Select(from => (IReadOnlyList<MachineLink>)[.. Enumerable.Range(0, Devices.Count).Select(to => Link(from, to))])];
+
+    /// <summary>Reads a topology from JSON of schema <c>xesvm.topology/1</c>.</summary>
+    /// <exception cref="MachineTopologyException">It is none; the message says what is wrong and where.</exception>
+    public static MachineTopology Parse(string json)
+    {
+        ArgumentNullException.ThrowIfNull(json);
+        try
+        {
+            return new MachineTopology(PeerTopologyReader.Read(json));
         }
         catch (FormatException error)
         {

@@ -54,7 +54,7 @@ internal sealed class WorkerThreads : IDisposable
     {
         try
         {
-            BenchLibrary.PinThread(number);
+            BenchLibrary.PinThread(number % Environment.ProcessorCount);
         }
         catch (InvalidOperationException failure)
         {

@@ -143,7 +143,7 @@ public sealed unsafe class DeviceProfileTests
     public void An_unknown_name_lists_the_known_ones()
     {
         FormatException error = Assert.Throws<FormatException>(() => new SoftwareBackend(new SoftwareBackendOptions { Device = "arc" }));
-        Assert.Contains("'arc'; there are bmg, bmg-smallbar, dual-bmg, lnl, pvc2, and any path", error.Message, StringComparison.Ordinal);
+        Assert.Contains("'arc'; there are bmg, bmg-smallbar, dual-bmg, lnl, pvc2, the topologies pair-p2p, pair-isolated, quad-fabric-physical, quad-fabric-virtual, and any path", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

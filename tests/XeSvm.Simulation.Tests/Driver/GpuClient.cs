@@ -15,27 +15,13 @@ internal sealed unsafe class GpuClient : DrmClient
     private ulong _fenceValue;
 
     public GpuClient(SoftwareBackendOptions? options = null, uint vmFlags = FaultMode)
-        : base(options ?? new SoftwareBackendOptions { VramBytes = 256 << 20 })
-    {
-        Vm = CreateVm(vmFlags);
-        if ((vmFlags & DrmXe.DRM_XE_VM_CREATE_FLAG_FAULT_MODE) != 0)
-        {
-            // Batches and fences stay in system memory: what tests count are the migrations of their own memory.
-            Control = Map(BatchBytes);
-            Assert.Equal(0, BindMirror());
-            Assert.Equal(0, Advise(Control, BatchBytes, preferredLocation: -1));
-        }
-        else
-        {
-            // No mirror without faults: a buffer object that both sides have at the same address.
-            uint handle = CreateBo(BatchBytes);
-            Control = (ulong)MapBo(handle, BatchBytes);
-            Assert.Equal(0, BindBo(Vm, handle, Control, BatchBytes));
-            _controlIsBo = true;
-        }
+        : base(options ?? new SoftwareBackendOptions { VramBytes = 256 << 20 }) =>
+        (Vm, Control, Queue, _controlIsBo) = Prepare(vmFlags);
 
-        Queue = CreateQueue(Vm);
-    }
+    /// <summary>A client of one device of a machine.</summary>
+    public GpuClient(SoftwareBackend backend, int device)
+        : base(backend, device) =>
+        (Vm, Control, Queue, _controlIsBo) = Prepare(FaultMode);
 
     public uint Vm { get; }
 
@@ -43,6 +29,25 @@ internal sealed unsafe class GpuClient : DrmClient
 
     /// <summary>Memory for batches and fences; never a target of tests.</summary>
     public ulong Control { get; }
+
+    private (uint Vm, ulong Control, uint Queue, bool ControlIsBo) Prepare(uint vmFlags)
+    {
+        uint vm = CreateVm(vmFlags);
+        if ((vmFlags & DrmXe.DRM_XE_VM_CREATE_FLAG_FAULT_MODE) != 0)
+        {
+            // Batches and fences stay in system memory: what tests count are the migrations of their own memory.
+            ulong memory = Map(BatchBytes);
+            Assert.Equal(0, BindMirror(vm, 0, 1UL << 47));
+            Assert.Equal(0, AdviseLocation(vm, memory, BatchBytes, -1));
+            return (vm, memory, CreateQueue(vm), false);
+        }
+
+        // No mirror without faults: a buffer object that both sides have at the same address.
+        uint handle = CreateBo(BatchBytes);
+        ulong control = (ulong)MapBo(handle, BatchBytes);
+        Assert.Equal(0, BindBo(vm, handle, control, BatchBytes));
+        return (vm, control, CreateQueue(vm), true);
+    }
 
     public int BindMirror(uint flags = 0) => BindMirror(Vm, 0, 1UL << 47, flags);
 

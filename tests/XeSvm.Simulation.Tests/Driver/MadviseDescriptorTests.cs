@@ -89,7 +89,7 @@ public sealed unsafe class MadviseDescriptorTests
     [Trait("Rule", "12.preferred-fd")]
     public void Another_device_has_no_fast_interconnect_and_is_ENOLINK_and_a_lost_one_ENODEV()
     {
-        using var backend = new SoftwareBackend(Options("dual-bmg"));
+        using var backend = new SoftwareBackend(Options("pair-isolated"));
         using var near = new DrmClient(backend, 0);
         using var far = new DrmClient(backend, 1);
         uint vm = near.CreateVm(DrmClient.FaultMode);

@@ -366,8 +366,8 @@ public class PeerMigrationTests
         public override string Name => inner.Name;
 
         public override int Map(
-            PeerDevice target,
-            PeerDevice initiator,
+            PeerPort target,
+            PeerPort initiator,
             ReadOnlySpan<PeerPage> pages,
             DmaDirection direction,
             Span<BusAddress> addresses,
@@ -375,13 +375,13 @@ public class PeerMigrationTests
             ref PeerWork work)
         {
             Maps++;
-            Pinned += target.Buffers().Sum(buffer => buffer.Pins);
+            Pinned += ((PeerDevice)target).Buffers().Sum(buffer => buffer.Pins);
             UnderReservation += machine.Locks.Holds(LockClass.Reservation) || machine.Locks.Holds(LockClass.Validation) ? 1 : 0;
             return inner.Map(target, initiator, pages, direction, addresses, ref mapping, ref work);
         }
 
         public override void Unmap(
-            PeerDevice target, PeerDevice initiator, Span<BusAddress> addresses, DmaDirection direction, ref PeerMapping mapping, ref PeerWork work) =>
+            PeerPort target, PeerPort initiator, Span<BusAddress> addresses, DmaDirection direction, ref PeerMapping mapping, ref PeerWork work) =>
             inner.Unmap(target, initiator, addresses, direction, ref mapping, ref work);
     }
 }

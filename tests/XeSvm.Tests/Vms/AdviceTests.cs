@@ -122,15 +122,15 @@ public sealed class AdviceTests : IDisposable
         using XeDevice other = XeDevice.Open(otherBackend, otherBackend.Nodes[0]);
         otherBackend.File.DescriptorNumber = 77;
 
-        _vm.Advise(s_range, MemoryLocation.PeerDevice(other));
+        _vm.Advise(s_range, MemoryLocation.Device(other));
 
         Assert.Equal((77u, (ushort)1), (Last().preferred_mem_loc.devmem_fd, Last().preferred_mem_loc.region_instance));
-        Assert.Equal(Errno.EINVAL, _vm.TryPrefetch(s_range, MemoryLocation.PeerDevice(other)).Errno);
-        Assert.NotEqual(MemoryLocation.Device(), MemoryLocation.PeerDevice(other));
-        Assert.Equal(MemoryLocation.PeerDevice(other), MemoryLocation.PeerDevice(other));
-        Assert.Equal("device(0) of /dev/dri/renderD128", MemoryLocation.PeerDevice(other).ToString());
+        Assert.Equal(Errno.EINVAL, _vm.TryPrefetch(s_range, MemoryLocation.Device(other)).Errno);
+        Assert.NotEqual(MemoryLocation.Device(), MemoryLocation.Device(other));
+        Assert.Equal(MemoryLocation.Device(other), MemoryLocation.Device(other));
+        Assert.Equal("device(0) of /dev/dri/renderD128", MemoryLocation.Device(other).ToString());
         Driver.Fail(DrmXe.DRM_IOCTL_XE_MADVISE, Errno.ENOLINK);
-        XeException exception = Assert.Throws<XeException>(() => _vm.Advise(s_range, MemoryLocation.PeerDevice(other)));
+        XeException exception = Assert.Throws<XeException>(() => _vm.Advise(s_range, MemoryLocation.Device(other)));
         Assert.Contains("no fast interconnect", exception.NextStep, StringComparison.Ordinal);
     }
 

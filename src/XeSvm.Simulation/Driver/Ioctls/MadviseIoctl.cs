@@ -85,7 +85,7 @@ internal static unsafe class MadviseIoctl
     }
 
     /// <summary>The VRAM that a descriptor and a region's number name (xe_drm_pagemap_from_fd, madvise_details_init).</summary>
-    /// <returns>0; -ENOENT; -ENODEV for a device that is lost; -ENOLINK for one that the VM's GPU has no fast interconnect to, as any other.</returns>
+    /// <returns>0; -ENOENT; -ENODEV for a device that is lost; -ENOLINK for one that the VM's GPU has no fast interconnect to.</returns>
     private static int FindRegion(Vm vm, drm_xe_madvise* args, out DevicePagemap? region)
     {
         region = null;
@@ -102,7 +102,10 @@ internal static unsafe class MadviseIoctl
         }
 
         region = device.Tiles[tile].Pagemap;
-        return device.Loss.IsLost ? -Errno.ENODEV : device == vm.Device ? 0 : -Errno.ENOLINK;
+        int result = device.Loss.IsLost ? -Errno.ENODEV : vm.Sees(region) ? 0 : -Errno.ENOLINK;
+
+        // The device may be closed from here on: the VM keeps it. What is about to end is not open any more.
+        return result == 0 && !vm.Peers.Keep(device) ? -Errno.ENOENT : result;
     }
 
     /// <summary>Looks at every area before any is changed. The split stays in any case: it changes no attribute.</summary>

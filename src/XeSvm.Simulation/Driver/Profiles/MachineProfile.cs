@@ -1,5 +1,8 @@
 using System.Reflection;
 
+using XeSvm.Simulation.Peers;
+using XeSvm.Simulation.Peers.Software;
+
 namespace XeSvm.Simulation.Driver.Profiles;
 
 /// <summary>A machine: a number of equal devices.</summary>
@@ -13,6 +16,14 @@ internal sealed record MachineProfile(string Name, string Description, int Devic
     private const string ResourcePrefix = "XeSvm.Simulation.Driver.Profiles.";
     private const string Extension = ".json";
 
+    private PeerTopology? _topology;
+
+    /// <summary>The topology that the machine was read from; null when a device profile described it.</summary>
+    public PeerTopology? DeclaredTopology { get; init; }
+
+    /// <summary>Which way leads from each device to each.</summary>
+    public PeerTopology Topology => _topology ??= DeclaredTopology ?? MachineTopologies.Of(this);
+
     /// <summary>The names of the built-in profiles, sorted.</summary>
     public static IReadOnlyList<string> BuiltInNames { get; } =
     [
@@ -22,22 +33,30 @@ internal sealed record MachineProfile(string Name, string Description, int Devic
             .Order(StringComparer.Ordinal),
     ];
 
-    /// <summary>Loads a built-in profile by name, or a profile file: what has a <c>/</c> or ends in <c>.json</c> is a path.</summary>
+    /// <summary>
+    /// Loads a built-in profile or a built-in topology by name, or a file of either: what has a <c>/</c> or ends in <c>.json</c> is a path.
+    /// </summary>
     /// <exception cref="FormatException">There is no such profile, it cannot be read, or it is not valid: the message names every fault.</exception>
     public static MachineProfile Load(string nameOrPath)
     {
         ArgumentNullException.ThrowIfNull(nameOrPath);
         bool isPath = nameOrPath.Contains('/', StringComparison.Ordinal) || nameOrPath.EndsWith(Extension, StringComparison.OrdinalIgnoreCase);
-        return MachineProfileReader.Read(isPath ? ReadFile(nameOrPath) : ReadBuiltIn(nameOrPath), nameOrPath);
+        string text = isPath ? ReadFile(nameOrPath) : ReadBuiltIn(nameOrPath);
+        return MachineTopologies.IsTopology(text) ? MachineTopologies.ReadMachine(text) : MachineProfileReader.Read(text, nameOrPath);
     }
 
     private static string ReadBuiltIn(string name)
     {
+        if (BuiltInPeerTopologies.Names.Contains(name))
+        {
+            return BuiltInPeerTopologies.Text(name);
+        }
+
         using Stream? stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(ResourcePrefix + name + Extension);
         if (stream is null)
         {
             throw new FormatException(
-                $"There is no device profile '{name}'; there are {string.Join(", ", BuiltInNames)}, and any path of a profile file (with a '/', or ending in .json).");
+                $"There is no device profile '{name}'; there are {string.Join(", ", BuiltInNames)}, the topologies {string.Join(", ", BuiltInPeerTopologies.Names.ToArray())}, and any path of a profile or topology file (with a '/', or ending in .json).");
         }
 
         using var reader = new StreamReader(stream);

@@ -15,7 +15,7 @@ internal sealed class UserptrMirror(Vm vm) : IMmuNotifier, IDisposable
 
     private readonly MonitorLock _lock = new();
     private readonly Dictionary<ulong, List<UserptrPages>> _byBlock = [];
-    private readonly SvmPageMapper _mapper = new(vm.Device);
+    private readonly SvmPageMapper _mapper = new(vm);
     private bool _registered;
 
     /// <summary>Makes the pages of an area present and known to the device. Under the VM lock.</summary>

@@ -32,7 +32,18 @@ internal sealed class LockChecker : IDisposable
     public IReadOnlyCollection<LockViolation> Violations => _violations;
 
     /// <summary>Whether this thread holds a lock of a class.</summary>
-    public bool Holds(LockClass lockClass) => _held.Value!.Exists(held => held.Class == lockClass);
+    public bool Holds(LockClass lockClass)
+    {
+        foreach ((LockClass held, _) in _held.Value!)
+        {
+            if (held == lockClass)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 
     /// <summary>Says that this thread is about to take a lock. False: in this context it must not; it was reported.</summary>
     public bool MayTake(LockClass wanted, object? instance, string name)
@@ -75,7 +86,12 @@ internal sealed class LockChecker : IDisposable
     public void Released(LockClass lockClass, object instance)
     {
         List<(LockClass Class, object Instance)> held = _held.Value!;
-        int index = held.FindLastIndex(entry => entry.Class == lockClass && ReferenceEquals(entry.Instance, instance));
+        int index = held.Count - 1;
+        while (index >= 0 && (held[index].Class != lockClass || !ReferenceEquals(held[index].Instance, instance)))
+        {
+            index--;
+        }
+
         if (index < 0)
         {
             throw new SynchronizationLockException($"This thread does not hold the {lockClass} lock that it gives back.");
@@ -84,8 +100,23 @@ internal sealed class LockChecker : IDisposable
         held.RemoveAt(index);
     }
 
+    /// <summary>Notes that this thread is inside a lock of another kind that counts as one of a class, after a check of its place in the order.</summary>
+    public Scope Hold(LockClass lockClass, object instance, string name)
+    {
+        MayTake(lockClass, instance, name);
+        Taken(lockClass, instance);
+        return new Scope(this, lockClass, instance);
+    }
+
     /// <inheritdoc/>
     public void Dispose() => _held.Dispose();
+
+    /// <summary>A lock that counts as held until this is disposed; the default is none.</summary>
+    public readonly ref struct Scope(LockChecker? owner, LockClass lockClass, object instance)
+    {
+        /// <summary>Notes it as given back.</summary>
+        public void Dispose() => owner?.Released(lockClass, instance);
+    }
 
     // Reservations nest in one transaction only, and the same one never.
     private bool MayNest(LockClass wanted, object heldInstance, object? instance) =>

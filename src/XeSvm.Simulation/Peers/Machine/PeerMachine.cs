@@ -21,7 +21,7 @@ internal sealed class PeerMachine : IDisposable
             _devices[i] = new PeerDevice(i, topology.Devices[i]);
         }
 
-        Bus = new PeerBus(_devices, System);
+        Bus = new PeerBus([.. _devices], System);
         Owners = new PeerOwners(topology);
     }
 

@@ -6,9 +6,8 @@ using XeSvm.Simulation.Peers.Mapping;
 namespace XeSvm.Simulation.Peers.Machine;
 
 /// <summary>
-/// One device's addresses of up to 2 MiB of an allocation that lies on another device (drm_gpusvm_pages with patch 11). At most one live
-/// cookie: an invalidation only unlinks, under the notifier lock; the cookie stays and is freed outside of it, when pages are fetched
-/// again or given up.
+/// One device's view of up to 2 MiB of an allocation that lies on another device: fetches its addresses, hears of invalidations, and
+/// accesses the memory as the device's engines do.
 /// </summary>
 internal sealed unsafe class PeerSvmPages
 {
@@ -16,17 +15,13 @@ internal sealed unsafe class PeerSvmPages
     private const int Attempts = 100;
 
     private readonly PeerMachine _machine;
-    private readonly PagemapIova _iova;
+    private readonly PeerRangeMapping _mapping;
     private readonly PeerAllocation _allocation;
     private readonly PeerDevice _initiator;
     private readonly CheckedLock _addressSpace;
     private readonly CheckedLock _notifier;
-    private readonly BusAddress[] _addresses;
     private readonly ulong _start;
-    private PeerDevice? _target;
-    private PeerCookie _cookie;
-    private ulong _linked;
-    private bool _mapped;
+    private readonly int _pages;
 
     /// <param name="machine">The machine.</param>
     /// <param name="iova">How addresses are made.</param>
@@ -44,21 +39,21 @@ internal sealed unsafe class PeerSvmPages
         }
 
         _machine = machine;
-        _iova = iova;
+        _mapping = new PeerRangeMapping(machine.Topology, iova);
         _allocation = allocation;
         _initiator = initiator;
         _start = start;
-        _addresses = new BusAddress[length / IoEntry.PageSize];
+        _pages = (int)(length / IoEntry.PageSize);
         _addressSpace = new CheckedLock(machine.Locks, LockClass.AddressSpace, "the address space's lock");
         _notifier = new CheckedLock(machine.Locks, LockClass.Notifier, "the notifier lock");
         allocation.Register(this);
     }
 
     /// <summary>Whether there are addresses now.</summary>
-    public bool IsMapped => Volatile.Read(ref _mapped);
+    public bool IsMapped => _mapping.IsMapped;
 
     /// <summary>Whether a cookie is held, linked or not.</summary>
-    public bool HasCookie => _cookie.IsLive;
+    public bool HasCookie => _mapping.HasCookie;
 
     /// <summary>Makes addresses of the pages, where they are now.</summary>
     /// <returns>
@@ -87,8 +82,7 @@ internal sealed unsafe class PeerSvmPages
             if (!tried)
             {
                 // Met the first device page: the lock was dropped for this, so the pages are looked at again.
-                int allocated = _iova.Alloc(buffer.Device, _initiator, Length, DmaDirection.Bidirectional, ref work, out _cookie);
-                _target = buffer.Device;
+                int allocated = _mapping.Prepare(buffer.Device, _initiator, _pages, ref work);
                 tried = true;
                 if (allocated < 0)
                 {
@@ -102,7 +96,7 @@ internal sealed unsafe class PeerSvmPages
                 return result;
             }
 
-            if (_allocation.Buffer?.Device != _target)
+            if (_allocation.Buffer?.Device != _mapping.Target)
             {
                 FreeCookie(ref work);
                 tried = false;
@@ -117,7 +111,7 @@ internal sealed unsafe class PeerSvmPages
     public void Invalidate(ref PeerWork work)
     {
         using CheckedLock.Scope notifier = _notifier.Take();
-        Unmap(ref work);
+        _mapping.Unmap(ref work);
     }
 
     /// <summary>Gives everything up.</summary>
@@ -162,7 +156,7 @@ internal sealed unsafe class PeerSvmPages
         return result;
     }
 
-    private ulong Length => (ulong)_addresses.Length * IoEntry.PageSize;
+    private ulong Length => (ulong)_pages * IoEntry.PageSize;
 
     private int Resolve(ulong offset, int length, bool write, out byte* pointer)
     {
@@ -173,12 +167,12 @@ internal sealed unsafe class PeerSvmPages
             return -Errno.EINVAL;
         }
 
-        if (!_mapped)
+        if (!_mapping.IsMapped)
         {
             return -Errno.EFAULT;
         }
 
-        int result = _machine.Bus.Resolve(_initiator, in _addresses[offset / IoEntry.PageSize], 0, write, out pointer);
+        int result = _machine.Bus.Resolve(_initiator, in _mapping.Addresses[(int)(offset / IoEntry.PageSize)], 0, write, out pointer);
         pointer += inPage;
         return result;
     }
@@ -186,72 +180,16 @@ internal sealed unsafe class PeerSvmPages
     private int MapUnderNotifier(PeerBuffer buffer, long sequence, ref PeerWork work)
     {
         using CheckedLock.Scope notifier = _notifier.Take();
-        if (_allocation.Sequence != sequence || buffer.Device != _target)
-        {
-            return -Errno.EAGAIN;
-        }
-
-        int result = 0;
-        for (int i = 0; i < _addresses.Length && result == 0; i++)
-        {
-            PeerPage page = new(buffer.Offset + _start + ((ulong)i << IoEntry.PageShift), 0, IsHole: false);
-            result = _cookie.IsLive
-                ? _iova.Link(buffer.Device, in page, _linked, ref _cookie, DmaDirection.Bidirectional, ref work, out _addresses[i])
-                : DeviceMap.Map(_machine.Topology, buffer.Device, _initiator, in page, DmaDirection.Bidirectional, ref work, out _addresses[i]);
-            _linked += result == 0 && _cookie.IsLive ? page.Bytes : 0;
-        }
-
-        if (result == 0 && _cookie.IsLive)
-        {
-            result = _iova.Sync(ref _cookie, _linked, ref work);
-        }
-
-        _mapped = true;
-        if (result < 0)
-        {
-            Unmap(ref work);
-        }
-
-        return result;
-    }
-
-    private void Unmap(ref PeerWork work)
-    {
-        if (!_mapped)
-        {
-            return;
-        }
-
-        if (_linked > 0)
-        {
-            _iova.Unlink(ref _cookie, _linked, DmaDirection.Bidirectional, ref work);
-            _linked = 0;
-        }
-        else if (!_cookie.IsLive)
-        {
-            foreach (ref BusAddress address in _addresses.AsSpan())
-            {
-                if (address.IsValid)
-                {
-                    DeviceMap.Unmap(_target!, _initiator, in address, ref work);
-                }
-            }
-        }
-
-        Array.Clear(_addresses);
-        _mapped = false;
+        return _allocation.Sequence != sequence || buffer.Device != _mapping.Target ? -Errno.EAGAIN : _mapping.Map(buffer.Offset + _start, ref work);
     }
 
     private void FreeCookie(ref PeerWork work)
     {
         using (_notifier.Take())
         {
-            Unmap(ref work);
+            _mapping.Unmap(ref work);
         }
 
-        if (_cookie.IsLive)
-        {
-            _iova.Free(ref _cookie, ref work);
-        }
+        _mapping.Free(ref work);
     }
 }

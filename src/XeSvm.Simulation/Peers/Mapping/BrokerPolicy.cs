@@ -21,8 +21,8 @@ internal sealed class BrokerPolicy(PeerTopology topology, PagemapIova iova) : Pe
 
     /// <inheritdoc/>
     public override int Map(
-        PeerDevice target,
-        PeerDevice initiator,
+        PeerPort target,
+        PeerPort initiator,
         ReadOnlySpan<PeerPage> pages,
         DmaDirection direction,
         Span<BusAddress> addresses,
@@ -63,7 +63,7 @@ internal sealed class BrokerPolicy(PeerTopology topology, PagemapIova iova) : Pe
 
     /// <inheritdoc/>
     public override void Unmap(
-        PeerDevice target, PeerDevice initiator, Span<BusAddress> addresses, DmaDirection direction, ref PeerMapping mapping, ref PeerWork work)
+        PeerPort target, PeerPort initiator, Span<BusAddress> addresses, DmaDirection direction, ref PeerMapping mapping, ref PeerWork work)
     {
         if (!mapping.Mapped)
         {
@@ -92,7 +92,7 @@ internal sealed class BrokerPolicy(PeerTopology topology, PagemapIova iova) : Pe
     }
 
     private int LinkRuns(
-        Entry entry, PeerDevice target, ReadOnlySpan<PeerPage> pages, DmaDirection direction, Span<BusAddress> addresses, ref PeerWork work)
+        Entry entry, PeerPort target, ReadOnlySpan<PeerPage> pages, DmaDirection direction, Span<BusAddress> addresses, ref PeerWork work)
     {
         ulong start = 0;
         ulong bytes = 0;
@@ -124,7 +124,7 @@ internal sealed class BrokerPolicy(PeerTopology topology, PagemapIova iova) : Pe
         return LinkRun(entry, target, start, bytes, direction, ref work);
     }
 
-    private int LinkRun(Entry entry, PeerDevice target, ulong start, ulong bytes, DmaDirection direction, ref PeerWork work)
+    private int LinkRun(Entry entry, PeerPort target, ulong start, ulong bytes, DmaDirection direction, ref PeerWork work)
     {
         int result = iova.LinkRun(target, start, bytes, entry.Linked, ref entry.Cookie, direction, ref work);
         entry.Linked += result == 0 ? bytes : 0;

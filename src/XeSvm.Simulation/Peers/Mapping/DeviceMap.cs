@@ -8,7 +8,7 @@ internal static class DeviceMap
     /// <summary>Maps a folio.</summary>
     /// <returns>0 and the address; -ENOLINK without a route; -ENOMEM; -EIO when the initiator cannot reach the BAR without translation.</returns>
     public static int Map(
-        PeerTopology topology, PeerDevice target, PeerDevice initiator, in PeerPage page, DmaDirection direction, ref PeerWork work, out BusAddress address)
+        PeerTopology topology, PeerPort target, PeerPort initiator, in PeerPage page, DmaDirection direction, ref PeerWork work, out BusAddress address)
     {
         address = default;
         PeerRoute route = topology.Link(initiator.Index, target.Index).Route;
@@ -42,7 +42,7 @@ internal static class DeviceMap
     }
 
     /// <summary>Unmaps a folio.</summary>
-    public static void Unmap(PeerDevice target, PeerDevice initiator, in BusAddress address, ref PeerWork work)
+    public static void Unmap(PeerPort target, PeerPort initiator, in BusAddress address, ref PeerWork work)
     {
         if (address.Route is PeerRoute.PciePeer or PeerRoute.FabricVirtual)
         {

@@ -11,7 +11,7 @@ namespace XeSvm.Simulation.Peers.Mapping;
 internal sealed class DevicePagemapIova(PeerTopology topology, LockChecker locks) : PagemapIova(locks)
 {
     private protected override int Reserve(
-        PeerDevice target, PeerDevice initiator, ulong length, DmaDirection direction, ref PeerWork work, ref PeerCookie cookie)
+        PeerPort target, PeerPort initiator, ulong length, DmaDirection direction, ref PeerWork work, ref PeerCookie cookie)
     {
         PeerRoute route = topology.Link(initiator.Index, target.Index).Route;
         if (PeerSpaces.TranslatorOf(route, initiator, target, out BusSpace space) is not { } translator)

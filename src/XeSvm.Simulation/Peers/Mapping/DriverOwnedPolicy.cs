@@ -13,8 +13,8 @@ internal sealed class DriverOwnedPolicy(PeerTopology topology, PagemapIova iova,
 
     /// <inheritdoc/>
     public override int Map(
-        PeerDevice target,
-        PeerDevice initiator,
+        PeerPort target,
+        PeerPort initiator,
         ReadOnlySpan<PeerPage> pages,
         DmaDirection direction,
         Span<BusAddress> addresses,
@@ -60,7 +60,7 @@ internal sealed class DriverOwnedPolicy(PeerTopology topology, PagemapIova iova,
 
     /// <inheritdoc/>
     public override void Unmap(
-        PeerDevice target, PeerDevice initiator, Span<BusAddress> addresses, DmaDirection direction, ref PeerMapping mapping, ref PeerWork work)
+        PeerPort target, PeerPort initiator, Span<BusAddress> addresses, DmaDirection direction, ref PeerMapping mapping, ref PeerWork work)
     {
         if (!mapping.Mapped)
         {

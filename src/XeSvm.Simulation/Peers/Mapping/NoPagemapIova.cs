@@ -7,5 +7,5 @@ namespace XeSvm.Simulation.Peers.Mapping;
 internal sealed class NoPagemapIova(LockChecker locks) : PagemapIova(locks)
 {
     private protected override int Reserve(
-        PeerDevice target, PeerDevice initiator, ulong length, DmaDirection direction, ref PeerWork work, ref PeerCookie cookie) => 0;
+        PeerPort target, PeerPort initiator, ulong length, DmaDirection direction, ref PeerWork work, ref PeerCookie cookie) => 0;
 }

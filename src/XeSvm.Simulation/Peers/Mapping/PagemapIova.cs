@@ -17,7 +17,7 @@ internal abstract class PagemapIova(LockChecker locks)
     /// -EINVAL for a length that is 0 or no multiple of 4 KiB; another negative errno when a mandatory reservation failed.
     /// </returns>
     public int Alloc(
-        PeerDevice target, PeerDevice initiator, ulong length, DmaDirection direction, ref PeerWork work, out PeerCookie cookie)
+        PeerPort target, PeerPort initiator, ulong length, DmaDirection direction, ref PeerWork work, out PeerCookie cookie)
     {
         cookie = default;
         if (!locks.Allows(LockedOperation.IovaAlloc))
@@ -62,7 +62,7 @@ internal abstract class PagemapIova(LockChecker locks)
     /// <summary>Maps one folio of the target at an offset of the reservation.</summary>
     /// <returns>0 and its address; -EINVAL, -EADDRINUSE, -ENOMEM as dma_iova_link.</returns>
     public int Link(
-        PeerDevice target, in PeerPage page, ulong offset, ref PeerCookie cookie, DmaDirection direction, ref PeerWork work, out BusAddress address)
+        PeerPort target, in PeerPage page, ulong offset, ref PeerCookie cookie, DmaDirection direction, ref PeerWork work, out BusAddress address)
     {
         int result = LinkRun(target, page.Offset, page.Bytes, offset, ref cookie, direction, ref work);
         address = result < 0 ? default : new BusAddress(cookie.Space, cookie.Iova.Address + offset, page.Order, direction, cookie.Route);
@@ -71,7 +71,7 @@ internal abstract class PagemapIova(LockChecker locks)
 
     /// <summary>Maps contiguous memory of the target at an offset of the reservation.</summary>
     public int LinkRun(
-        PeerDevice target, ulong vramOffset, ulong bytes, ulong offset, ref PeerCookie cookie, DmaDirection direction, ref PeerWork work)
+        PeerPort target, ulong vramOffset, ulong bytes, ulong offset, ref PeerCookie cookie, DmaDirection direction, ref PeerWork work)
     {
         if (!locks.Allows(LockedOperation.IovaLink))
         {
@@ -117,5 +117,5 @@ internal abstract class PagemapIova(LockChecker locks)
 
     /// <summary>Reserves, or leaves the cookie as it is when none is needed or available.</summary>
     private protected abstract int Reserve(
-        PeerDevice target, PeerDevice initiator, ulong length, DmaDirection direction, ref PeerWork work, ref PeerCookie cookie);
+        PeerPort target, PeerPort initiator, ulong length, DmaDirection direction, ref PeerWork work, ref PeerCookie cookie);
 }

@@ -20,8 +20,8 @@ internal abstract class PeerMappingPolicy
     /// <param name="work">Counts the work.</param>
     /// <returns>0 or a negative errno.</returns>
     public abstract int Map(
-        PeerDevice target,
-        PeerDevice initiator,
+        PeerPort target,
+        PeerPort initiator,
         ReadOnlySpan<PeerPage> pages,
         DmaDirection direction,
         Span<BusAddress> addresses,
@@ -30,13 +30,13 @@ internal abstract class PeerMappingPolicy
 
     /// <summary>Unmaps what <see cref="Map"/> mapped, frees what it held, and clears the addresses. Does nothing the second time.</summary>
     public abstract void Unmap(
-        PeerDevice target, PeerDevice initiator, Span<BusAddress> addresses, DmaDirection direction, ref PeerMapping mapping, ref PeerWork work);
+        PeerPort target, PeerPort initiator, Span<BusAddress> addresses, DmaDirection direction, ref PeerMapping mapping, ref PeerWork work);
 
     /// <summary>One device_map a folio.</summary>
     private protected static int MapEach(
         PeerTopology topology,
-        PeerDevice target,
-        PeerDevice initiator,
+        PeerPort target,
+        PeerPort initiator,
         ReadOnlySpan<PeerPage> pages,
         DmaDirection direction,
         Span<BusAddress> addresses,
@@ -64,7 +64,7 @@ internal abstract class PeerMappingPolicy
 
     /// <summary>One device_unmap for each address.</summary>
     private protected static void UnmapEach(
-        PeerDevice target, PeerDevice initiator, Span<BusAddress> addresses, ref PeerMapping mapping, ref PeerWork work)
+        PeerPort target, PeerPort initiator, Span<BusAddress> addresses, ref PeerMapping mapping, ref PeerWork work)
     {
         foreach (ref BusAddress address in addresses)
         {

@@ -10,8 +10,8 @@ internal sealed class PeerPerPagePolicy(PeerTopology topology) : PeerMappingPoli
 
     /// <inheritdoc/>
     public override int Map(
-        PeerDevice target,
-        PeerDevice initiator,
+        PeerPort target,
+        PeerPort initiator,
         ReadOnlySpan<PeerPage> pages,
         DmaDirection direction,
         Span<BusAddress> addresses,
@@ -20,7 +20,7 @@ internal sealed class PeerPerPagePolicy(PeerTopology topology) : PeerMappingPoli
 
     /// <inheritdoc/>
     public override void Unmap(
-        PeerDevice target, PeerDevice initiator, Span<BusAddress> addresses, DmaDirection direction, ref PeerMapping mapping, ref PeerWork work)
+        PeerPort target, PeerPort initiator, Span<BusAddress> addresses, DmaDirection direction, ref PeerMapping mapping, ref PeerWork work)
     {
         if (mapping.Mapped)
         {

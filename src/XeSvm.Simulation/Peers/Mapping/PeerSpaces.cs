@@ -7,7 +7,7 @@ namespace XeSvm.Simulation.Peers.Mapping;
 internal static class PeerSpaces
 {
     /// <summary>Who translates a route's addresses; null when nobody does.</summary>
-    public static DmaDevice? TranslatorOf(PeerRoute route, PeerDevice initiator, PeerDevice target, out BusSpace space)
+    public static DmaDevice? TranslatorOf(PeerRoute route, PeerPort initiator, PeerPort target, out BusSpace space)
     {
         space = SpaceOf(route, initiator, target);
         return route switch
@@ -19,7 +19,7 @@ internal static class PeerSpaces
     }
 
     /// <summary>The space that a route's addresses are in.</summary>
-    public static BusSpace SpaceOf(PeerRoute route, PeerDevice initiator, PeerDevice target) => route switch
+    public static BusSpace SpaceOf(PeerRoute route, PeerPort initiator, PeerPort target) => route switch
     {
         PeerRoute.Local => new BusSpace(BusSpaceKind.Local, target.Index),
         PeerRoute.PciePeer => new BusSpace(BusSpaceKind.Dma, initiator.Index),
@@ -29,7 +29,7 @@ internal static class PeerSpaces
     };
 
     /// <summary>What an entry of a translated space holds for a target's memory: the BAR's address seen from PCIe, the device's own seen from its fabric.</summary>
-    public static ulong PhysicalOf(PeerDevice target, BusSpace space, ulong vramOffset) =>
+    public static ulong PhysicalOf(PeerPort target, BusSpace space, ulong vramOffset) =>
         space.Kind == BusSpaceKind.FabricVirtual ? vramOffset : target.BarBase + vramOffset;
 
     /// <summary>The counters of a space's work.</summary>

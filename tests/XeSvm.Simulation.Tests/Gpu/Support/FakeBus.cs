@@ -12,9 +12,9 @@ internal sealed unsafe class FakeBus(byte* memory, ulong size) : IGpuBusAccess
     /// <summary>How many of the next accesses answer -EAGAIN.</summary>
     public int Retries;
 
-    public int Read(ulong busAddress, void* destination, int length)
+    public int Read(GpuBusAddress busAddress, void* destination, int length)
     {
-        int result = Check(busAddress, length, out byte* at);
+        int result = Check(busAddress.Value, length, out byte* at);
         if (result == 0)
         {
             Buffer.MemoryCopy(at, destination, length, length);
@@ -23,9 +23,9 @@ internal sealed unsafe class FakeBus(byte* memory, ulong size) : IGpuBusAccess
         return result;
     }
 
-    public int Write(ulong busAddress, void* source, int length)
+    public int Write(GpuBusAddress busAddress, void* source, int length)
     {
-        int result = Check(busAddress, length, out byte* at);
+        int result = Check(busAddress.Value, length, out byte* at);
         if (result == 0)
         {
             Buffer.MemoryCopy(source, at, length, length);
@@ -34,10 +34,10 @@ internal sealed unsafe class FakeBus(byte* memory, ulong size) : IGpuBusAccess
         return result;
     }
 
-    public int Add(ulong busAddress, int addend)
+    public int Add(GpuBusAddress busAddress, int addend)
     {
         Assert.True(addend is >= -2048 and <= 2047, "An addend has more than 12 bits.");
-        int result = Check(busAddress, sizeof(int), out byte* at);
+        int result = Check(busAddress.Value, sizeof(int), out byte* at);
         if (result == 0)
         {
             Interlocked.Add(ref *(int*)at, addend);
@@ -46,10 +46,10 @@ internal sealed unsafe class FakeBus(byte* memory, ulong size) : IGpuBusAccess
         return result;
     }
 
-    public int CompareExchange(ulong busAddress, ulong expected, ulong desired, int size, out ulong seen)
+    public int CompareExchange(GpuBusAddress busAddress, ulong expected, ulong desired, int size, out ulong seen)
     {
         seen = 0;
-        int result = Check(busAddress, size, out byte* at);
+        int result = Check(busAddress.Value, size, out byte* at);
         if (result == 0)
         {
             seen = size == sizeof(uint)

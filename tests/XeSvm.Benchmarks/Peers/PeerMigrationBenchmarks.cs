@@ -1,0 +1,75 @@
+using BenchmarkDotNet.Attributes;
+using BenchmarkDotNet.Configs;
+using XeSvm.Benchmarks.Faults;
+using XeSvm.Benchmarks.Reporting;
+
+namespace XeSvm.Benchmarks.Peers;
+
+/// <summary>Migration of 2 MiB of SVM memory from one device to another and back.</summary>
+[Config(typeof(Configuration))]
+[TableDescription(
+    "Migrate: one migration of 2 MiB from a device's VRAM to another's, without page faults and page-table writes of a GPU; pair-isolated has no way between them and goes by system memory, in "
+    + "two steps. Memcpy: 2 MiB, cold. Policy: who makes the addresses. Backend: software, its Pagemap and Peers rooms. IOMMU: strict, coherent walker. A model: "
+    + "says nothing of hardware.")]
+public class PeerMigrationBenchmarks
+{
+    private const int Moves = 16;
+    private const int AllocationRepetitions = 20;
+
+    private readonly LatencySamples _samples = new();
+    private PeerBenchMachine? _machine;
+    private StreamingCopy? _copy;
+
+    /// <summary>The ways between the devices.</summary>
+    [Params("pair-p2p", "quad-fabric-physical", "quad-fabric-virtual", "pair-isolated")]
+    public string Topology { get; set; } = "pair-p2p";
+
+    /// <summary>Who makes addresses.</summary>
+    [Params("per-page", "driver-owned", "broker")]
+    public string Policy { get; set; } = "driver-owned";
+
+    /// <summary>Pages of a migration.</summary>
+    [Params(PeerBenchMachine.Pages)]
+    public int Pages { get; set; } = PeerBenchMachine.Pages;
+
+    /// <summary>Makes the machine.</summary>
+    [GlobalSetup]
+    public void Setup()
+    {
+        _machine = new PeerBenchMachine(Topology, Policy, blocks: 1);
+        _copy = new StreamingCopy((nuint)PeerBenchMachine.Block);
+        WarmUp.Run(Migrate);
+    }
+
+    /// <summary>Ends it.</summary>
+    [GlobalCleanup]
+    public void Cleanup()
+    {
+        AllocationProbe.Record(typeof(PeerMigrationBenchmarks), nameof(Migrate), [Topology, Policy, Pages], Migrate, AllocationRepetitions);
+        _machine!.Dispose();
+        _copy!.Dispose();
+    }
+
+    /// <summary>To the second device and back.</summary>
+    [Benchmark(OperationsPerInvoke = Moves)]
+    public void Migrate()
+    {
+        for (int i = 0; i < Moves; i++)
+        {
+            _machine!.Move(0, (i + 1) % 2);
+        }
+    }
+
+    /// <summary>The CPU's copy of as much.</summary>
+    [Benchmark(OperationsPerInvoke = Moves)]
+    public void Memcpy() => _copy!.Stream(Moves, _samples);
+
+    private sealed class Configuration : ManualConfig
+    {
+        public Configuration() => AddColumn(
+            new PerUnitColumn("page", nameof(Pages)),
+            new ThroughputColumn(_ => PeerBenchMachine.Block),
+            new MultipleColumn("x memcpy", nameof(Memcpy)),
+            AllocationProbe.Column);
+    }
+}
