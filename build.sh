@@ -138,7 +138,7 @@ tests() {
 # Packages, and the tool as one file with what belongs to it.
 pack() {
   build
-  local out=artifacts/package compiler
+  local out=artifacts/package
   rm -rf "$out"
   if command -v aarch64-linux-gnu-gcc >/dev/null; then
     say "== native library for linux-arm64"
@@ -147,10 +147,24 @@ pack() {
     say "== linux-arm64 is left out: there is no cross compiler (on Debian: apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross)"
   fi
   say "== packages"
-  dotnet pack XeSvm.sln -c "$configuration" --no-build -v quiet -o "$out"
+  dotnet pack XeSvm.sln -c "$configuration" --no-build -v quiet # to $out/release
+  if dotnet restore src/XeSvm.Cli -r linux-x64 -p:PublishAot=true -v quiet; then
+    native_program "$out"
+  else
+    say "== the native program is left out: the packages of the native compiler (ILCompiler) cannot be had"
+  fi
+  if [ $# -gt 0 ]; then
+    tests/packages/check.sh "$out/release" jit aot tool
+  fi
+  say "$out: $(cd "$out" && find . -type f -printf '%P\n' | sort | paste -sd' ')"
+}
+
+# xesvm as one file, with the library that 'xesvm run' gives to programs, the manual page and the completion scripts.
+native_program() {
+  local out=$1 compiler
   say "== native program"
   compiler=$(basename "$(command -v clang || command -v gcc || command -v cc)")
-  dotnet publish src/XeSvm.Cli -c "$configuration" -r linux-x64 -p:PublishAot=true -p:CppCompilerAndLinker="$compiler" -p:DebugType=none -v quiet
+  dotnet publish src/XeSvm.Cli -c "$configuration" -r linux-x64 --no-restore -p:PublishAot=true -p:CppCompilerAndLinker="$compiler" -v quiet
   mkdir -p "$out/linux-x64"
   cp artifacts/publish/XeSvm.Cli/release_linux-x64/XeSvm.Cli "$out/linux-x64/xesvm"
   cp artifacts/native/linux-x64/libxesvm_preload.so "$out/linux-x64/" # for 'xesvm run': the program that it starts loads it
@@ -159,10 +173,6 @@ pack() {
   for shell in bash zsh fish; do
     "$out/linux-x64/xesvm" completion "$shell" > "$out/linux-x64/xesvm.$shell"
   done
-  if [ $# -gt 0 ]; then
-    tests/packages/check.sh "$out" jit aot tool
-  fi
-  say "$out: $(cd "$out" && ls -d -- *.nupkg *.snupkg linux-x64/* | paste -sd' ')"
 }
 
 verb=${1:-help}
