@@ -8,7 +8,7 @@ public sealed class RunTests : IDisposable
 {
     private readonly TestFolder _folder = new();
 
-    private static string Tool => Path.Combine(AppContext.BaseDirectory, "xesvm");
+    private static string Tool => Path.Combine(AppContext.BaseDirectory, "XeSvm.Cli");
 
     public void Dispose() => _folder.Dispose();
 
