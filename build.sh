@@ -17,7 +17,8 @@ usage: ./build.sh VERB [ARGUMENTS]
   igt [LIST]     build, make a Debian root with the kernel driver's own test suite (IGT) in artifacts/igt or $IGT, and run its subtests
                  on the software device: those of tests/igt/targets.txt, or of LIST with lines "binary subtest". As root
   bench [ARGS]   build and run the benchmarks; ARGS go to BenchmarkDotNet (default: all benchmarks)
-  pack           make NuGet packages in artifacts/package
+  pack [--check] make NuGet packages, the native program xesvm, its man page and shell completions in artifacts/package;
+                 with --check, install them outside the tree and run them
   help           this text
 
 exit codes: 0 all went well, 1 something failed, 2 usage, 3 a tool is missing that could not be installed
@@ -134,6 +135,36 @@ tests() {
   return "$status"
 }
 
+# Packages, and the tool as one file with what belongs to it.
+pack() {
+  build
+  local out=artifacts/package compiler
+  rm -rf "$out"
+  if command -v aarch64-linux-gnu-gcc >/dev/null; then
+    say "== native library for linux-arm64"
+    CC=aarch64-linux-gnu-gcc sh src/XeSvm.Interop/build-native.sh native artifacts/native/linux-arm64 xesvm_native >/dev/null
+  else
+    say "== linux-arm64 is left out: there is no cross compiler (on Debian: apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross)"
+  fi
+  say "== packages"
+  dotnet pack XeSvm.sln -c "$configuration" --no-build -v quiet -o "$out"
+  say "== native program"
+  compiler=$(basename "$(command -v clang || command -v gcc || command -v cc)")
+  dotnet publish src/XeSvm.Cli -c "$configuration" -r linux-x64 -p:PublishAot=true -p:CppCompilerAndLinker="$compiler" -p:DebugType=none -v quiet
+  mkdir -p "$out/linux-x64"
+  cp artifacts/publish/XeSvm.Cli/release_linux-x64/XeSvm.Cli "$out/linux-x64/xesvm"
+  cp artifacts/native/linux-x64/libxesvm_preload.so "$out/linux-x64/" # for 'xesvm run': the program that it starts loads it
+  "$out/linux-x64/xesvm" man > "$out/linux-x64/xesvm.1"
+  local shell
+  for shell in bash zsh fish; do
+    "$out/linux-x64/xesvm" completion "$shell" > "$out/linux-x64/xesvm.$shell"
+  done
+  if [ $# -gt 0 ]; then
+    tests/packages/check.sh "$out" jit aot tool
+  fi
+  say "$out: $(cd "$out" && ls -d -- *.nupkg *.snupkg linux-x64/* | paste -sd' ')"
+}
+
 verb=${1:-help}
 [ $# -gt 0 ] && shift
 case "$verb" in
@@ -151,9 +182,11 @@ case "$verb" in
     exec dotnet artifacts/bin/XeSvm.Benchmarks/release/XeSvm.Benchmarks.dll "$@"
     ;;
   pack)
-    need_dotnet
-    need_c_toolchain
-    dotnet pack XeSvm.sln -c "$configuration" -v quiet
+    if [ $# -gt 1 ] || [ "${1:---check}" != --check ]; then
+      say "build.sh: pack takes --check or nothing"
+      exit 2
+    fi
+    pack "$@"
     ;;
   help | -h | --help) usage ;;
   *)

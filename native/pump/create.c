@@ -21,11 +21,12 @@ static void close_fd(int32_t fd)
         system_close(fd);
 }
 
-/* Whatever there is of it, without the fault thread. */
+/* Whatever there is of it, with its threads. */
 static void release(xesvm_pump *pump)
 {
     fork_unwatch(pump);
     thread_stop(pump);
+    reaper_stop(pump);
     fork_close(pump);
     close_fd(pump->client_fd);
     staging_close(&pump->staging);
@@ -80,6 +81,8 @@ static int32_t open_all(xesvm_pump *pump, uint32_t flags)
         result = fork_open(pump);
     if (result == 0)
         result = thread_start(pump);
+    if (result == 0)
+        result = reaper_start(pump);
     if (result == 0)
         result = fork_watch(pump);
     return result;

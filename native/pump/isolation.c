@@ -306,8 +306,7 @@ static int32_t commit(xesvm_pump *pump, uint64_t id, uint64_t vram, uint64_t all
     }
     become_device(migration, vram, allocation, hold_until_ns);
     release_bucket(pump, bucket); /* from here on a CPU fault may end the migration */
-    staging_drop(staging);
-    staging_give(&pump->staging, slot);
+    reaper_give(pump, staging, slot);
     atomic_fetch_sub(&pump->open_isolations, 1);
     count(&pump->counters.commits, 1);
     count(&pump->counters.pages_committed, pages);

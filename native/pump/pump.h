@@ -17,8 +17,8 @@
  *      - the pump's own memory (state, records, ring) is shared anonymous memory, which UFFDIO_MOVE refuses, so it can never be
  *        missing; VRAM must be shared memory too, and commit checks it;
  *      - the caller's memory is read before the first lock is taken and written after the last one is released;
- *      - the caller's own stack and thread control block are kept from being isolated while it is inside, and the fault thread's for
- *        good (frame.h);
+ *      - the caller's own stack and thread control block are kept from being isolated while it is inside, and those of the pump's threads
+ *        for good (frame.h);
  *      - the long exports block signals, so that no handler runs, and touches missing memory, while they hold a lock;
  *      - a userfaultfd ioctl on client memory answers EAGAIN while a message about changed mappings is unread. The holder
  *        then leaves the state consistent, releases the bucket, waits until the message is processed, and comes back.
@@ -64,6 +64,7 @@
 #include "frame.h"
 #include "lock.h"
 #include "pool.h"
+#include "reaper.h"
 #include "settle.h"
 #include "staging.h"
 #include "table.h"
@@ -108,6 +109,7 @@ struct xesvm_pump {
     struct event_ring events;
     struct staging staging;
     struct fault_thread thread;
+    struct reaper reaper;
     struct table table;
 };
 

@@ -43,18 +43,19 @@ void staging_close(struct staging *staging)
         system_munmap(staging->mapped, MAPPED_BYTES);
 }
 
-static int32_t take_unused(struct staging *staging, uint64_t *base)
+/* The first slot of a set, which loses it; -ENOENT. */
+static int32_t take_first(const struct staging *staging, uint64_t *slots, uint64_t *base)
 {
     for (uint32_t area = 0; area < staging->areas; area++) {
-        if (staging->unused[area]) {
-            uint32_t bit = (uint32_t)__builtin_ctzll(staging->unused[area]);
+        if (slots[area]) {
+            uint32_t bit = (uint32_t)__builtin_ctzll(slots[area]);
 
-            staging->unused[area] &= staging->unused[area] - 1;
+            slots[area] &= slots[area] - 1;
             *base = staging->base + area * AREA_BYTES + bit * SLOT_BYTES;
             return (int32_t)(area * STAGING_AREA_SLOTS + bit);
         }
     }
-    return -ENOMEM;
+    return -ENOENT;
 }
 
 static bool grow(struct staging *staging)
@@ -71,9 +72,9 @@ int32_t staging_take(struct staging *staging, uint64_t *base)
     int32_t slot;
 
     lock_acquire(&staging->lock);
-    slot = take_unused(staging, base);
-    if (slot < 0 && grow(staging))
-        slot = take_unused(staging, base);
+    slot = take_first(staging, staging->unused, base);
+    if (slot < 0)
+        slot = grow(staging) ? take_first(staging, staging->unused, base) : -ENOMEM;
     lock_release(&staging->lock);
     return slot;
 }
@@ -89,4 +90,30 @@ void staging_give(struct staging *staging, uint32_t slot)
     lock_acquire(&staging->lock);
     staging->unused[slot / STAGING_AREA_SLOTS] |= (uint64_t)1 << slot % STAGING_AREA_SLOTS;
     lock_release(&staging->lock);
+}
+
+bool staging_leave(struct staging *staging, uint32_t slot)
+{
+    bool room;
+
+    lock_acquire(&staging->lock);
+    room = staging->left_count < STAGING_MOST_LEFT;
+    if (room) {
+        staging->left[slot / STAGING_AREA_SLOTS] |= (uint64_t)1 << slot % STAGING_AREA_SLOTS;
+        staging->left_count++;
+    }
+    lock_release(&staging->lock);
+    return room;
+}
+
+int32_t staging_take_left(struct staging *staging, uint64_t *base)
+{
+    int32_t slot;
+
+    lock_acquire(&staging->lock);
+    slot = take_first(staging, staging->left, base);
+    if (slot >= 0)
+        staging->left_count--;
+    lock_release(&staging->lock);
+    return slot;
 }

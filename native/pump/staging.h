@@ -7,12 +7,14 @@
 #ifndef XESVM_PUMP_STAGING_H
 #define XESVM_PUMP_STAGING_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lock.h"
 
 #define STAGING_AREA_SLOTS 64u
 #define STAGING_SLOTS 1024u
+#define STAGING_MOST_LEFT 8u /* of 2 MiB each that are not given back yet */
 #define STAGING_AREAS (STAGING_SLOTS / STAGING_AREA_SLOTS)
 
 struct staging {
@@ -22,6 +24,8 @@ struct staging {
     uint64_t mapped; /* as the kernel gave it, one slot more than all */
     uint64_t base;   /* aligned */
     uint64_t unused[STAGING_AREAS]; /* bit per slot */
+    uint64_t left[STAGING_AREAS];   /* bit per slot that nobody needs, and that is not empty yet */
+    uint32_t left_count;
 };
 
 /* fd: the staging userfaultfd. 0 or -ENOMEM. */
@@ -33,5 +37,9 @@ int32_t staging_take(struct staging *staging, uint64_t *base);
 /* Empties a slot, at any time. */
 void staging_drop(uint64_t base);
 void staging_give(struct staging *staging, uint32_t slot);
+/* Leaves a slot that is not empty to whoever asks for one; false when there are enough of them, and the caller is to empty it. */
+bool staging_leave(struct staging *staging, uint32_t slot);
+/* A slot that was left; -ENOENT when there is none. */
+int32_t staging_take_left(struct staging *staging, uint64_t *base);
 
 #endif

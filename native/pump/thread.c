@@ -269,24 +269,6 @@ static void wait_for_work(xesvm_pump *pump, struct pollfd *polled, struct left l
         system_read(pump->poke_fd, &pokes, sizeof(pokes));
 }
 
-/* The thread's stack, with its control block and thread-local storage, is not shared memory like the rest of the pump: glibc links
- * the control blocks of threads, and a forked child, which relinks its own, would write into ours. So isolate has to refuse it. */
-static int32_t keep_own_stack(xesvm_pump *pump)
-{
-    pthread_attr_t attributes;
-    void *stack;
-    size_t length;
-    int error = pthread_getattr_np(pthread_self(), &attributes);
-
-    if (error)
-        return -error;
-    error = pthread_attr_getstack(&attributes, &stack, &length);
-    pthread_attr_destroy(&attributes);
-    if (error)
-        return -error;
-    return frame_keep(&pump->frames, (uint64_t)(uintptr_t)stack, length) ? 0 : -ENOMEM;
-}
-
 /* struct sched_attr of include/uapi/linux/sched/types.h, as far as every kernel has it. */
 struct scheduling {
     uint32_t size;
@@ -313,13 +295,6 @@ static void run_promptly(void)
     system_call(SYS_prctl, PR_SET_TIMERSLACK, 1, 0, 0, 0, 0);
 }
 
-static void tell_started(struct fault_thread *thread, int32_t result)
-{
-    thread->result = result;
-    atomic_store(&thread->ready, 1);
-    futex_wake_all(&thread->ready);
-}
-
 static void *run(void *argument)
 {
     xesvm_pump *pump = argument;
@@ -330,7 +305,6 @@ static void *run(void *argument)
     };
     struct left left = {.unread = false};
 
-    tell_started(&pump->thread, keep_own_stack(pump));
     system_call(SYS_prctl, PR_SET_NAME, (uint64_t)(uintptr_t) "xesvm-pump", 0, 0, 0, 0);
     run_promptly();
     while (!atomic_load(&pump->thread.stop)) {
@@ -340,7 +314,46 @@ static void *run(void *argument)
     return NULL;
 }
 
-static int32_t create_thread(xesvm_pump *pump)
+/* A thread's stack, with its control block and thread-local storage, is not shared memory like the rest of the pump: glibc links
+ * the control blocks of threads, and a forked child, which relinks its own, would write into ours. So isolate has to refuse it. */
+static int32_t keep_own_stack(xesvm_pump *pump)
+{
+    pthread_attr_t attributes;
+    void *stack;
+    size_t length;
+    int error = pthread_getattr_np(pthread_self(), &attributes);
+
+    if (error)
+        return -error;
+    error = pthread_attr_getstack(&attributes, &stack, &length);
+    pthread_attr_destroy(&attributes);
+    if (error)
+        return -error;
+    return frame_keep(&pump->frames, (uint64_t)(uintptr_t)stack, length) ? 0 : -ENOMEM;
+}
+
+/* A thread on its way to what it is for. */
+struct newborn {
+    xesvm_pump *pump;
+    void *(*run)(void *pump);
+    _Atomic uint32_t ready; /* futex: result is there, and the thread has no more need of this */
+    int32_t result;
+};
+
+static void *begin(void *argument)
+{
+    struct newborn *newborn = argument;
+    xesvm_pump *pump = newborn->pump;
+    void *(*run_it)(void *) = newborn->run;
+    int32_t result = keep_own_stack(pump);
+
+    newborn->result = result;
+    atomic_store(&newborn->ready, 1);
+    futex_wake_all(&newborn->ready);
+    return result == 0 ? run_it(pump) : NULL;
+}
+
+static int32_t create_thread(pthread_t *thread, struct newborn *newborn)
 {
     pthread_attr_t attributes;
     sigset_t all;
@@ -353,11 +366,25 @@ static int32_t create_thread(xesvm_pump *pump)
     if (!error) {
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &before); /* the new thread inherits it */
-        error = pthread_create(&pump->thread.thread, &attributes, run, pump);
+        error = pthread_create(thread, &attributes, begin, newborn);
         pthread_sigmask(SIG_SETMASK, &before, NULL);
     }
     pthread_attr_destroy(&attributes);
     return -error;
+}
+
+int32_t thread_spawn(xesvm_pump *pump, pthread_t *thread, void *(*run_it)(void *pump))
+{
+    struct newborn newborn = {.pump = pump, .run = run_it};
+    int32_t result = create_thread(thread, &newborn);
+
+    if (result < 0)
+        return result;
+    while (!atomic_load(&newborn.ready))
+        futex_wait(&newborn.ready, 0, -1);
+    if (newborn.result < 0)
+        pthread_join(*thread, NULL);
+    return newborn.result;
 }
 
 int32_t thread_start(xesvm_pump *pump)
@@ -367,13 +394,9 @@ int32_t thread_start(xesvm_pump *pump)
 
     if (!backlog_reserve(&thread->changes, 1) || !backlog_reserve(&thread->faults, 1))
         return -ENOMEM;
-    result = create_thread(pump);
-    if (result < 0)
-        return result;
-    thread->started = true;
-    while (!atomic_load(&thread->ready))
-        futex_wait(&thread->ready, 0, -1);
-    return thread->result;
+    result = thread_spawn(pump, &thread->thread, run);
+    thread->started = result == 0;
+    return result;
 }
 
 void thread_stop(xesvm_pump *pump)

@@ -36,15 +36,15 @@ struct backlog {
 struct fault_thread {
     pthread_t thread;
     bool started;
-    _Atomic uint32_t ready; /* futex: result is there */
     _Atomic uint32_t stop;
-    int32_t result;
     struct backlog changes; /* in order; faults wait until there is none */
     struct backlog faults;
     bool unread;      /* the last round was not allowed to read */
     uint32_t retries; /* rounds in which the kernel asked to come again, since a fault was resolved */
 };
 
+/* A thread of the pump's own: signals blocked, its stack never isolated. 0 or -errno. */
+int32_t thread_spawn(xesvm_pump *pump, pthread_t *thread, void *(*run)(void *pump));
 /* 0 or -errno. */
 int32_t thread_start(xesvm_pump *pump);
 /* Returns when the thread has ended. */

@@ -14,7 +14,7 @@ using XeSvm;
 using XeSvm.Statistics;
 
 const int Words = 1 << 20; // 4 MiB: two ranges of 2 MiB
-TimeSpan timeout = TimeSpan.FromSeconds(10);
+TimeSpan timeout = TimeSpan.FromSeconds(60);
 
 using XeDevice device = XeDevice.Open();
 using XeVm vm = device.CreateMirrorVm();

@@ -56,7 +56,7 @@ public sealed class RunTests : IDisposable
     public void A_server_serves_until_it_is_told_to_end_and_removes_its_socket(string signal)
     {
         string program = CompileSample();
-        string socket = Path.Combine(_folder.Path, "device");
+        string socket = _folder.PathOf("device");
         using Process server = Start("serve", "--socket", socket);
         string setting = server.StandardOutput.ReadLine()!;
         string preload = server.StandardOutput.ReadLine()!;
@@ -84,7 +84,7 @@ public sealed class RunTests : IDisposable
     {
         string source = Path.Combine(Path.GetDirectoryName(path)!, "../../samples/HelloC/hello_xe.c");
         Assert.InRange(File.ReadLines(source).Count(), 40, 75);
-        string program = Path.Combine(_folder.Path, "hello_xe");
+        string program = _folder.PathOf("hello_xe");
         using Process compiler = Process.Start("cc", ["-Wall", "-Wextra", "-Werror", "-o", program, source]);
         compiler.WaitForExit();
         Assert.Equal(0, compiler.ExitCode);

@@ -132,7 +132,8 @@ public sealed partial class SampleTests
     public void Every_sample_begins_with_what_its_reader_learns()
     {
         string root = SourceRoot();
-        string[] found = [.. Directory.EnumerateDirectories(Path.Combine(root, "samples")).Select(folder => Path.GetFileName(folder)!)];
+        string[] found = [.. Directory.EnumerateFiles(Path.Combine(root, "samples"), "*.csproj", SearchOption.AllDirectories)
+            .Select(file => Path.GetFileNameWithoutExtension(file))];
 
         // HostedApp has tests of its own, with the daemon.
         Assert.Equal(s_samples.Order(StringComparer.Ordinal), found.Where(name => name != "HostedApp").Order(StringComparer.Ordinal));

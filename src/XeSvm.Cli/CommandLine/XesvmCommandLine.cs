@@ -37,6 +37,7 @@ internal static class XesvmCommandLine
         root.Subcommands.Add(Topology(console));
         root.Subcommands.Add(Run(console));
         root.Subcommands.Add(Serve(console, cancellation));
+        DocumentationCommands.AddTo(root, console);
         return root;
     }
 

@@ -7,16 +7,15 @@ namespace XeSvm.Cli.Execution;
 /// <summary>Runs <c>run</c>.</summary>
 internal static class RunExecution
 {
-    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
-
     /// <summary>Runs a program with a software device of its own; the result is the program's exit code, or 128 + the signal that ended it.</summary>
     internal static int Run(string[] program, CliConsole console)
     {
         string preload = PreloadLibrary.Find();
+
+        // Only its owner may enter it.
         DirectoryInfo folder = Directory.CreateTempSubdirectory("xesvm-");
         try
         {
-            folder.UnixFileMode = OwnerOnly;
             using DeviceServer server = ServerStart.At(Path.Combine(folder.FullName, "device"));
             return Run(program, server.SocketPath, preload, console);
         }

@@ -171,7 +171,14 @@ internal sealed class DevicePagemap
     {
         while (AllocationCount > 0)
         {
-            if (!Tile.Occupants.EvictOne(Tile, keep: null, devicePagesOnly: true) && AllocationCount > 0)
+            if (Tile.Occupants.EvictOne(Tile, keep: null, devicePagesOnly: true))
+            {
+                continue;
+            }
+
+            // A settlement that another thread is at may have taken the last one out of the order of use, and not out of the count yet.
+            Device.Client.Settle();
+            if (AllocationCount > 0 && !Tile.Occupants.EvictOne(Tile, keep: null, devicePagesOnly: true))
             {
                 return false;
             }

@@ -207,7 +207,7 @@ public sealed unsafe class DeviceServer : IDisposable
             }
         }
 
-        channel.Connection.Dispose();
+        channel.Dispose();
         WakeUp();
         _atWork.Signal();
     }

@@ -9,8 +9,7 @@ using XeSvm.Simulation.Memory;
 namespace XeSvm.Simulation.Server;
 
 /// <summary>A connection that carries the calls of one client, one at a time, and the thread that runs them.</summary>
-[SuppressMessage("Design", "CA1001", Justification = "The descriptor that an answer carries is closed by the thread that sends it.")]
-internal sealed unsafe class ServerChannel(DeviceServer server, ClientProcess process, FileDescriptorHandle connection) : IoctlCaller
+internal sealed unsafe class ServerChannel(DeviceServer server, ClientProcess process, FileDescriptorHandle connection) : IoctlCaller, IDisposable
 {
     private const int StackBytes = 1 << 20;
     private FileDescriptorHandle? _given;
@@ -32,6 +31,12 @@ internal sealed unsafe class ServerChannel(DeviceServer server, ClientProcess pr
     {
         _isGone = true;
         SystemCalls.Shutdown(Connection);
+    }
+
+    public void Dispose()
+    {
+        _given?.Dispose();
+        Connection.Dispose();
     }
 
     /// <inheritdoc/>

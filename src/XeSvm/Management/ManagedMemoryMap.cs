@@ -68,4 +68,54 @@ internal sealed class ManagedMemoryMap
 
         return low;
     }
+
+    /// <summary>The blocks that a range touches, in the order of addresses. Nothing may be added or removed meanwhile.</summary>
+    /// <param name="start">The first byte.</param>
+    /// <param name="end">Behind the last byte.</param>
+    internal BlockEnumerator BlocksIn(ulong start, ulong end) => new(this, start, end);
+
+    /// <summary>Goes through blocks.</summary>
+    internal ref struct BlockEnumerator
+    {
+        private readonly ManagedMemoryMap _map;
+        private readonly ulong _start;
+        private readonly ulong _end;
+        private int _piece;
+        private int _index;
+        private int _last;
+
+        internal BlockEnumerator(ManagedMemoryMap map, ulong start, ulong end)
+        {
+            (_map, _start, _end) = (map, start, end);
+            _piece = map.IndexOfFirstEndingAfter(start) - 1;
+            _index = _last = -1;
+        }
+
+        /// <summary>A block: its memory and its number there.</summary>
+        public readonly (ManagedMemory Memory, int Index) Current => (_map._memory[_piece], _index);
+
+        /// <summary>For foreach.</summary>
+        public readonly BlockEnumerator GetEnumerator() => this;
+
+        /// <summary>Goes to the next block.</summary>
+        public bool MoveNext()
+        {
+            if (_index < _last)
+            {
+                _index++;
+                return true;
+            }
+
+            _piece++;
+            if (_piece >= _map._memory.Count || _map._memory[_piece].Range.Address >= _end)
+            {
+                return false;
+            }
+
+            ManagedMemory memory = _map._memory[_piece];
+            _index = memory.IndexOf(Math.Max(_start, memory.Range.Address));
+            _last = memory.IndexOf(Math.Min(_end, memory.End) - 1);
+            return true;
+        }
+    }
 }

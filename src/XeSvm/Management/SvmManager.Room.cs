@@ -101,23 +101,27 @@ public sealed partial class SvmManager
             run.Parts.Add(part);
         }
 
+        Warm(part);
         run.Add(range, part.Location);
         return Admission.Admitted;
     }
 
-    /// <summary>Bytes of the part's blocks that the account does not have in VRAM; counts uses too.</summary>
+    /// <summary>A prefetch to the device is a use.</summary>
+    private void Warm(PrefetchStep part)
+    {
+        foreach ((ManagedMemory memory, int index) in _map.BlocksIn(part.Start, part.End))
+        {
+            memory.Blocks[index].Heat++;
+        }
+    }
+
+    /// <summary>Bytes of the part's blocks that the account does not have in VRAM.</summary>
     private ulong MissingBytes(PrefetchStep part)
     {
         ulong missing = 0;
-        for (int piece = _map.IndexOfFirstEndingAfter(part.Start); piece < _map.All.Length && _map.All[piece].Range.Address < part.End; piece++)
+        foreach ((ManagedMemory memory, int index) in _map.BlocksIn(part.Start, part.End))
         {
-            ManagedMemory memory = _map.All[piece];
-            int last = memory.IndexOf(Math.Min(part.End, memory.End) - 1);
-            for (int index = memory.IndexOf(Math.Max(part.Start, memory.Range.Address)); index <= last; index++)
-            {
-                memory.Blocks[index].Heat++;
-                missing += memory.Blocks[index].Location.IsDevice ? 0 : memory.RangeOf(index).Length;
-            }
+            missing += memory.Blocks[index].Location.IsDevice ? 0 : memory.RangeOf(index).Length;
         }
 
         return missing;
@@ -200,25 +204,20 @@ public sealed partial class SvmManager
 
     private void Place(PrefetchStep part)
     {
-        for (int piece = _map.IndexOfFirstEndingAfter(part.Start); piece < _map.All.Length && _map.All[piece].Range.Address < part.End; piece++)
+        foreach ((ManagedMemory memory, int index) in _map.BlocksIn(part.Start, part.End))
         {
-            ManagedMemory memory = _map.All[piece];
-            int last = memory.IndexOf(Math.Min(part.End, memory.End) - 1);
-            for (int index = memory.IndexOf(Math.Max(part.Start, memory.Range.Address)); index <= last; index++)
-            {
-                GpuRange range = memory.RangeOf(index);
-                bool isWhole = part.Start <= range.Address && range.Address + range.Length <= part.End;
-                bool toSystem = part.Location.IsSystem || (part.Location.IsDefault && memory.Blocks[index].Advised.IsSystem);
+            GpuRange range = memory.RangeOf(index);
+            bool isWhole = part.Start <= range.Address && range.Address + range.Length <= part.End;
+            bool toSystem = part.Location.IsSystem || (part.Location.IsDefault && memory.Blocks[index].Advised.IsSystem);
 
-                // A block of which a part is in VRAM counts as in VRAM.
-                if (!toSystem)
-                {
-                    SetLocation(memory, index, part.Location.IsDevice ? part.Location : _vram);
-                }
-                else if (isWhole || !memory.Blocks[index].Location.IsDevice)
-                {
-                    SetLocation(memory, index, MemoryLocation.System);
-                }
+            // A block of which a part is in VRAM counts as in VRAM.
+            if (!toSystem)
+            {
+                SetLocation(memory, index, part.Location.IsDevice ? part.Location : _vram);
+            }
+            else if (isWhole || !memory.Blocks[index].Location.IsDevice)
+            {
+                SetLocation(memory, index, MemoryLocation.System);
             }
         }
     }

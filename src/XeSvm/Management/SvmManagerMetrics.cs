@@ -5,11 +5,14 @@ using XeSvm.Statistics;
 namespace XeSvm.Management;
 
 /// <summary>
-/// What a manager shows as metrics, on the meter <c>XeSvm</c>. What the driver counts is read when somebody collects; what the manager does is
+/// What a manager shows as metrics, on the meter <c>XeSvm.Management</c>. The meter <c>XeSvm</c> of the hosting package shows the same figures of the
+/// device, with more of them, for a whole process: who collects both takes the device's from one. What the driver counts is read when somebody collects; what the manager does is
 /// recorded when it is done. No tag holds an address, a name or a number of the program.
 /// </summary>
 internal sealed class SvmManagerMetrics : IDisposable
 {
+    private const string Name = "XeSvm.Management";
+
     private static readonly InstrumentAdvice<double> s_durations = new()
     {
         HistogramBucketBoundaries = [1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1],
@@ -30,7 +33,7 @@ internal sealed class SvmManagerMetrics : IDisposable
     {
         _manager = manager;
         string version = typeof(SvmManagerMetrics).Assembly.GetName().Version?.ToString(3) ?? "";
-        MeterOptions options = new("XeSvm") { Version = version };
+        MeterOptions options = new(Name) { Version = version };
         _meter = factory is null ? new Meter(options) : factory.Create(options);
         DrmIdentity = manager.Device.Node.BusAddress is { Length: > 0 } address ? address : manager.Device.Node.Path;
         _id = new("hw.id", DrmIdentity);
@@ -83,7 +86,6 @@ internal sealed class SvmManagerMetrics : IDisposable
         _meter.CreateObservableUpDownCounter("xesvm.range.size", () => Ranges(bytes: true), "By", "Memory in the manager's account.");
         _meter.CreateObservableCounter("xesvm.migration.io", () => Copies(unit: 1024), "By", "SVM copied, by the GT statistics.");
         _meter.CreateObservableCounter("xesvm.migration.pages", () => Copies(unit: 0), "{page}", "Pages of SVM copied, by the GT statistics.");
-        _meter.CreateObservableCounter("xesvm.fault.time", FaultTimes, "s", "Time of GPU faults on SVM by phase, by the GT statistics.");
         _meter.CreateObservableCounter("xesvm.fault.count", Faults, "{fault}", "GPU faults on SVM, by the GT statistics.");
         _meter.CreateObservableUpDownCounter("hw.gpu.memory.usage", () => Vram(limit: false), "By", "VRAM in use.");
         _meter.CreateObservableUpDownCounter("hw.gpu.memory.limit", () => Vram(limit: true), "By", "VRAM.");
@@ -102,7 +104,7 @@ internal sealed class SvmManagerMetrics : IDisposable
         return [.. sums.Select((sum, index) => new Measurement<long>(sum, _id, new("xesvm.location", names[index])))];
     }
 
-    /// <summary>What was copied in each direction: of jobs that are exactly one page size, and the rest as <c>mixed</c> (xe_svm.c).</summary>
+    /// <summary>What was copied in each direction: of jobs that are exactly one page size, and the rest as <c>other</c> (xe_svm.c).</summary>
     private List<Measurement<long>> Copies(long unit)
     {
         List<Measurement<long>> measurements = [];
@@ -121,38 +123,13 @@ internal sealed class SvmManagerMetrics : IDisposable
                 Add(kilobytes, direction, size.Name.ToLowerInvariant());
             }
 
-            Add(Math.Max(rest, 0), direction, "mixed");
+            Add(Math.Max(rest, 0), direction, "other");
         }
 
         return measurements;
 
         void Add(long kilobytes, string direction, string size) => measurements.Add(new Measurement<long>(
             unit == 0 ? kilobytes / 4 : kilobytes * unit, _id, new("xesvm.direction", direction), new("xesvm.page_size", size)));
-    }
-
-    /// <summary>
-    /// The phases of GPU faults. The migration is not split into CPU and copy time: the copies of prefetches count as copies and not as migrations
-    /// (xe_svm.c), so their difference says nothing where a manager prefetches.
-    /// </summary>
-    private List<Measurement<double>> FaultTimes()
-    {
-        List<Measurement<double>> measurements = [];
-        if (!TrySum(out Dictionary<string, long> counters))
-        {
-            return measurements;
-        }
-
-        foreach (SvmSizeClass size in SvmSizeClass.All)
-        {
-            Add(counters.GetValueOrDefault($"svm_{size}_migrate_us"), "migrate", size);
-            Add(counters.GetValueOrDefault($"svm_{size}_get_pages_us"), "get_pages", size);
-            Add(counters.GetValueOrDefault($"svm_{size}_bind_us"), "bind", size);
-        }
-
-        return measurements;
-
-        void Add(long microseconds, string phase, SvmSizeClass size) => measurements.Add(new Measurement<double>(
-            microseconds / 1e6, _id, new("xesvm.phase", phase), new("xesvm.page_size", size.Name.ToLowerInvariant())));
     }
 
     private List<Measurement<long>> Faults()

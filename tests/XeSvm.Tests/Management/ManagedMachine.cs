@@ -8,7 +8,7 @@ namespace XeSvm.Tests.Management;
 /// <summary>A software device with a manager and a queue in the manager's VM.</summary>
 internal sealed class ManagedMachine : IDisposable
 {
-    internal static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
+    internal static readonly TimeSpan Timeout = TimeSpan.FromMinutes(2);
 
     internal ManagedMachine(SvmManagerOptions? options = null, ulong vramBytes = 64 << 20, FaultPlan? faults = null, string device = "bmg")
     {

@@ -49,7 +49,7 @@ public sealed class SvmManagerContentTests(ITestOutputHelper output)
             Random random = new(seed + worker);
             for (int round = 0; round < 6; round++)
             {
-                await Compute(machine.Manager, random);
+                await Compute(machine, random);
             }
         }))];
 
@@ -59,9 +59,12 @@ public sealed class SvmManagerContentTests(ITestOutputHelper output)
         Assert.Empty(machine.Manager.GetPlacement());
     }
 
-    /// <summary>One buffer: CPU and prefetches, hints and uses, one of them cancelled at a random moment.</summary>
-    private static async Task Compute(SvmManager manager, Random random)
+    /// <summary>One buffer: stores by CPU and GPU, prefetches, hints and uses; some prefetches are cancelled at a random moment.</summary>
+    private static async Task Compute(ManagedMachine machine, Random random)
     {
+        SvmManager manager = machine.Manager;
+        using XeQueue queue = manager.Vm.CreateQueue(machine.Device.FindEngine(XeEngineClass.Copy));
+        using GpuBatch batch = manager.Vm.CreateBatch(4096);
         using SvmBuffer<uint> buffer = manager.Allocate<uint>((nuint)Words);
         uint[] expected = new uint[64];
         for (int step = 0; step < 24; step++)
@@ -70,6 +73,11 @@ public sealed class SvmManagerContentTests(ITestOutputHelper output)
             GpuRange part = buffer.Slice(word, Math.Min((nuint)random.Next(1, Words), (nuint)Words - word)).Range;
             int slot = random.Next(expected.Length);
             buffer[(nuint)slot * (Words / 64)] = expected[slot] = (uint)random.Next();
+            slot = random.Next(expected.Length);
+            batch.Reset();
+            batch.StoreDword(buffer.GpuAddressOf((nuint)slot * (Words / 64)), expected[slot] = (uint)random.Next());
+            batch.End();
+            queue.Submit(batch).Wait(ManagedMachine.Timeout);
             switch (random.Next(5))
             {
                 case 0:

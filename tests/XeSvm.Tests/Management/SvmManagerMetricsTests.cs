@@ -36,7 +36,7 @@ public sealed class SvmManagerMetricsTests
         Assert.True(machine.TryStore(buffer.GpuAddressOf((nuint)(2 * Mega) - 1), 2).IsSuccess);
         listener.RecordObservableInstruments();
 
-        Assert.Equal("XeSvm", factory.Made!.Name);
+        Assert.Equal("XeSvm.Management", factory.Made!.Name);
         Assert.Equal((double)(4 * Mega), Single("xesvm.prefetch.left_out", ""));
         Assert.Equal(1, Single("xesvm.bind.operations", "xesvm.operation=prefetch"));
         Assert.InRange(Single("xesvm.bind.duration", "xesvm.operation=prefetch"), 1e-9, 60);
@@ -44,9 +44,8 @@ public sealed class SvmManagerMetricsTests
         Assert.Equal(2, Single("xesvm.range.count", "xesvm.location=default"));
         Assert.Equal((double)(6 * Mega), Single("xesvm.migration.io", "xesvm.direction=to_device,xesvm.page_size=2m"));
         Assert.Equal(6 * Mega / 4096.0, Single("xesvm.migration.pages", "xesvm.direction=to_device,xesvm.page_size=2m"));
-        Assert.Equal(0, Single("xesvm.migration.io", "xesvm.direction=to_system,xesvm.page_size=mixed"));
+        Assert.Equal(0, Single("xesvm.migration.io", "xesvm.direction=to_system,xesvm.page_size=other"));
         Assert.Equal(1, Single("xesvm.fault.count", "xesvm.page_size=2m,xesvm.outcome=served"));
-        Assert.True(Single("xesvm.fault.time", "xesvm.phase=migrate,xesvm.page_size=2m") > 0);
         Assert.Equal(64.0 * Mega, Single("hw.gpu.memory.limit", "hw.name=vram0,hw.vendor=Intel"));
         Assert.InRange(Single("hw.gpu.memory.usage", "hw.name=vram0,hw.vendor=Intel"), 6.0 * Mega, 64.0 * Mega);
         Assert.Equal(1, Assert.Single(seen["xesvm.info"]).Value);

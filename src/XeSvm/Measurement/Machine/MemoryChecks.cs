@@ -45,7 +45,7 @@ internal static class MemoryChecks
         };
     }
 
-    private static IEnumerable<MachineFinding> Limits(MachinePaths paths)
+    private static List<MachineFinding> Limits(MachinePaths paths)
     {
         const string Check = "limits";
         List<MachineFinding> findings = [];

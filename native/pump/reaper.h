@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A thread that empties staging slots. To give 512 pages back takes the kernel as long as most of the rest of a migration, and nobody has
+ * to wait for it: a few slots may be full meanwhile.
+ */
+#ifndef XESVM_PUMP_REAPER_H
+#define XESVM_PUMP_REAPER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct xesvm_pump xesvm_pump;
+
+struct reaper {
+    pthread_t thread;
+    bool started;
+    _Atomic uint32_t stop;
+    _Atomic uint32_t signals; /* futex: changes with every slot that was left to the thread */
+    _Atomic uint32_t sleeping;
+};
+
+/* 0 or -errno. */
+int32_t reaper_start(xesvm_pump *pump);
+/* Returns when the thread has ended, the slots empty or not. */
+void reaper_stop(xesvm_pump *pump);
+/* Takes a slot whose content nobody wants any more. */
+void reaper_give(xesvm_pump *pump, uint64_t base, uint32_t slot);
+
+#endif
