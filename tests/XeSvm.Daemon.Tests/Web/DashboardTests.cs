@@ -40,6 +40,7 @@ public sealed class DashboardTests
         private readonly DirectoryInfo _profile;
         private readonly ClientWebSocket _socket = new();
         private readonly List<string> _stderr = [];
+        private Task _reading = Task.CompletedTask;
         private string _session = "";
         private int _id;
 
@@ -72,9 +73,7 @@ public sealed class DashboardTests
                 browser._stderr.Add(line);
                 if (line.StartsWith(Mark, StringComparison.Ordinal))
                 {
-                    browser._process.ErrorDataReceived += (_, _) => { };
-                    browser._process.BeginErrorReadLine();
-                    browser._process.BeginOutputReadLine();
+                    browser._reading = Task.WhenAll(browser._process.StandardError.ReadToEndAsync(), browser._process.StandardOutput.ReadToEndAsync());
                     await browser._socket.ConnectAsync(new Uri(line[Mark.Length..]), CancellationToken.None);
                     return browser;
                 }
@@ -125,6 +124,7 @@ public sealed class DashboardTests
             _socket.Dispose();
             _process.Kill(entireProcessTree: true);
             await _process.WaitForExitAsync();
+            await _reading;
             _process.Dispose();
 
             // Chromium's helpers are no children of this process: the last of them may still be writing.
