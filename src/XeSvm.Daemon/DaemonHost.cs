@@ -88,10 +88,12 @@ internal sealed class DaemonHost : IAsyncDisposable
     }
 
     /// <summary>Waits until the daemon is told to stop, and stops it.</summary>
-    internal async Task WaitAsync()
+    /// <returns>Whether it was told to; else a part of it failed, and the service manager should start it again.</returns>
+    internal async Task<bool> WaitAsync()
     {
         await _application.WaitForShutdownAsync().ConfigureAwait(false);
         Listeners.Remove(_settings.Current, _descriptors);
+        return !Services.GetServices<IHostedService>().OfType<BackgroundService>().Any(service => service.ExecuteTask is { IsFaulted: true });
     }
 
     public ValueTask DisposeAsync() => _application.DisposeAsync();

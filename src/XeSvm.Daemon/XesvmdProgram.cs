@@ -86,8 +86,7 @@ internal static class XesvmdProgram
         SettingsHolder settings = new(new SettingsLoader(args, environment));
         await using DaemonHost host = DaemonHost.Build(settings, new DaemonParts { Environment = environment });
         await host.StartAsync().ConfigureAwait(false);
-        await host.WaitAsync().ConfigureAwait(false);
-        return Success;
+        return await host.WaitAsync().ConfigureAwait(false) ? Success : Failed;
     }
 
     private static Dictionary<string, string> EnvironmentVariables() => Environment.GetEnvironmentVariables()

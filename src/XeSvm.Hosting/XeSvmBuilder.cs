@@ -33,7 +33,7 @@ public sealed class XeSvmBuilder
         return this;
     }
 
-    /// <summary>Adds a device of its own under a key: <c>[FromKeyedServices(key)] XeDevice</c>.</summary>
+    /// <summary>Adds a device of its own under a key, and a manager on it: <c>[FromKeyedServices(key)] XeDevice</c>, <c>SvmManager</c>.</summary>
     /// <param name="key">The key.</param>
     /// <param name="pathOrBusAddress">The node, such as <c>/dev/dri/renderD129</c>, <c>software:1</c> or <c>0000:04:00.0</c>.</param>
     public XeSvmBuilder AddDevice(string key, string pathOrBusAddress)
@@ -42,6 +42,8 @@ public sealed class XeSvmBuilder
         ArgumentException.ThrowIfNullOrEmpty(pathOrBusAddress);
         Services.AddSingleton(new NamedDevice(key, pathOrBusAddress));
         Services.AddKeyedSingleton(key, (services, _) => services.GetRequiredService<XeDeviceRegistry>().Open(pathOrBusAddress));
+        Services.AddKeyedSingleton(
+            key, (services, _) => XeSvmServiceCollectionExtensions.CreateManager(services, services.GetRequiredKeyedService<XeDevice>(key)));
         return this;
     }
 }

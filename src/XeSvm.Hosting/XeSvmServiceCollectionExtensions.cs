@@ -1,8 +1,11 @@
+using System.Diagnostics.Metrics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
+using XeSvm.Hosting.Metering;
 using XeSvm.Hosting.Statistics;
+using XeSvm.Management;
 
 namespace XeSvm.Hosting;
 
@@ -13,7 +16,8 @@ public static class XeSvmServiceCollectionExtensions
     public const string HealthCheckName = "xesvm";
 
     /// <summary>
-    /// Adds an <see cref="XeDevice"/>, its <see cref="XeSvmBackend"/>, metrics of meter <see cref="XeSvmMetrics.MeterName"/>, and the health
+    /// Adds an <see cref="XeDevice"/>, an <see cref="SvmManager"/> on it (made when it is first asked for, with the <see cref="SvmManagerOptions"/>
+    /// that are registered, if any), its <see cref="XeSvmBackend"/>, metrics of meter <see cref="XeSvmMetrics.MeterName"/>, and the health
     /// check <see cref="HealthCheckName"/>. Options are checked and devices opened when the host starts, so a host that runs has its devices.
     /// </summary>
     /// <param name="services">The host's services.</param>
@@ -37,6 +41,7 @@ public static class XeSvmServiceCollectionExtensions
         services.TryAddSingleton<XeDeviceRegistry>();
         services.TryAddSingleton<IXeStatisticsSource, DeviceStatisticsSource>();
         services.TryAddSingleton(provider => provider.GetRequiredService<XeDeviceRegistry>().Open(pathOrBusAddress: null));
+        services.TryAddSingleton(provider => CreateManager(provider, provider.GetRequiredService<XeDevice>()));
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, XeSvmStartup>());
         if (!services.Any(descriptor => descriptor.ServiceType == typeof(HealthCheckMark)))
         {
@@ -45,6 +50,14 @@ public static class XeSvmServiceCollectionExtensions
         }
 
         return new XeSvmBuilder(services);
+    }
+
+    /// <summary>Makes a manager whose instruments go to the host's meters.</summary>
+    internal static SvmManager CreateManager(IServiceProvider provider, XeDevice device)
+    {
+        SvmManagerOptions options = provider.GetService<SvmManagerOptions>() ?? new SvmManagerOptions();
+        return new SvmManager(
+            device, options.MeterFactory is null ? options with { MeterFactory = new ManagerMeterFactory(provider.GetRequiredService<IMeterFactory>()) } : options);
     }
 
     /// <summary>Stands in the collection once the health check has been added: adding one of the same name twice is an error at run time.</summary>

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 using XeSvm.Interop;
+using XeSvm.Management;
 using XeSvm.Simulation;
 
 namespace XeSvm.Hosting.Tests;
@@ -63,6 +64,28 @@ public sealed class HostTests
         Assert.Equal("software:0", host.Services.GetRequiredKeyedService<XeDevice>("left").Node.Path);
         Assert.Equal("software:1", host.Services.GetRequiredKeyedService<XeDevice>("right").Node.Path);
         Assert.Equal(3, host.Services.GetRequiredService<XeDeviceRegistry>().Devices.Count);
+        await host.StopAsync();
+    }
+
+    [Fact]
+    public async Task A_manager_is_a_service_alone_and_by_key_and_goes_before_its_device()
+    {
+        using IHost host = TestHost.Build(xesvm => xesvm
+            .UseSoftwareBackend(options => TestHost.Small(options) with { Device = "dual-bmg" })
+            .AddDevice("right", "software:1"));
+        await host.StartAsync();
+
+        SvmManager manager = host.Services.GetRequiredService<SvmManager>();
+        SvmManager right = host.Services.GetRequiredKeyedService<SvmManager>("right");
+        using (SvmBuffer<uint> numbers = manager.Allocate<uint>(1 << 20))
+        {
+            numbers.Span.Fill(7);
+            manager.Prefetch(numbers.Range, MemoryLocation.Device());
+            Assert.Equal(7u, numbers[0]);
+        }
+
+        Assert.Same(host.Services.GetRequiredService<XeDevice>(), manager.Device);
+        Assert.Equal("software:1", right.Device.Node.Path);
         await host.StopAsync();
     }
 

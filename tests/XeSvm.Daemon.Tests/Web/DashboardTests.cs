@@ -14,8 +14,7 @@ public sealed class DashboardTests
         string? chromium = ExternalTool.Find("chromium");
         Skip.If(chromium is null, "chromium is not installed (Debian package chromium).");
         await using RunningDaemon daemon = await RunningDaemon.StartAsync();
-        using TestFolder profile = new();
-        await using Browser browser = await Browser.StartAsync(chromium, profile.FullPath);
+        await using Browser browser = await Browser.StartAsync(chromium);
         await browser.OpenAsync(daemon.Address);
 
         string first = await browser.UntilAsync("document.getElementById('age').textContent", text => text.StartsWith("sample ", StringComparison.Ordinal));
@@ -38,12 +37,18 @@ public sealed class DashboardTests
     {
         private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(60);
         private readonly System.Diagnostics.Process _process;
+        private readonly DirectoryInfo _profile;
         private readonly ClientWebSocket _socket = new();
         private readonly List<string> _stderr = [];
+        private Task _reading = Task.CompletedTask;
         private string _session = "";
         private int _id;
 
-        private Browser(System.Diagnostics.Process process) => _process = process;
+        private Browser(System.Diagnostics.Process process, DirectoryInfo profile)
+        {
+            _process = process;
+            _profile = profile;
+        }
 
         /// <summary>Errors of the page: exceptions, console errors, failed requests.</summary>
         internal List<string> Errors { get; } = [];
@@ -51,25 +56,24 @@ public sealed class DashboardTests
         /// <summary>What the page asked for.</summary>
         internal List<string> Requests { get; } = [];
 
-        internal static async Task<Browser> StartAsync(string chromium, string profile)
+        internal static async Task<Browser> StartAsync(string chromium)
         {
+            DirectoryInfo profile = Directory.CreateTempSubdirectory("chromium-profile-");
             ProcessStartInfo start = new(
                 chromium,
-                ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-port=0", $"--user-data-dir={profile}", "about:blank"])
+                ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-port=0", $"--user-data-dir={profile.FullName}", "about:blank"])
             {
                 RedirectStandardError = true,
                 RedirectStandardOutput = true,
             };
-            Browser browser = new(System.Diagnostics.Process.Start(start)!);
+            Browser browser = new(System.Diagnostics.Process.Start(start)!, profile);
             const string Mark = "DevTools listening on ";
             while (await browser._process.StandardError.ReadLineAsync() is { } line)
             {
                 browser._stderr.Add(line);
                 if (line.StartsWith(Mark, StringComparison.Ordinal))
                 {
-                    browser._process.ErrorDataReceived += (_, _) => { };
-                    browser._process.BeginErrorReadLine();
-                    browser._process.BeginOutputReadLine();
+                    browser._reading = Task.WhenAll(browser._process.StandardError.ReadToEndAsync(), browser._process.StandardOutput.ReadToEndAsync());
                     await browser._socket.ConnectAsync(new Uri(line[Mark.Length..]), CancellationToken.None);
                     return browser;
                 }
@@ -120,7 +124,28 @@ public sealed class DashboardTests
             _socket.Dispose();
             _process.Kill(entireProcessTree: true);
             await _process.WaitForExitAsync();
+            await _reading;
             _process.Dispose();
+
+            // Chromium's helpers are no children of this process: the last of them may still be writing.
+            using PeriodicTimer timer = new(TimeSpan.FromMilliseconds(100));
+            for (int attempt = 0; attempt < 100 && !TryDelete(_profile.FullName); attempt++)
+            {
+                await timer.WaitForNextTickAsync();
+            }
+        }
+
+        private static bool TryDelete(string folder)
+        {
+            try
+            {
+                Directory.Delete(folder, recursive: true);
+                return true;
+            }
+            catch (IOException)
+            {
+                return false;
+            }
         }
 
         private async Task<JsonElement> CallAsync(string method, string parameters)
