@@ -5,13 +5,13 @@ using XeSvm.Statistics;
 namespace XeSvm.Management;
 
 /// <summary>
-/// What a manager shows as metrics, on the meter <c>XeSvm.Management</c>. The meter <c>XeSvm</c> of the hosting package shows the same figures of the
+/// What a manager shows as metrics, on the meter <c>XeSvm.Manager</c>. The meter <c>XeSvm</c> of the hosting package shows the same figures of the
 /// device, with more of them, for a whole process: who collects both takes the device's from one. What the driver counts is read when somebody collects; what the manager does is
 /// recorded when it is done. No tag holds an address, a name or a number of the program.
 /// </summary>
 internal sealed class SvmManagerMetrics : IDisposable
 {
-    private const string Name = "XeSvm.Management";
+    private const string Name = "XeSvm.Manager";
 
     private static readonly InstrumentAdvice<double> s_durations = new()
     {

@@ -23,7 +23,7 @@ public sealed record SvmManagerOptions
     /// <summary>The number of the VRAM region that the manager fills, from 0.</summary>
     public int VramIndex { get; init; }
 
-    /// <summary>Makes the meter; <see langword="null"/> for one of the manager's own. Its name is <c>XeSvm.Management</c>.</summary>
+    /// <summary>Makes the meter; <see langword="null"/> for one of the manager's own. Its name is <c>XeSvm.Manager</c>.</summary>
     public IMeterFactory? MeterFactory { get; init; }
 
     /// <summary>Refuses values that make no sense.</summary>

@@ -36,7 +36,7 @@ public sealed class SvmManagerMetricsTests
         Assert.True(machine.TryStore(buffer.GpuAddressOf((nuint)(2 * Mega) - 1), 2).IsSuccess);
         listener.RecordObservableInstruments();
 
-        Assert.Equal("XeSvm.Management", factory.Made!.Name);
+        Assert.Equal("XeSvm.Manager", factory.Made!.Name);
         Assert.Equal((double)(4 * Mega), Single("xesvm.prefetch.left_out", ""));
         Assert.Equal(1, Single("xesvm.bind.operations", "xesvm.operation=prefetch"));
         Assert.InRange(Single("xesvm.bind.duration", "xesvm.operation=prefetch"), 1e-9, 60);
