@@ -94,13 +94,13 @@ internal sealed class SvmManagerMetrics : IDisposable
 
     private Measurement<long>[] Ranges(bool bytes)
     {
-        long[] sums = new long[3];
+        long[] sums = new long[4];
         foreach (PlacementBlock block in _manager.GetPlacement())
         {
-            sums[block.Location.IsDevice ? 2 : block.Location.IsSystem ? 1 : 0] += bytes ? (long)block.Range.Length : 1;
+            sums[block.IsOnDevice ? 2 : block.Location.IsDevice ? 3 : block.Location.IsSystem ? 1 : 0] += bytes ? (long)block.Range.Length : 1;
         }
 
-        string[] names = ["default", "system", "device"];
+        string[] names = ["default", "system", "device", "peer"];
         return [.. sums.Select((sum, index) => new Measurement<long>(sum, _id, new("xesvm.location", names[index])))];
     }
 
