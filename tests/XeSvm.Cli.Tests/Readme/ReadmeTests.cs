@@ -12,10 +12,21 @@ public partial class ReadmeTests
     private static string Readme { get; } = File.ReadAllText(Path.Combine(s_root, "README.md"));
 
     [Fact]
-    public void The_code_block_is_the_tested_example()
+    public void The_code_blocks_are_the_tested_example_and_the_tested_sample()
     {
-        string block = Blocks("csharp").Single();
-        Assert.Equal(ExampleText().TrimEnd(), block.TrimEnd());
+        string service = string.Join('\n', File.ReadLines(Path.Combine(s_root, "samples", "HostedApp", "Program.cs")).SkipWhile(line => line.StartsWith("//", StringComparison.Ordinal)));
+        Assert.Equal([ExampleText().TrimEnd(), service.TrimEnd()], Blocks("csharp").Select(block => block.TrimEnd()));
+    }
+
+    [Fact]
+    public void Every_program_and_file_of_the_project_that_is_shown_exists()
+    {
+        Assert.NotEmpty(ProgramName().Matches(Readme));
+        Assert.All(ProgramName().Matches(Readme), match => Assert.True(
+            Directory.Exists(Path.Combine(s_root, "src", match.Groups[1].Value)) || Directory.Exists(Path.Combine(s_root, "tests", match.Groups[1].Value)),
+            match.Value));
+        Assert.NotEmpty(LinkedFile().Matches(Readme));
+        Assert.All(LinkedFile().Matches(Readme), match => Assert.True(File.Exists(Path.Combine(s_root, match.Groups[1].Value)), match.Value));
     }
 
     [Fact]
@@ -108,4 +119,10 @@ public partial class ReadmeTests
 
     [GeneratedRegex("<(?:PackageVersion|GlobalPackageReference) Include=\"([^\"]+)\"")]
     private static partial Regex PackageName();
+
+    [GeneratedRegex("artifacts/bin/([^/]+)/release/")]
+    private static partial Regex ProgramName();
+
+    [GeneratedRegex(@"\]\(((?:src|tests|samples|native)/[^)#]+)\)")]
+    private static partial Regex LinkedFile();
 }

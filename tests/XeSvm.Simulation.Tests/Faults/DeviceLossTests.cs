@@ -102,7 +102,7 @@ public unsafe class DeviceLossTests
             }),
         ];
         Array.ForEach(threads, thread => thread.Start());
-        Assert.True(SpinWait.SpinUntil(() => Interlocked.Read(ref rounds) > 20, s_patience), "Nothing happens.");
+        Assert.True(SpinWait.SpinUntil(() => Interlocked.Read(ref rounds) > 20 && Volatile.Read(ref stored) > 0, s_patience), "Nothing happens.");
         Lose(gpu);
         Assert.All(threads, thread => Assert.True(thread.Join(s_patience), "A thread hangs."));
         Assert.All(results, result => Assert.True(result is -Errno.ECANCELED or -Errno.EIO or -Errno.ENODEV, $"{result}"));
