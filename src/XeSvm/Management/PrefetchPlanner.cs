@@ -4,7 +4,7 @@ namespace XeSvm.Management;
 
 /// <summary>
 /// Makes one plan of many prefetches: the later of two that overlap holds, neighbours that go to the same place become one, what goes to the system
-/// goes first, as it makes room, and each group is in the order of addresses. Keeps its memory for the next plan. Not for several threads at once.
+/// or to another device goes first, as it makes room, and each group is in the order of addresses. Keeps its memory for the next plan. Not for several threads at once.
 /// </summary>
 internal sealed class PrefetchPlanner
 {
@@ -51,16 +51,16 @@ internal sealed class PrefetchPlanner
     internal void Plan()
     {
         _steps.Clear();
-        AddMerged(toSystem: true);
-        AddMerged(toSystem: false);
+        AddMerged(leaves: true);
+        AddMerged(leaves: false);
     }
 
-    private void AddMerged(bool toSystem)
+    private void AddMerged(bool leaves)
     {
         int first = _steps.Count;
         foreach (PrefetchStep step in _byAddress)
         {
-            if (step.Location.IsSystem != toSystem)
+            if ((step.Location.IsSystem || step.Location.Peer is not null) != leaves)
             {
                 continue;
             }

@@ -74,7 +74,8 @@ internal sealed class PrefetchRun
             Array.Resize(ref _operations, _count * 2);
         }
 
-        _operations[_count++] = XeBindOperation.Prefetch(range, location);
+        // The driver takes regions of its own device; to another the advice leads, which is given before.
+        _operations[_count++] = XeBindOperation.Prefetch(range, location.Peer is null ? location : MemoryLocation.Default);
         (_last, _lastLocation) = (range, location);
     }
 }

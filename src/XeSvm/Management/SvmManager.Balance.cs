@@ -158,14 +158,16 @@ public sealed partial class SvmManager
         for (int first = 0; first < blocks.Length && CanAdvise && last.IsSuccess;)
         {
             int behind = first + 1;
-            if (decisions[first].Advice is not { } location || location == blocks[first].Advised)
+            MemoryLocation? wanted = decisions[first].Advice;
+            MemoryLocation location = Own(wanted ?? MemoryLocation.Default);
+            if (wanted is null || location == blocks[first].Advised)
             {
                 first = behind;
                 continue;
             }
 
             GpuRange range = blocks[first].Range;
-            while (behind < blocks.Length && decisions[behind].Advice == location && blocks[behind].Advised != location
+            while (behind < blocks.Length && decisions[behind].Advice == wanted && blocks[behind].Advised != location
                 && blocks[behind].Range.Address == range.Address + range.Length)
             {
                 range = new GpuRange(range.Address, range.Length + blocks[behind].Range.Length);
@@ -207,7 +209,18 @@ public sealed partial class SvmManager
         {
             for (int number = 0; number < blocks.Length; number++)
             {
-                if (decisions[number].Move is { } location && !(location.IsSystem && IsInUse(number)))
+                if (decisions[number].LeftTo is { } left)
+                {
+                    NoteLeft(number, left);
+                }
+
+                if (decisions[number].Move is not { } wanted)
+                {
+                    continue;
+                }
+
+                MemoryLocation location = Own(wanted);
+                if (!((location.IsSystem || location.Peer is not null) && IsInUse(number)))
                 {
                     run.Planner.Add(blocks[number].Range, location);
                 }
@@ -221,6 +234,20 @@ public sealed partial class SvmManager
         finally
         {
             EndRun(run);
+        }
+    }
+
+    /// <summary>Puts the account right about a block that others have moved.</summary>
+    private void NoteLeft(int number, MemoryLocation location)
+    {
+        (ManagedMemory memory, int index) = _owners[number];
+        lock (_lock)
+        {
+            if (!memory.IsForgotten)
+            {
+                SetLocation(memory, index, location);
+                SignalRoom();
+            }
         }
     }
 

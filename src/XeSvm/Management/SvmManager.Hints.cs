@@ -53,7 +53,7 @@ public sealed partial class SvmManager
                 ref ManagedBlock block = ref memory.Blocks[index];
                 block.Heat++;
                 block.Hint = SvmHint.WillUseOnDevice;
-                if (block.Uses++ == 0 && block.Location.IsDevice)
+                if (block.Uses++ == 0 && IsInVram(block))
                 {
                     _usedBytes += memory.RangeOf(index).Length;
                 }
@@ -79,7 +79,7 @@ public sealed partial class SvmManager
 
             for (int index = record.First; index < record.First + record.Count; index++)
             {
-                if (--memory.Blocks[index].Uses == 0 && memory.Blocks[index].Location.IsDevice && !memory.IsForgotten)
+                if (--memory.Blocks[index].Uses == 0 && IsInVram(memory.Blocks[index]) && !memory.IsForgotten)
                 {
                     _usedBytes -= memory.RangeOf(index).Length;
                 }

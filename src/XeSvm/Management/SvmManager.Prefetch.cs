@@ -36,7 +36,7 @@ public sealed partial class SvmManager
         PrefetchRun run = BeginRun();
         try
         {
-            run.Planner.Add(range, location);
+            run.Planner.Add(range, Own(location));
             run.Planner.Plan();
             XeResult result = Execute(run);
             outcome = run.Outcome;
@@ -79,7 +79,7 @@ public sealed partial class SvmManager
         {
             foreach (SvmPrefetch prefetch in prefetches.Span)
             {
-                run.Planner.Add(prefetch.Range, prefetch.Location);
+                run.Planner.Add(prefetch.Range, Own(prefetch.Location));
             }
 
             run.Planner.Plan();
@@ -145,7 +145,8 @@ public sealed partial class SvmManager
         bool answered = false;
         try
         {
-            result = Vm.TryBind(run.Operations);
+            result = AdviseBeyond(run);
+            result = result.IsSuccess ? Vm.TryBind(run.Operations) : result;
             answered = true;
         }
         finally
@@ -164,6 +165,21 @@ public sealed partial class SvmManager
         }
 
         return result;
+    }
+
+    /// <summary>Advises what the request moves to other devices, as no prefetch gets there without.</summary>
+    private XeResult AdviseBeyond(PrefetchRun run)
+    {
+        foreach (PrefetchStep part in run.Parts)
+        {
+            GpuRange range = new(part.Start, part.End - part.Start);
+            if (part.Location.Peer is not null && Vm.TryAdvise(range, part.Location) is { IsSuccess: false } refused)
+            {
+                return refused;
+            }
+        }
+
+        return XeResult.Success;
     }
 
     private PrefetchRun BeginRun()

@@ -73,7 +73,7 @@ public sealed partial class SvmManager
     private Admission Admit(PrefetchRun run, PrefetchStep part, bool mayWait)
     {
         GpuRange range = new(part.Start, part.End - part.Start);
-        if (part.Location.IsSystem)
+        if (part.Location.IsSystem || part.Location.Peer is not null)
         {
             run.Add(range, part.Location);
             run.Parts.Add(part);
@@ -121,7 +121,7 @@ public sealed partial class SvmManager
         ulong missing = 0;
         foreach ((ManagedMemory memory, int index) in _map.BlocksIn(part.Start, part.End))
         {
-            missing += memory.Blocks[index].Location.IsDevice ? 0 : memory.RangeOf(index).Length;
+            missing += IsInVram(memory.Blocks[index]) ? 0 : memory.RangeOf(index).Length;
         }
 
         return missing;
@@ -136,7 +136,7 @@ public sealed partial class SvmManager
             for (int index = 0; index < memory.Blocks.Length; index++)
             {
                 ref ManagedBlock block = ref memory.Blocks[index];
-                if (block.Location.IsDevice && block.Uses == 0 && !run.Planner.Contains(memory.RangeOf(index)))
+                if (IsInVram(block) && block.Uses == 0 && !run.Planner.Contains(memory.RangeOf(index)))
                 {
                     run.Victims.Add(new VictimBlock(memory, index, block.Hint == SvmHint.WillNotUse ? -1 : block.Heat));
                 }
@@ -208,16 +208,17 @@ public sealed partial class SvmManager
         {
             GpuRange range = memory.RangeOf(index);
             bool isWhole = part.Start <= range.Address && range.Address + range.Length <= part.End;
-            bool toSystem = part.Location.IsSystem || (part.Location.IsDefault && memory.Blocks[index].Advised.IsSystem);
+            MemoryLocation place = part.Location.IsDefault ? memory.Blocks[index].Advised : part.Location;
+            place = place.IsDefault ? _vram : place;
+            if (isWhole && part.Location.Peer is not null)
+            {
+                memory.Blocks[index].Advised = part.Location;
+            }
 
             // A block of which a part is in VRAM counts as in VRAM.
-            if (!toSystem)
+            if (isWhole || !(place.IsSystem || place.Peer is not null) || !IsInVram(memory.Blocks[index]))
             {
-                SetLocation(memory, index, part.Location.IsDevice ? part.Location : _vram);
-            }
-            else if (isWhole || !memory.Blocks[index].Location.IsDevice)
-            {
-                SetLocation(memory, index, MemoryLocation.System);
+                SetLocation(memory, index, place);
             }
         }
     }

@@ -226,6 +226,13 @@ public sealed partial class SvmManager : IDisposable, ISvmMemoryOwner
         return new PlacementBlock(memory.RangeOf(index), block.Location, block.Advised, block.Hint, block.Heat, block.Uses > 0);
     }
 
+    /// <summary>Whether a block is in VRAM of the manager's own device: another's has a name in the account, the own one never.</summary>
+    private static bool IsInVram(in ManagedBlock block) => block.Location.IsDevice && block.Location.Peer is null;
+
+    /// <summary>A location as the account has it: the manager's own device without its name.</summary>
+    private MemoryLocation Own(MemoryLocation location) =>
+        ReferenceEquals(location.Peer, Device) ? MemoryLocation.Device(location.VramIndex) : location;
+
     private ulong Limit()
     {
         ulong left = _vramBytes - Math.Min(_vramBytes, _foreignBytes);
@@ -241,7 +248,7 @@ public sealed partial class SvmManager : IDisposable, ISvmMemoryOwner
 
         for (int index = 0; index < memory.Blocks.Length; index++)
         {
-            if (memory.Blocks[index].Location.IsDevice)
+            if (IsInVram(memory.Blocks[index]))
             {
                 ulong length = memory.RangeOf(index).Length;
                 _managedBytes -= length;
@@ -256,12 +263,13 @@ public sealed partial class SvmManager : IDisposable, ISvmMemoryOwner
     private void SetLocation(ManagedMemory memory, int index, MemoryLocation location)
     {
         ref ManagedBlock block = ref memory.Blocks[index];
-        if (block.Location.IsDevice != location.IsDevice)
+        bool comes = location.IsDevice && location.Peer is null;
+        if (IsInVram(block) != comes)
         {
             ulong length = memory.RangeOf(index).Length;
             ulong used = block.Uses > 0 ? length : 0;
-            _managedBytes = location.IsDevice ? _managedBytes + length : _managedBytes - length;
-            _usedBytes = location.IsDevice ? _usedBytes + used : _usedBytes - used;
+            _managedBytes = comes ? _managedBytes + length : _managedBytes - length;
+            _usedBytes = comes ? _usedBytes + used : _usedBytes - used;
         }
 
         block.Location = location;

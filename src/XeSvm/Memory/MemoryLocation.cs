@@ -36,6 +36,9 @@ public readonly struct MemoryLocation : IEquatable<MemoryLocation>
     /// <summary>Another device, when the VRAM is that of a device which was named; else <see langword="null"/>.</summary>
     public XeDevice? Peer { get; }
 
+    /// <summary>Whether this is VRAM of another device than the one given.</summary>
+    internal bool IsBeyond(XeDevice device) => Peer is not null && !ReferenceEquals(Peer, device);
+
     /// <summary>Whether two locations are the same.</summary>
     public static bool operator ==(MemoryLocation left, MemoryLocation right) => left.Equals(right);
 
@@ -52,8 +55,8 @@ public readonly struct MemoryLocation : IEquatable<MemoryLocation>
     }
 
     /// <summary>
-    /// VRAM of a device that is named, for advice: of another one than the VM's, which needs a fast interconnect to it (ENOLINK without one).
-    /// A prefetch gets there by advice and <see cref="Default"/>.
+    /// VRAM of a device that is named: of another one than the VM's, which needs a fast interconnect to it (ENOLINK without one). A prefetch
+    /// there advises the memory there as well, as the driver takes regions of the VM's own device only; the advice stays.
     /// </summary>
     /// <param name="device">The device. The advice holds its memory; it may be disposed afterwards.</param>
     /// <param name="vramIndex">The number of the VRAM region, from 0.</param>

@@ -83,7 +83,10 @@ public readonly record struct XeBindOperation
 
     /// <summary>Moves what a range maps ahead of its use.</summary>
     /// <param name="range">Whole pages.</param>
-    /// <param name="location">Where to; <see cref="MemoryLocation.Default"/> means where the advice says.</param>
+    /// <param name="location">
+    /// Where to, on the VM's device: EINVAL for another's VRAM, where one gets by advice and <see cref="MemoryLocation.Default"/>, which means where
+    /// the advice says.
+    /// </param>
     public static XeBindOperation Prefetch(GpuRange range, MemoryLocation location) =>
         new(DrmXe.DRM_XE_VM_BIND_OP_PREFETCH, range, flags: 0) { Location = location };
 
@@ -107,6 +110,9 @@ public readonly record struct XeBindOperation
         _ when (Flags & DrmXe.DRM_XE_VM_BIND_FLAG_CPU_ADDR_MIRROR) != 0 => XeOperation.VmBindMirror,
         _ => XeOperation.VmBind,
     };
+
+    /// <summary>Whether this is a prefetch to VRAM of another device than the one given, which the driver cannot be told.</summary>
+    internal bool IsPrefetchBeyond(XeDevice device) => Op == DrmXe.DRM_XE_VM_BIND_OP_PREFETCH && Location.IsBeyond(device);
 
     /// <summary>Keeps the buffer until <see cref="Release"/>, and writes the driver's record.</summary>
     /// <returns>False when the location of a prefetch does not exist on the device; nothing is kept then.</returns>

@@ -126,15 +126,30 @@ public sealed partial class XeVm
     /// </summary>
     /// <param name="range">The memory; widened to whole pages.</param>
     /// <param name="location">Where to; <see cref="MemoryLocation.Default"/> means where the advice says.</param>
-    /// <exception cref="XeException">The driver refused.</exception>
-    public void Prefetch(GpuRange range, MemoryLocation location) => Bind([XeBindOperation.Prefetch(range.ToPages(), location)]);
+    /// <remarks>
+    /// To VRAM of another device the driver prefetches by advice alone: the memory is advised there first, and the advice stays, as otherwise
+    /// the next touch of this VM's GPU would pull the memory back (xe_svm.c).
+    /// </remarks>
+    /// <exception cref="XeException">The driver refused; ENOLINK when no way leads to the other device.</exception>
+    public void Prefetch(GpuRange range, MemoryLocation location)
+    {
+        if (location.IsBeyond(Device))
+        {
+            Advise(range, location);
+            location = MemoryLocation.Default;
+        }
+
+        Bind([XeBindOperation.Prefetch(range.ToPages(), location)]);
+    }
 
     /// <summary>Moves memory ahead of its use, or says why not.</summary>
     /// <param name="range">The memory; widened to whole pages.</param>
     /// <param name="location">Where to; <see cref="MemoryLocation.Default"/> means where the advice says.</param>
-    /// <returns>EINVAL also for a memory region that the device does not have.</returns>
-    public XeResult TryPrefetch(GpuRange range, MemoryLocation location) =>
-        TryBind([XeBindOperation.Prefetch(range.ToPages(), location)]);
+    /// <returns>
+    /// EINVAL also for a memory region that the device does not have; ENOLINK for another device that no way leads to, which is then not advised
+    /// either.
+    /// </returns>
+    public XeResult TryPrefetch(GpuRange range, MemoryLocation location) => TryPrefetch([range], location);
 
     /// <summary>
     /// Undoes a bind of a child that goes away. A VM that was disposed may still be there, as long as others use it; one that is gone has
@@ -197,6 +212,18 @@ public sealed partial class XeVm
         string rest = operations.Length > Shown ? $" and {operations.Length - Shown} more" : "";
         string request = words.Length == 0 ? "no operation, only syncs" : string.Join("; ", words) + rest;
         string operation = operations.Length == 1 ? operations[0].Name : XeOperation.VmBind;
+        foreach (XeBindOperation each in operations)
+        {
+            if (each.IsPrefetchBeyond(Device))
+            {
+                throw new XeException(
+                    result.Errno,
+                    operation,
+                    $"{request} in VM {Id}",
+                    "The driver prefetches to memory regions of the VM's own device. Advise the memory to the other device and prefetch to the default, as XeVm.Prefetch does.");
+            }
+        }
+
         ThrowHelper.Throw(result, operation, $"{request} in VM {Id}");
     }
 }

@@ -61,7 +61,7 @@ public sealed partial class XeVm
     /// <summary>Moves several ranges ahead of their use with one request to the driver.</summary>
     /// <param name="ranges">The memory, at least one range; each widened to whole pages.</param>
     /// <param name="location">Where to; <see cref="MemoryLocation.Default"/> means where the advice says.</param>
-    /// <exception cref="XeException">The driver refused.</exception>
+    /// <exception cref="XeException">The driver refused; ENOLINK when no way leads to another device that was named.</exception>
     public void Prefetch(ReadOnlySpan<GpuRange> ranges, MemoryLocation location)
     {
         XeResult result = TryPrefetch(ranges, location);
@@ -74,9 +74,26 @@ public sealed partial class XeVm
     /// <summary>Moves several ranges ahead of their use with one request to the driver, or says why not.</summary>
     /// <param name="ranges">The memory, at least one range; each widened to whole pages.</param>
     /// <param name="location">Where to; <see cref="MemoryLocation.Default"/> means where the advice says.</param>
-    /// <returns>EINVAL also for a memory region that the device does not have.</returns>
+    /// <returns>
+    /// EINVAL also for a memory region that the device does not have; ENOLINK for another device that no way leads to, which is then not advised
+    /// either.
+    /// </returns>
     public XeResult TryPrefetch(ReadOnlySpan<GpuRange> ranges, MemoryLocation location)
     {
+        if (location.IsBeyond(Device))
+        {
+            foreach (GpuRange range in ranges)
+            {
+                XeResult advised = TryAdvise(range, location);
+                if (!advised.IsSuccess)
+                {
+                    return advised;
+                }
+            }
+
+            location = MemoryLocation.Default;
+        }
+
         XeBindOperation[] operations = ArrayPool<XeBindOperation>.Shared.Rent(ranges.Length);
         try
         {

@@ -298,11 +298,14 @@ public class PeerMigrationTests
         PeerMachines.AssertClean(machine);
     }
 
-    [Fact]
-    public void Moving_allocates_nothing()
+    [Theory]
+    [InlineData("per-page")]
+    [InlineData("driver-owned")]
+    [InlineData("broker")]
+    public void Moving_allocates_nothing(string name)
     {
         using PeerMachine machine = new(BuiltInPeerTopologies.Load("pair-p2p"));
-        PeerMappingPolicy policy = PeerMachines.Policy(machine, "driver-owned");
+        PeerMappingPolicy policy = PeerMachines.Policy(machine, name);
         PeerPage[] pages = PeerMachines.Pages(512);
         BusAddress[] addresses = new BusAddress[512];
         PeerWork work = default;

@@ -116,7 +116,7 @@ public sealed class AdviceTests : IDisposable
     }
 
     [Fact]
-    public void Memory_of_another_device_is_named_by_its_descriptor_and_cannot_be_prefetched_to()
+    public void Memory_of_another_device_is_named_by_its_descriptor_and_prefetched_to_by_advice()
     {
         ScriptedBackend otherBackend = new();
         using XeDevice other = XeDevice.Open(otherBackend, otherBackend.Nodes[0]);
@@ -125,13 +125,22 @@ public sealed class AdviceTests : IDisposable
         _vm.Advise(s_range, MemoryLocation.Device(other));
 
         Assert.Equal((77u, (ushort)1), (Last().preferred_mem_loc.devmem_fd, Last().preferred_mem_loc.region_instance));
-        Assert.Equal(Errno.EINVAL, _vm.TryPrefetch(s_range, MemoryLocation.Device(other)).Errno);
+        Assert.Equal(Errno.EINVAL, _vm.TryBind([XeBindOperation.Prefetch(s_range, MemoryLocation.Device(other))]).Errno);
+        int requests = Driver.Log.Count;
+        _vm.Prefetch(s_range, MemoryLocation.Device(other));
+        Assert.Equal(
+            [DrmXe.DRM_IOCTL_XE_MADVISE, DrmXe.DRM_IOCTL_XE_MADVISE, DrmXe.DRM_IOCTL_XE_VM_BIND],
+            Driver.Log.Skip(requests).Select(request => request.Number).Where(number => number is DrmXe.DRM_IOCTL_XE_MADVISE or DrmXe.DRM_IOCTL_XE_VM_BIND));
+        Assert.Equal(77u, Last().preferred_mem_loc.devmem_fd);
         Assert.NotEqual(MemoryLocation.Device(), MemoryLocation.Device(other));
         Assert.Equal(MemoryLocation.Device(other), MemoryLocation.Device(other));
         Assert.Equal("device(0) of /dev/dri/renderD128", MemoryLocation.Device(other).ToString());
         Driver.Fail(DrmXe.DRM_IOCTL_XE_MADVISE, Errno.ENOLINK);
         XeException exception = Assert.Throws<XeException>(() => _vm.Advise(s_range, MemoryLocation.Device(other)));
         Assert.Contains("no fast interconnect", exception.NextStep, StringComparison.Ordinal);
+        requests = Driver.Log.Count;
+        Assert.Equal(Errno.ENOLINK, _vm.TryPrefetch(s_range, MemoryLocation.Device(other)).Errno);
+        Assert.DoesNotContain(Driver.Log.Skip(requests), request => request.Number == DrmXe.DRM_IOCTL_XE_VM_BIND);
     }
 
     [Fact]

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using XeSvm.Simulation.Dma;
 
 namespace XeSvm.Simulation.Peers.Mapping;
@@ -9,15 +8,13 @@ namespace XeSvm.Simulation.Peers.Mapping;
 /// </summary>
 internal sealed class BrokerPolicy(PeerTopology topology, PagemapIova iova) : PeerMappingPolicy
 {
-    private readonly ConcurrentDictionary<long, Entry> _entries = new();
-    private readonly ConcurrentBag<Entry> _unused = [];
-    private long _lastHandle;
+    private readonly BrokerHandles _mappings = new();
 
     /// <inheritdoc/>
     public override string Name => "broker";
 
     /// <summary>Mappings that the service holds.</summary>
-    public int Live => _entries.Count;
+    public int Live => _mappings.Live;
 
     /// <inheritdoc/>
     public override int Map(
@@ -51,12 +48,9 @@ internal sealed class BrokerPolicy(PeerTopology topology, PagemapIova iova) : Pe
             return MapEach(topology, target, initiator, pages, direction, addresses, ref mapping, ref work);
         }
 
-        Entry entry = _unused.TryTake(out Entry? unused) ? unused : new Entry();
-        entry.Cookie = cookie;
-        entry.Linked = 0;
-        mapping.Handle = Interlocked.Increment(ref _lastHandle);
+        BrokerEntry entry = _mappings.Add(in cookie);
+        mapping.Handle = entry.Handle;
         mapping.Mapped = true;
-        _entries[mapping.Handle] = entry;
         result = LinkRuns(entry, target, pages, direction, addresses, ref work);
         return result < 0 ? result : iova.Sync(ref entry.Cookie, entry.Linked, ref work);
     }
@@ -76,7 +70,7 @@ internal sealed class BrokerPolicy(PeerTopology topology, PagemapIova iova) : Pe
             return;
         }
 
-        if (_entries.TryRemove(mapping.Handle, out Entry? entry))
+        if (_mappings.Take(mapping.Handle) is { } entry)
         {
             if (entry.Linked > 0)
             {
@@ -84,7 +78,7 @@ internal sealed class BrokerPolicy(PeerTopology topology, PagemapIova iova) : Pe
             }
 
             iova.Free(ref entry.Cookie, ref work);
-            _unused.Add(entry);
+            _mappings.Remove(entry);
         }
 
         addresses.Clear();
@@ -92,7 +86,7 @@ internal sealed class BrokerPolicy(PeerTopology topology, PagemapIova iova) : Pe
     }
 
     private int LinkRuns(
-        Entry entry, PeerPort target, ReadOnlySpan<PeerPage> pages, DmaDirection direction, Span<BusAddress> addresses, ref PeerWork work)
+        BrokerEntry entry, PeerPort target, ReadOnlySpan<PeerPage> pages, DmaDirection direction, Span<BusAddress> addresses, ref PeerWork work)
     {
         ulong start = 0;
         ulong bytes = 0;
@@ -124,16 +118,10 @@ internal sealed class BrokerPolicy(PeerTopology topology, PagemapIova iova) : Pe
         return LinkRun(entry, target, start, bytes, direction, ref work);
     }
 
-    private int LinkRun(Entry entry, PeerPort target, ulong start, ulong bytes, DmaDirection direction, ref PeerWork work)
+    private int LinkRun(BrokerEntry entry, PeerPort target, ulong start, ulong bytes, DmaDirection direction, ref PeerWork work)
     {
         int result = iova.LinkRun(target, start, bytes, entry.Linked, ref entry.Cookie, direction, ref work);
         entry.Linked += result == 0 ? bytes : 0;
         return result;
-    }
-
-    private sealed class Entry
-    {
-        public PeerCookie Cookie;
-        public ulong Linked;
     }
 }

@@ -83,11 +83,11 @@ public sealed class Budget : PlacementPolicy
             return decision.Move is { IsSystem: true } ? Claim.None : Claim.IsThere;
         }
 
-        if (decision.Move is { IsDevice: true })
+        if (decision.Move is { IsDevice: true, Peer: null })
         {
             return Claim.Comes;
         }
 
-        return (decision.Advice ?? block.Advised).IsSystem ? Claim.None : Claim.MayCome;
+        return (decision.Advice ?? block.Advised) is { IsSystem: true } or { Peer: not null } ? Claim.None : Claim.MayCome;
     }
 }

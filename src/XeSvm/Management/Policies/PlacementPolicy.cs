@@ -32,6 +32,9 @@ public readonly record struct PlacementDecision(MemoryLocation? Advice, MemoryLo
 
     /// <summary>The driver's own rule: the memory goes to who touches it.</summary>
     public static PlacementDecision ByTouch => new(MemoryLocation.Default, null);
+
+    /// <summary>Where the block is, if it has left the VRAM that the account has it in: nothing is moved, only the account put right.</summary>
+    internal MemoryLocation? LeftTo { get; init; }
 }
 
 /// <summary>A part of the managed memory: what its program said, and what the manager did. Not where the memory is: no driver tells that.</summary>
@@ -44,8 +47,8 @@ public readonly record struct PlacementDecision(MemoryLocation? Advice, MemoryLo
 public readonly record struct PlacementBlock(
     GpuRange Range, MemoryLocation Location, MemoryLocation Advised, SvmHint Hint, float Heat, bool InUse)
 {
-    /// <summary>Whether the manager moved it into VRAM.</summary>
-    public bool IsOnDevice => Location.IsDevice;
+    /// <summary>Whether the manager moved it into VRAM of its own device.</summary>
+    public bool IsOnDevice => Location.IsDevice && Location.Peer is null;
 }
 
 /// <summary>What a policy decides from, besides the blocks.</summary>
