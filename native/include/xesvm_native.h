@@ -155,6 +155,10 @@ XESVM_EXPORT int32_t xesvm_pump_destroy(xesvm_pump *pump);
  * All or nothing: -EBUSY shared, pinned, read-only, special or already isolated memory; -EEXIST a page is a device page (restore it first);
  * -EFAULT not mapped; -EINVAL bad bounds; -ENOMEM. On error nothing has moved. */
 XESVM_EXPORT int32_t xesvm_pump_isolate(xesvm_pump *pump, uint64_t va, uint32_t pages, struct xesvm_isolation *isolation);
+/* The same, and until hold_until_ns (monotonic; 0: not at all) CPU faults and xesvm_pump_populate wait instead of taking the pages back, as at
+ * the kernel's migration entries. Time alone ends it, so nothing of the caller is needed to resolve a fault: let it be short. */
+XESVM_EXPORT int32_t xesvm_pump_isolate_held(xesvm_pump *pump, uint64_t va, uint32_t pages, uint64_t hold_until_ns,
+                                             struct xesvm_isolation *isolation);
 /* Ends a migration: the pages, holes too, are device pages now, the first at host address vram. Staging is dropped.
  * -EBUSY: a CPU touch took the pages back meanwhile, the isolation is closed, VRAM content is to be forgotten. */
 XESVM_EXPORT int32_t xesvm_pump_commit(xesvm_pump *pump, uint64_t isolation, uint64_t vram, uint64_t allocation);

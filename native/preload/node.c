@@ -11,7 +11,6 @@
 
 #define DRI "/dev/dri/"
 #define DEBUGFS_DRI "/sys/kernel/debug/dri/"
-#define FIRST_INODE 0x58450000u
 
 bool file_of_descriptor(int32_t descriptor, struct protocol_card *card)
 {
@@ -89,6 +88,21 @@ void describe_node(uint32_t minor, struct stat *status)
     status->st_mode = S_IFCHR | 0660;
     status->st_nlink = 1;
     status->st_rdev = makedev(DRM_MAJOR, minor);
+    status->st_blksize = 4096;
+}
+
+bool is_folder_of_nodes(const char *path)
+{
+    return path && server_is_configured() && starts_with(path, "/dev/dri") && (path[8] == 0 || (path[8] == '/' && path[9] == 0));
+}
+
+void describe_folder(struct stat *status)
+{
+    memset(status, 0, sizeof(*status));
+    status->st_dev = makedev(0, 6);
+    status->st_ino = FOLDER_INODE;
+    status->st_mode = S_IFDIR | 0755;
+    status->st_nlink = 2;
     status->st_blksize = 4096;
 }
 

@@ -14,6 +14,11 @@ __asm__(".symver dlsym_of_old, dlsym@GLIBC_2.2.5");
 extern void *dlsym_of_old(void *handle, const char *name) __attribute__((weak));
 #define NEXT ((void *)-1l) /* RTLD_NEXT */
 
+void *next_function(const char *name)
+{
+    return dlsym_of_old ? dlsym_of_old(NEXT, name) : NULL;
+}
+
 static int open_any(int directory, const char *path, int flags, mode_t mode)
 {
     uint32_t minor = minor_of_path(directory, path);
@@ -97,7 +102,7 @@ static FILE *open_stream(const char *name, const char *path, const char *mode)
     FILE *stream;
 
     if (descriptor < 0) {
-        next = dlsym_of_old ? (FILE * (*)(const char *, const char *)) dlsym_of_old(NEXT, name) : NULL;
+        next = (FILE * (*)(const char *, const char *)) next_function(name);
         if (next)
             return next(path, mode);
         errno = ENOSYS;

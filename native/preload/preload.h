@@ -23,6 +23,8 @@
 #define FIRST_RENDER_MINOR 128u
 #define MINORS 256u
 #define NO_MINOR UINT32_MAX
+#define FIRST_INODE 0x58450000u /* and the minor number */
+#define FOLDER_INODE (FIRST_INODE + MINORS)
 
 /* ---- connect.c */
 
@@ -54,8 +56,17 @@ bool file_of_descriptor(int32_t descriptor, struct protocol_card *card);
 void describe_node(uint32_t minor, struct stat *status);
 /* The path of a node; returns its length. */
 uint32_t path_of_minor(uint32_t minor, char path[32]);
+/* Whether a path is /dev/dri itself. */
+bool is_folder_of_nodes(const char *path);
+/* What stat says of /dev/dri where the machine has none. */
+void describe_folder(struct stat *status);
 /* A descriptor of the text of a debugfs file; -ENOENT when the path is none of the device's. */
 int32_t open_debug_file(const char *path);
+
+/* ---- open.c */
+
+/* The function of that name which comes after ours, or NULL. */
+void *next_function(const char *name);
 
 /* ---- small things */
 

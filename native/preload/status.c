@@ -28,13 +28,19 @@ static uint32_t minor_of_object(int directory, const char *path, int flags)
 static int status_of_path(int directory, const char *path, struct stat *status, int flags)
 {
     uint32_t minor = minor_of_object(directory, path, flags);
+    int64_t result;
 
     if (minor != NO_MINOR) {
         describe_node(minor, status);
         return 0;
     }
-    return (int)to_result(system_call(SYS_newfstatat, (uint64_t)(int64_t)directory, (uint64_t)(uintptr_t)path,
-                                      (uint64_t)(uintptr_t)status, (uint64_t)(int64_t)flags, 0, 0));
+    result = system_call(SYS_newfstatat, (uint64_t)(int64_t)directory, (uint64_t)(uintptr_t)path,
+                         (uint64_t)(uintptr_t)status, (uint64_t)(int64_t)flags, 0, 0);
+    if (result == -ENOENT && is_folder_of_nodes(path)) {
+        describe_folder(status);
+        return 0;
+    }
+    return (int)to_result(result);
 }
 
 static int status_of_descriptor(int fd, struct stat *status)
@@ -135,19 +141,25 @@ HOOK int statx(int directory, const char *path, int flags, unsigned int mask, st
 {
     uint32_t minor = minor_of_object(directory, path, flags);
     struct stat plain;
+    int64_t result;
 
-    if (minor == NO_MINOR)
-        return (int)to_result(system_call(SYS_statx, (uint64_t)(int64_t)directory, (uint64_t)(uintptr_t)path,
-                                          (uint64_t)(int64_t)flags, mask, (uint64_t)(uintptr_t)status, 0));
-    describe_node(minor, &plain);
+    if (minor == NO_MINOR) {
+        result = system_call(SYS_statx, (uint64_t)(int64_t)directory, (uint64_t)(uintptr_t)path,
+                             (uint64_t)(int64_t)flags, mask, (uint64_t)(uintptr_t)status, 0);
+        if (result != -ENOENT || !is_folder_of_nodes(path))
+            return (int)to_result(result);
+        describe_folder(&plain);
+    } else {
+        describe_node(minor, &plain);
+    }
     memset(status, 0, sizeof(*status));
     status->stx_mask = STATX_BASIC_STATS;
     status->stx_blksize = (uint32_t)plain.st_blksize;
-    status->stx_nlink = 1;
+    status->stx_nlink = (uint32_t)plain.st_nlink;
     status->stx_mode = (uint16_t)plain.st_mode;
     status->stx_ino = plain.st_ino;
     status->stx_rdev_major = major(plain.st_rdev);
-    status->stx_rdev_minor = minor;
+    status->stx_rdev_minor = minor(plain.st_rdev);
     status->stx_dev_major = major(plain.st_dev);
     status->stx_dev_minor = minor(plain.st_dev);
     return 0;
@@ -155,13 +167,19 @@ HOOK int statx(int directory, const char *path, int flags, unsigned int mask, st
 
 static int access_any(int directory, const char *path, int mode, int flags)
 {
+    int64_t result;
+
     if (minor_of_path(directory, path) != NO_MINOR)
         return mode & 1 /* X_OK */ ? (int)to_result(-EACCES) : 0;
     if (flags == 0)
-        return (int)to_result(system_call(SYS_faccessat, (uint64_t)(int64_t)directory, (uint64_t)(uintptr_t)path,
-                                          (uint64_t)(int64_t)mode, 0, 0, 0));
-    return (int)to_result(system_call(439 /* faccessat2 */, (uint64_t)(int64_t)directory, (uint64_t)(uintptr_t)path,
-                                      (uint64_t)(int64_t)mode, (uint64_t)(int64_t)flags, 0, 0));
+        result = system_call(SYS_faccessat, (uint64_t)(int64_t)directory, (uint64_t)(uintptr_t)path,
+                             (uint64_t)(int64_t)mode, 0, 0, 0);
+    else
+        result = system_call(439 /* faccessat2 */, (uint64_t)(int64_t)directory, (uint64_t)(uintptr_t)path,
+                             (uint64_t)(int64_t)mode, (uint64_t)(int64_t)flags, 0, 0);
+    if (result == -ENOENT && is_folder_of_nodes(path))
+        result = mode & 2 /* W_OK */ ? -EACCES : 0;
+    return (int)to_result(result);
 }
 
 HOOK int access(const char *path, int mode);

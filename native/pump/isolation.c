@@ -162,7 +162,8 @@ static int32_t isolate_once(xesvm_pump *pump, struct migration *migration)
     return result;
 }
 
-static int32_t isolate(xesvm_pump *pump, uint64_t va, uint32_t pages, struct xesvm_isolation *isolation)
+static int32_t isolate(xesvm_pump *pump, uint64_t va, uint32_t pages, uint64_t hold_until_ns,
+                       struct xesvm_isolation *isolation)
 {
     uint64_t begin_ns = system_monotonic_ns();
     int32_t result;
@@ -170,6 +171,7 @@ static int32_t isolate(xesvm_pump *pump, uint64_t va, uint32_t pages, struct xes
 
     if (!migration)
         return result;
+    migration->hold_until_ns = hold_until_ns;
     result = -EBUSY;
     for (uint32_t attempt = 0; attempt < ATTEMPTS; attempt++) {
         /* Once at least, however late it is. */
@@ -202,6 +204,12 @@ static int32_t isolate(xesvm_pump *pump, uint64_t va, uint32_t pages, struct xes
 
 int32_t xesvm_pump_isolate(xesvm_pump *pump, uint64_t va, uint32_t pages, struct xesvm_isolation *isolation)
 {
+    return xesvm_pump_isolate_held(pump, va, pages, 0, isolation);
+}
+
+int32_t xesvm_pump_isolate_held(xesvm_pump *pump, uint64_t va, uint32_t pages, uint64_t hold_until_ns,
+                                struct xesvm_isolation *isolation)
+{
     struct xesvm_isolation isolated;
     struct frame frame;
     int32_t result = -ESHUTDOWN;
@@ -216,7 +224,7 @@ int32_t xesvm_pump_isolate(xesvm_pump *pump, uint64_t va, uint32_t pages, struct
         result = -EBUSY;
     } else {
         if (!atomic_load(&pump->closing))
-            result = isolate(pump, va, pages, &isolated);
+            result = isolate(pump, va, pages, hold_until_ns, &isolated);
         fork_leave(&pump->fork);
     }
     if (result < 0)

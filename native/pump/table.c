@@ -95,7 +95,7 @@ bool migration_is(const struct migration *migration, uint64_t id)
 
 bool migration_is_held(const struct migration *migration)
 {
-    return migration->phase == MIGRATION_DEVICE && migration->hold_until_ns != 0 &&
+    return (migration->phase == MIGRATION_ISOLATED || migration->phase == MIGRATION_DEVICE) && migration->hold_until_ns != 0 &&
            system_monotonic_ns() < migration->hold_until_ns;
 }
 

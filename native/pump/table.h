@@ -41,7 +41,7 @@ struct migration {
     uint64_t allocation;
     bool moving; /* on the device: another device copies the content, and no device may change it (relocate.c) */
     uint64_t begin_ns;      /* monotonic: older than the moment in which its first page left */
-    uint64_t hold_until_ns; /* monotonic: on the device, no CPU fault brings it home before; 0: any does */
+    uint64_t hold_until_ns; /* monotonic: isolated or on the device, no CPU fault brings it home before; 0: any does */
     uint32_t generation;
 };
 

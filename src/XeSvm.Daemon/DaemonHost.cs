@@ -84,7 +84,14 @@ internal sealed class DaemonHost : IAsyncDisposable
         string addresses = _descriptors.Count > 0 ? "sockets of the service manager" : string.Join(", ", _settings.Current.Listen);
         ILogger<DaemonHost> logger = Services.GetRequiredService<ILogger<DaemonHost>>();
         DaemonLog.Starting(logger, DaemonVersion.Text, _settings.Current.Backend, addresses);
-        await _application.StartAsync().ConfigureAwait(false);
+        try
+        {
+            await _application.StartAsync().ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (_application.Lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            // Told to stop, or a part failed, before everything was started: WaitAsync says which.
+        }
     }
 
     /// <summary>Waits until the daemon is told to stop, and stops it.</summary>
@@ -167,7 +174,8 @@ internal sealed class DaemonHost : IAsyncDisposable
         limits.RequestHeadersTimeout = TimeSpan.FromSeconds(5);
         limits.KeepAliveTimeout = TimeSpan.FromSeconds(30);
         limits.MinRequestBodyDataRate = new MinDataRate(bytesPerSecond: 100, gracePeriod: TimeSpan.FromSeconds(3));
-        limits.MinResponseDataRate = new MinDataRate(bytesPerSecond: 1000, gracePeriod: TimeSpan.FromSeconds(5));
+        // Counted from what is written, so what the kernel buffers for a client that does not read adds to its time: see Listeners.Bind.
+        limits.MinResponseDataRate = new MinDataRate(bytesPerSecond: 16 * 1024, gracePeriod: TimeSpan.FromSeconds(5));
     }
 }
 

@@ -33,6 +33,21 @@ public sealed class RunTests : IDisposable
         Assert.Contains("svm_pagefault_count: 0", Run("run", "--", "cat", "/sys/kernel/debug/dri/0/gt0/stats").Output, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_program_that_lists_the_folder_of_nodes_finds_them_first_and_other_folders_as_they_are()
+    {
+        (int code, string output, string error) = Run("run", "--", "ls", "-f", "/dev/dri");
+        Assert.Equal((0, ""), (code, error));
+        Assert.StartsWith(".\n..\ncard0\nrenderD128\n", output, StringComparison.Ordinal);
+        Assert.Equal(output.Split('\n').Length, output.Split('\n').Distinct().Count());
+        Assert.Equal((0, output, ""), Run("run", "--", "ls", "-f", "/dev/dri/"));
+
+        Directory.CreateDirectory(_folder.PathOf("dri"));
+        File.WriteAllText(_folder.PathOf("dri/card0"), "");
+        Assert.Equal((0, "card0\n", ""), Run("run", "--", "ls", _folder.PathOf("dri")));
+        Assert.Equal(2, Run("run", "--", "ls", _folder.PathOf("nonesuch")).Code);
+    }
+
     [Theory]
     [InlineData("exit 0", 0)]
     [InlineData("exit 7", 7)]

@@ -13,6 +13,8 @@ namespace XeSvm.Daemon.Web;
 internal static class Listeners
 {
     private const string UnixPrefix = "unix:";
+    private const int SendBufferBytes = 32 * 1024;
+    private const int Unchanged = -1; // what chown(2) leaves as it is
 
     /// <summary>What is wrong with the addresses, beyond their form: whatever is not loopback needs a token.</summary>
     internal static IReadOnlyList<string> ErrorsOf(DaemonSettings settings, bool hasToken) =>
@@ -51,9 +53,22 @@ internal static class Listeners
     }
 
     /// <summary>Makes the socket of an endpoint; for Unix sockets with owner, group and mode.</summary>
-    internal static Socket Bind(EndPoint endpoint, DaemonSettings settings) => endpoint is UnixDomainSocketEndPoint unix
-        ? BindUnixSocket(unix.ToString(), settings)
-        : SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
+    internal static Socket Bind(EndPoint endpoint, DaemonSettings settings)
+    {
+        if (endpoint is UnixDomainSocketEndPoint unix)
+        {
+            return BindUnixSocket(unix.ToString(), settings);
+        }
+
+        Socket socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
+        if (endpoint is IPEndPoint)
+        {
+            // Connections inherit it (tcp(7)). Without it the kernel takes megabytes for each client that does not read.
+            socket.SendBufferSize = SendBufferBytes;
+        }
+
+        return socket;
+    }
 
     /// <summary>Removes the sockets of this process from the file system.</summary>
     internal static void Remove(DaemonSettings settings, IReadOnlyList<int> descriptors)
@@ -71,27 +86,50 @@ internal static class Listeners
     /// <exception cref="SettingsException">The socket cannot be made as the settings ask.</exception>
     private static Socket BindUnixSocket(string path, DaemonSettings settings)
     {
+        int owner = settings.SocketOwner.Length == 0 ? Unchanged : Accounts.Find("/etc/passwd", settings.SocketOwner);
+        int group = settings.SocketGroup.Length == 0 ? Unchanged : Accounts.Find("/etc/group", settings.SocketGroup);
         string temporary = string.Create(CultureInfo.InvariantCulture, $"{path}.{Environment.ProcessId}");
+        Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        bool isInPlace = false;
         try
         {
             File.Delete(temporary);
-            Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
             socket.Bind(new UnixDomainSocketEndPoint(temporary));
             File.SetUnixFileMode(temporary, settings.SocketMode);
-            int owner = settings.SocketOwner.Length == 0 ? -1 : Accounts.Find("/etc/passwd", settings.SocketOwner);
-            int group = settings.SocketGroup.Length == 0 ? -1 : Accounts.Find("/etc/group", settings.SocketGroup);
-            if ((owner >= 0 || group >= 0) && SystemCalls.ChangeOwner(temporary, owner, group) is < 0 and int result)
+            if ((owner != Unchanged || group != Unchanged) && SystemCalls.ChangeOwner(temporary, owner, group) is < 0 and int result)
             {
                 throw new SettingsException([$"http.socket-owner, http.socket-group: {path}: {Errno.Describe(result)}."]);
             }
 
             socket.Listen();
             File.Move(temporary, path, overwrite: true);
+            isInPlace = true;
             return socket;
         }
         catch (Exception exception) when (exception is SocketException or IOException or UnauthorizedAccessException or ArgumentException)
         {
             throw new SettingsException([$"http.listen: unix:{path}: {exception.Message}"]);
+        }
+        finally
+        {
+            if (!isInPlace)
+            {
+                socket.Dispose();
+                RemoveQuietly(temporary);
+            }
+        }
+    }
+
+    /// <summary>Removes what a failure leaves; where even that fails, the failure itself is what matters.</summary>
+    private static void RemoveQuietly(string path)
+    {
+        try
+        {
+            File.Delete(path);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // The folder is not there, or not this user's: then there is nothing of this process in it.
         }
     }
 }

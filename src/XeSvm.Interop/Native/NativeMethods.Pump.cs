@@ -17,6 +17,10 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(LibraryName)]
     internal static partial int xesvm_pump_isolate(xesvm_pump* pump, ulong va, uint pages, xesvm_isolation* isolation);
 
+    /// <summary>The same, and until <paramref name="holdUntil"/> (monotonic nanoseconds; 0: not at all) CPU faults do not take the pages back.</summary>
+    [LibraryImport(LibraryName)]
+    internal static partial int xesvm_pump_isolate_held(xesvm_pump* pump, ulong va, uint pages, ulong holdUntil, xesvm_isolation* isolation);
+
     /// <summary>Ends a migration: the pages are device pages now. -EBUSY when a CPU touch took them back.</summary>
     [LibraryImport(LibraryName)]
     internal static partial int xesvm_pump_commit(xesvm_pump* pump, ulong isolation, ulong vram, ulong allocation);

@@ -163,6 +163,36 @@ internal sealed unsafe class Vm : IGpuFaultHandler
         return any;
     }
 
+    /// <summary>What mapping a range would write; see <see cref="GpuPageTable.PlanMap(ulong, ulong, ulong)"/>.</summary>
+    public GpuTableUpdate PlanMap(ulong start, ulong end, ulong runStart)
+    {
+        GpuTableUpdate update = default;
+        lock (_pageTableLock)
+        {
+            foreach (GpuPageTable pageTable in _pageTables)
+            {
+                update.MergeTile(pageTable.PlanMap(start, end, runStart));
+            }
+        }
+
+        return update;
+    }
+
+    /// <summary>What clearing a range would write; see <see cref="GpuPageTable.PlanClear(ulong, ulong, ulong)"/>.</summary>
+    public GpuTableUpdate PlanClear(ulong start, ulong end, ulong runStart)
+    {
+        GpuTableUpdate update = default;
+        lock (_pageTableLock)
+        {
+            foreach (GpuPageTable pageTable in _pageTables)
+            {
+                update.MergeTile(pageTable.PlanClear(start, end, runStart));
+            }
+        }
+
+        return update;
+    }
+
     /// <summary>After this returns, no access that began with an old translation is under way.</summary>
     public void InvalidateTlb()
     {

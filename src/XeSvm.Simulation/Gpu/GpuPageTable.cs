@@ -4,7 +4,7 @@ namespace XeSvm.Simulation.Gpu;
 /// The GPU page table of one VM: a radix tree with 9 bits a level and leaves of 4 KiB, 64 KiB (16 entries with a size bit), 2 MiB and
 /// 1 GiB (xe_pt.c). One writer at a time, under a lock of the caller; readers walk without lock inside an access section.
 /// </summary>
-internal sealed unsafe class GpuPageTable : IDisposable
+internal sealed unsafe partial class GpuPageTable : IDisposable
 {
     public const int PageShift = 12;
     public const int Size64KShift = 16;

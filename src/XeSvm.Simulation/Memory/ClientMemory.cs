@@ -128,8 +128,11 @@ internal abstract unsafe class ClientMemory
     /// <summary>Makes pages present for the CPU; device pages come home.</summary>
     public abstract int Populate(ulong address, int pages, bool write);
 
-    /// <summary>Takes pages of one 2 MiB block out of the CPU's page table into staging; all or nothing.</summary>
-    public abstract int Isolate(ulong address, int pages, out PageIsolation isolation);
+    /// <summary>
+    /// Takes pages of one 2 MiB block out of the CPU's page table into staging; all or nothing. As long as <paramref name="hold"/> says CPU
+    /// touches wait for the migration's end, as at the kernel's migration entries; after that one takes the pages back.
+    /// </summary>
+    public abstract int Isolate(ulong address, int pages, TimeSpan hold, out PageIsolation isolation);
 
     /// <summary>
     /// Ends a migration: the pages are device pages now, the first at <paramref name="vram"/>, and CPU touches wait as long as

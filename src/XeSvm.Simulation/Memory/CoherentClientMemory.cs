@@ -47,7 +47,7 @@ internal unsafe class CoherentClientMemory(string reason) : ClientMemory
         return MakePresent(address, pages, write);
     }
 
-    public override int Isolate(ulong address, int pages, out PageIsolation isolation)
+    public override int Isolate(ulong address, int pages, TimeSpan hold, out PageIsolation isolation)
     {
         isolation = default;
         ulong end = address + ((ulong)pages << PageConstants.PageShift);

@@ -68,10 +68,10 @@ internal sealed unsafe class ProcessClientMemory(CpuFaultPump owner, xesvm_pump*
         return NativeMethods.xesvm_pump_populate(pump, address, (uint)pages, write ? 1u : 0);
     }
 
-    public override int Isolate(ulong address, int pages, out PageIsolation isolation)
+    public override int Isolate(ulong address, int pages, TimeSpan hold, out PageIsolation isolation)
     {
         xesvm_isolation native;
-        int result = NativeMethods.xesvm_pump_isolate(pump, address, (uint)pages, &native);
+        int result = NativeMethods.xesvm_pump_isolate_held(pump, address, (uint)pages, HoldUntil(hold), &native);
         isolation = default;
         if (result >= 0)
         {

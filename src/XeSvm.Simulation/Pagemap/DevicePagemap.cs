@@ -162,11 +162,15 @@ internal sealed class DevicePagemap
             return false;
         }
 
-        Count(allocation);
+        if (!allocation.IsPublished)
+        {
+            Count(allocation);
+        }
+
         return true;
     }
 
-    /// <summary>Counts an allocation that others can find from now on.</summary>
+    /// <summary>Counts an allocation that others can find from now on; once, also when its pages need several attempts.</summary>
     internal void Count(DeviceMemoryAllocation allocation)
     {
         Interlocked.Increment(ref _allocations);

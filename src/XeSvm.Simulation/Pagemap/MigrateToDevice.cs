@@ -13,6 +13,9 @@ namespace XeSvm.Simulation.Pagemap;
 /// </summary>
 internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
 {
+    private static readonly TimeSpan s_firstHold = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan s_lastHold = TimeSpan.FromMilliseconds(80);
+
     [ThreadStatic]
     private static MigrateArrays? t_toDevice;
 
@@ -20,8 +23,32 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
     private static MigrateArrays? t_toSystem;
 
     /// <summary>Moves the pages of an allocation that has its VRAM, to stay for a time at least. All or nothing.</summary>
+    /// <remarks>
+    /// In the kernel a CPU touch waits at the migration entry until the pages have moved. Here it cannot: what moves them is managed code,
+    /// which a garbage collection may have stopped, and that waits for the thread that touches. So when an access has to have the pages in
+    /// VRAM the CPU waits for a limited time, and for twice as long after each time that it got them back all the same.
+    /// </remarks>
     public int Run(DeviceMemoryAllocation allocation, TimeSpan timeslice)
     {
+        if (timeslice == TimeSpan.Zero)
+        {
+            return RunOnce(allocation, timeslice, hold: TimeSpan.Zero, out _);
+        }
+
+        TimeSpan hold = s_firstHold;
+        int result = RunOnce(allocation, timeslice, hold, out bool takenBack);
+        while (takenBack && hold < s_lastHold)
+        {
+            hold *= 2;
+            result = RunOnce(allocation, timeslice, hold, out takenBack);
+        }
+
+        return result;
+    }
+
+    private int RunOnce(DeviceMemoryAllocation allocation, TimeSpan timeslice, TimeSpan hold, out bool takenBack)
+    {
+        takenBack = false;
         ClientMemory client = allocation.Client;
         ulong end = allocation.Start + allocation.Size;
 
@@ -32,7 +59,7 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
             return -Errno.EBUSY;
         }
 
-        int result = client.Isolate(allocation.Start, allocation.Pages, out PageIsolation isolation);
+        int result = client.Isolate(allocation.Start, allocation.Pages, hold, out PageIsolation isolation);
         if (result < 0)
         {
             // A device page among them: the caller brings the range home and tries again, as for any other page that is not to be had.
@@ -59,7 +86,8 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
         if (result < 0)
         {
             DevicePagemap.Withdraw(allocation);
-            if (result != -Errno.EBUSY)
+            takenBack = result == -Errno.EBUSY;
+            if (!takenBack)
             {
                 // Only "taken back" closes the isolation; any other error leaves it open.
                 client.Abort(isolation);

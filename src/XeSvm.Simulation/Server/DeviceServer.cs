@@ -232,7 +232,7 @@ public sealed unsafe class DeviceServer : IDisposable
             {
                 if (span[i].Happened != 0)
                 {
-                    Handle(subjects[i]);
+                    Handle(subjects[i], span[i].Happened);
                 }
             }
         }
@@ -247,7 +247,7 @@ public sealed unsafe class DeviceServer : IDisposable
         _pending.ForEach(connection => Add(connection, PollEntry.Readable, connection));
         foreach (ServerFile file in _files.Values)
         {
-            Add(file.Connection, 0, file);
+            Add(file.Connection, PollEntry.Readable, file);
         }
 
         lock (_lock)
@@ -273,10 +273,12 @@ public sealed unsafe class DeviceServer : IDisposable
         }
     }
 
-    private void Handle(object subject)
+    private void Handle(object subject, short happened)
     {
         switch (subject)
         {
+            case ServerFile file when (happened & PollEntry.Gone) == 0 && Discard(file.Connection):
+                break;
             case ServerFile file:
                 Close(file);
                 break;
@@ -298,6 +300,18 @@ public sealed unsafe class DeviceServer : IDisposable
                 Welcome(connection);
                 break;
         }
+    }
+
+    /// <summary>
+    /// Takes a message that nobody asked for: one may carry the client's own end, which would then stay open for as long as it waits here, and
+    /// with it the file (unix(7), SCM_RIGHTS). What is not received is closed by the kernel.
+    /// </summary>
+    /// <returns>False at the end of the connection.</returns>
+    private static bool Discard(FileDescriptorHandle connection)
+    {
+        byte first;
+        int result = SystemCalls.Receive(connection, &first, sizeof(byte), wait: false);
+        return result > 0 || result == -Errno.EAGAIN;
     }
 
     private void Accept()

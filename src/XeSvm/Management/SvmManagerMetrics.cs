@@ -1,17 +1,19 @@
 using System.Diagnostics.Metrics;
 using System.Globalization;
+using XeSvm.Measurement;
 using XeSvm.Statistics;
 
 namespace XeSvm.Management;
 
 /// <summary>
 /// What a manager shows as metrics, on the meter <c>XeSvm.Manager</c>. The meter <c>XeSvm</c> of the hosting package shows the same figures of the
-/// device, with more of them, for a whole process: who collects both takes the device's from one. What the driver counts is read when somebody collects; what the manager does is
+/// device under the same names and tags, with more of them, for a whole process: who collects both takes the device's from one. What the driver counts is read when somebody collects; what the manager does is
 /// recorded when it is done. No tag holds an address, a name or a number of the program.
 /// </summary>
 internal sealed class SvmManagerMetrics : IDisposable
 {
     private const string Name = "XeSvm.Manager";
+    private const int IntelVendor = 0x8086;
 
     private static readonly InstrumentAdvice<double> s_durations = new()
     {
@@ -21,6 +23,7 @@ internal sealed class SvmManagerMetrics : IDisposable
     private readonly SvmManager _manager;
     private readonly Meter _meter;
     private readonly KeyValuePair<string, object?> _id;
+    private readonly KeyValuePair<string, object?> _name;
     private readonly KeyValuePair<string, object?> _prefetch = new("xesvm.operation", "prefetch");
     private readonly Counter<long> _bindOperations;
     private readonly Histogram<double> _bindDuration;
@@ -37,6 +40,7 @@ internal sealed class SvmManagerMetrics : IDisposable
         _meter = factory is null ? new Meter(options) : factory.Create(options);
         DrmIdentity = manager.Device.Node.BusAddress is { Length: > 0 } address ? address : manager.Device.Node.Path;
         _id = new("hw.id", DrmIdentity);
+        _name = new("hw.name", string.Create(CultureInfo.InvariantCulture, $"{IntelVendor:x4}:{manager.Device.Configuration.DeviceId:x4}"));
         _bindOperations = _meter.CreateCounter<long>("xesvm.bind.operations", "{operation}", "VM_BIND operations of the manager.");
         _bindDuration = _meter.CreateHistogram(
             "xesvm.bind.duration", "s", "Time of a VM_BIND request of the manager, its fence included.", tags: null, s_durations);
@@ -55,9 +59,9 @@ internal sealed class SvmManagerMetrics : IDisposable
     /// <summary>A request of prefetches was answered.</summary>
     internal void Prefetched(TimeSpan duration, XeResult result, int operations)
     {
+        _bindOperations.Add(operations, _id, _prefetch, new("error.type", result.IsSuccess ? "none" : result.ErrnoName));
         if (result.IsSuccess)
         {
-            _bindOperations.Add(operations, _id, _prefetch);
             _bindDuration.Record(duration.TotalSeconds, _id, _prefetch);
         }
     }
@@ -76,9 +80,9 @@ internal sealed class SvmManagerMetrics : IDisposable
         }
     }
 
-    /// <summary>A request was refused.</summary>
+    /// <summary>A request was refused. The tag is its ioctl: the first word of what messages call it.</summary>
     internal void Refused(string operation, XeResult result) =>
-        _errors.Add(1, _id, new("xesvm.operation", operation), new("error.type", result.ErrnoName));
+        _errors.Add(1, _id, new("xesvm.operation", operation.Split(' ')[0].ToLowerInvariant()), new("error.type", result.ErrnoName));
 
     private void CreateObservables()
     {
@@ -108,49 +112,52 @@ internal sealed class SvmManagerMetrics : IDisposable
     private List<Measurement<long>> Copies(long unit)
     {
         List<Measurement<long>> measurements = [];
-        if (!TrySum(out Dictionary<string, long> counters))
+        foreach ((int gt, CounterSnapshot counters) in Statistics())
         {
-            return measurements;
-        }
-
-        foreach ((string counter, string direction) in ((string, string)[])[("device_copy_kb", "to_device"), ("cpu_copy_kb", "to_system")])
-        {
-            long rest = counters.GetValueOrDefault($"svm_{counter}");
-            foreach (SvmSizeClass size in SvmSizeClass.All)
+            foreach ((string counter, string direction) in ((string, string)[])[("device_copy_kb", "to_device"), ("cpu_copy_kb", "to_system")])
             {
-                long kilobytes = counters.GetValueOrDefault($"svm_{size}_{counter}");
-                rest -= kilobytes;
-                Add(kilobytes, direction, size.Name.ToLowerInvariant());
-            }
+                long named = 0;
+                foreach (SvmSizeClass size in SvmSizeClass.All)
+                {
+                    if (counters.TryGet($"svm_{size}_{counter}", out Counter kilobytes))
+                    {
+                        named += (long)kilobytes.Value;
+                        Add((long)kilobytes.Value, gt, direction, size.Name.ToLowerInvariant());
+                    }
+                }
 
-            Add(Math.Max(rest, 0), direction, "other");
+                if (counters.TryGet($"svm_{counter}", out Counter total))
+                {
+                    Add(Math.Max((long)total.Value - named, 0), gt, direction, "other");
+                }
+            }
         }
 
         return measurements;
 
-        void Add(long kilobytes, string direction, string size) => measurements.Add(new Measurement<long>(
-            unit == 0 ? kilobytes / 4 : kilobytes * unit, _id, new("xesvm.direction", direction), new("xesvm.page_size", size)));
+        void Add(long kilobytes, int gt, string direction, string size) => measurements.Add(new Measurement<long>(
+            unit == 0 ? kilobytes / 4 : kilobytes * unit, _id, Gt(gt), new("xesvm.direction", direction), new("xesvm.page_size", size)));
     }
 
     private List<Measurement<long>> Faults()
     {
         List<Measurement<long>> measurements = [];
-        if (!TrySum(out Dictionary<string, long> counters))
+        foreach ((int gt, CounterSnapshot counters) in Statistics())
         {
-            return measurements;
-        }
-
-        foreach (SvmSizeClass size in SvmSizeClass.All)
-        {
-            long valid = counters.GetValueOrDefault($"svm_{size}_valid_pagefault_count");
-            Add(valid, "valid", size);
-            Add(Math.Max(counters.GetValueOrDefault($"svm_{size}_pagefault_count") - valid, 0), "served", size);
+            foreach (SvmSizeClass size in SvmSizeClass.All)
+            {
+                if (counters.TryGet($"svm_{size}_pagefault_count", out Counter all) && counters.TryGet($"svm_{size}_valid_pagefault_count", out Counter valid))
+                {
+                    Add((long)valid.Value, gt, "valid", size);
+                    Add(Math.Max((long)all.Value - (long)valid.Value, 0), gt, "served", size);
+                }
+            }
         }
 
         return measurements;
 
-        void Add(long count, string outcome, SvmSizeClass size) => measurements.Add(new Measurement<long>(
-            count, _id, new("xesvm.page_size", size.Name.ToLowerInvariant()), new("xesvm.outcome", outcome)));
+        void Add(long count, int gt, string outcome, SvmSizeClass size) => measurements.Add(new Measurement<long>(
+            count, _id, Gt(gt), new("xesvm.page_size", size.Name.ToLowerInvariant()), new("xesvm.outcome", outcome)));
     }
 
     private List<Measurement<long>> Vram(bool limit)
@@ -161,7 +168,6 @@ internal sealed class SvmManagerMetrics : IDisposable
             return measurements;
         }
 
-        int index = 0;
         foreach (XeMemoryRegion region in _manager.Device.QueryMemoryRegions())
         {
             if (region.MemoryClass == XeMemoryClass.Vram)
@@ -169,8 +175,9 @@ internal sealed class SvmManagerMetrics : IDisposable
                 measurements.Add(new Measurement<long>(
                     (long)(limit ? region.TotalSize : region.UsedSize),
                     _id,
-                    new("hw.name", string.Create(CultureInfo.InvariantCulture, $"vram{index++}")),
-                    new("hw.vendor", "Intel")));
+                    _name,
+                    new("hw.vendor", "Intel"),
+                    new("xesvm.region", region.Instance.ToString(CultureInfo.InvariantCulture))));
             }
         }
 
@@ -183,27 +190,20 @@ internal sealed class SvmManagerMetrics : IDisposable
         new("xesvm.backend", _manager.Device.BackendName),
         new("xesvm.driver", _manager.Device.Node.Driver),
         new("xesvm.policy", _manager.Policy.Name),
-        new("kernel.release", Environment.OSVersion.Version.ToString()));
+        new("kernel.release", HostInformation.Read().Kernel),
+        _name);
 
-    /// <summary>The counters of all GTs, added up; false where none can be read.</summary>
-    private bool TrySum(out Dictionary<string, long> counters)
+    private static KeyValuePair<string, object?> Gt(int gt) => new("xesvm.gt", gt.ToString(CultureInfo.InvariantCulture));
+
+    /// <summary>The counters of the GTs whose statistics can be read. What a driver does not count is absent, never 0.</summary>
+    private IEnumerable<(int Gt, CounterSnapshot Counters)> Statistics()
     {
-        counters = new Dictionary<string, long>(StringComparer.Ordinal);
-        bool any = false;
         foreach (XeGt gt in _manager.Device.Gts)
         {
-            if (!_manager.Device.TryReadGtStatistics(gt.Id, out GtStatistics? statistics, out _))
+            if (_manager.Device.TryReadGtStatistics(gt.Id, out GtStatistics? statistics, out _))
             {
-                continue;
-            }
-
-            any = true;
-            foreach (Counter counter in statistics.Snapshot.Counters)
-            {
-                counters[counter.Name] = counters.GetValueOrDefault(counter.Name) + (long)counter.Value;
+                yield return (gt.Id, statistics.Snapshot);
             }
         }
-
-        return any;
     }
 }

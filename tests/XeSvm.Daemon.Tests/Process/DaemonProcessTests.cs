@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net.Sockets;
 using System.Text.Json;
 using XeSvm.Daemon.Tests.Support;
 
@@ -136,6 +137,29 @@ public sealed class DaemonProcessTests : IDisposable
 
         Assert.Equal(["c.json", "h.db", "token"], Directory.GetFiles(_folder.FullPath).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         Assert.Empty(TemporaryFiles().Except(temporary));
+    }
+
+    [SkippableFact]
+    public async Task With_a_socket_of_the_service_manager_it_opens_none_and_answers_who_connected_before_it_started()
+    {
+        Skip.If(SystemdSocket.Shell is null, "bash is not installed.");
+        DaemonProcess.Configure(_folder, "\"probe.enabled\": \"off\"");
+        Replace("unix:" + _folder.PathOf("s.sock"), "unix:" + _folder.PathOf("own.sock"));
+        using SystemdSocket socket = new(_folder.PathOf("s.sock"));
+        using Socket early = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        await early.ConnectAsync(new UnixDomainSocketEndPoint(_folder.PathOf("s.sock")));
+        await early.SendAsync("GET /api/v1/state HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"u8.ToArray());
+
+        await using DaemonProcess daemon = await DaemonProcess.StartAsync(_folder, activation: socket);
+
+        using StreamReader answer = new(new NetworkStream(early));
+        Assert.StartsWith("HTTP/1.1 200", await answer.ReadLineAsync(), StringComparison.Ordinal);
+        Assert.Equal("software", (await daemon.JsonAsync("/api/v1/state")).GetProperty("backend").GetString());
+        Assert.False(File.Exists(_folder.PathOf("own.sock")));
+        Assert.Contains("sockets of the service manager", daemon.Log, StringComparison.Ordinal);
+        await daemon.SignalAsync("TERM");
+        Assert.Equal(0, await daemon.ExitAsync());
+        Assert.True(File.Exists(_folder.PathOf("s.sock")), "The service manager's socket is not the daemon's to remove.");
     }
 
     private static string[] TemporaryFiles() => [.. Directory.GetFileSystemEntries("/dev/shm").Concat(

@@ -19,16 +19,15 @@ internal sealed class DaemonProcess : IAsyncDisposable
     private readonly System.Diagnostics.Process _process;
     private readonly Task _reading;
 
-    private DaemonProcess(TestFolder folder, string name, TimeSpan? watchdog)
+    private DaemonProcess(TestFolder folder, string name, TimeSpan? watchdog, SystemdSocket? activation)
     {
         _folder = folder;
         string manager = folder.PathOf(name + ".notify");
         File.Delete(manager);
         _manager.Bind(new UnixDomainSocketEndPoint(manager));
-        ProcessStartInfo start = new(Path.Combine(AppContext.BaseDirectory, "XeSvm.Daemon"), ["run", "--config", folder.PathOf("c.json")])
-        {
-            RedirectStandardError = true,
-        };
+        string[] command = [Path.Combine(AppContext.BaseDirectory, "XeSvm.Daemon"), "run", "--config", folder.PathOf("c.json")];
+        command = activation is null ? command : [.. activation.Launcher, .. command];
+        ProcessStartInfo start = new(command[0], command[1..]) { RedirectStandardError = true };
         start.Environment["NOTIFY_SOCKET"] = manager;
         start.Environment["DOTNET_ROOT"] = Path.GetFullPath(Path.Combine(System.Runtime.InteropServices.RuntimeEnvironment.GetRuntimeDirectory(), "../../.."));
         if (watchdog is { } interval)
@@ -85,9 +84,9 @@ internal sealed class DaemonProcess : IAsyncDisposable
     }
 
     /// <summary>Starts one and waits until it says that it is ready.</summary>
-    internal static async Task<DaemonProcess> StartAsync(TestFolder folder, TimeSpan? watchdog = null, string name = "manager")
+    internal static async Task<DaemonProcess> StartAsync(TestFolder folder, TimeSpan? watchdog = null, string name = "manager", SystemdSocket? activation = null)
     {
-        DaemonProcess daemon = new(folder, name, watchdog);
+        DaemonProcess daemon = new(folder, name, watchdog, activation);
         await daemon.NotificationAsync("READY=1");
         return daemon;
     }

@@ -59,6 +59,37 @@ public sealed class HostileClientTests
         Assert.StartsWith("HTTP/1.1 408", Encoding.ASCII.GetString(buffer, 0, length), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Clients_that_never_read_are_cut_off_cost_little_memory_and_sampling_goes_on()
+    {
+        const int Clients = 8;
+        await using RunningDaemon daemon = await RunningDaemon.StartAsync();
+        DaemonState state = daemon.Get<DaemonState>();
+        byte[] requests = [.. Enumerable.Repeat("GET /dashboard.js HTTP/1.1\r\nHost: localhost\r\n\r\n"u8.ToArray(), 100).SelectMany(bytes => bytes)];
+        long before = GC.GetTotalMemory(forceFullCollection: true);
+        long samples = state.Snapshot.Samples;
+        using CancellationTokenSource limit = new(TimeSpan.FromSeconds(60));
+
+        await Task.WhenAll(Enumerable.Range(0, Clients).Select(_ => AskUntilCutOffAsync()));
+
+        Assert.InRange(GC.GetTotalMemory(forceFullCollection: true) - before, long.MinValue, 16 << 20);
+        Assert.True(state.Snapshot.Samples >= samples + 3);
+        Assert.Equal("healthy", (await daemon.JsonAsync("/healthz")).GetProperty("status").GetString());
+
+        async Task AskUntilCutOffAsync()
+        {
+            using TcpClient client = new() { ReceiveBufferSize = 4096 };
+            await client.ConnectAsync(daemon.Address.Host, daemon.Address.Port);
+            await Assert.ThrowsAsync<IOException>(async () =>
+            {
+                while (true)
+                {
+                    await client.GetStream().WriteAsync(requests, limit.Token);
+                }
+            });
+        }
+    }
+
     private static async Task<bool> IsClosedAsync(TcpClient client)
     {
         try

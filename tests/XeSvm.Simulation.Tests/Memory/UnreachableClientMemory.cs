@@ -21,7 +21,7 @@ internal sealed unsafe class UnreachableClientMemory : ClientMemory
 
     public override int Populate(ulong address, int pages, bool write) => -Errno.EFAULT;
 
-    public override int Isolate(ulong address, int pages, out PageIsolation isolation)
+    public override int Isolate(ulong address, int pages, TimeSpan hold, out PageIsolation isolation)
     {
         isolation = default;
         return -Errno.EFAULT;

@@ -37,6 +37,25 @@ public sealed unsafe class HostileClientTests(ITestOutputHelper output)
         Assert.True(grown < 64 << 20, $"{grown} bytes are left.");
     }
 
+    [Fact]
+    public void A_file_whose_client_has_sent_its_own_end_to_the_server_is_closed_with_the_client()
+    {
+        using var machine = new ServerMachine();
+        using ServerConnection other = ServerConnection.OpenFile(machine.Socket);
+        byte* message = stackalloc byte[LongestMessage];
+        using (ServerConnection file = ServerConnection.OpenFile(machine.Socket))
+        {
+            Assert.True(SystemCalls.Send(file.Handle, message, 1, file.Handle) > 0);
+            Assert.True(SystemCalls.Send(file.Handle, message, LongestMessage, other.Handle) > 0);
+        }
+
+        machine.AwaitRest(files: 1, processes: 0, channels: 0);
+        Assert.True(SystemCalls.Send(other.Handle, message, 1, descriptor: null) > 0);
+        using ServerConnection channel = ServerConnection.OpenChannel(machine.Socket);
+        var version = default(drm_version);
+        Assert.Equal(0, channel.Ioctl(other, Drm.DRM_IOCTL_VERSION, ref version));
+    }
+
     /// <summary>Anything as a first message, and things after it.</summary>
     private static int SendGarbage(string socket, Random random)
     {

@@ -98,5 +98,53 @@ public sealed unsafe class AtomicTimesliceTests : IDisposable
         Assert.Equal((before + 200, counted), (*(uint*)(_memory + 0x2000), *(ulong*)(_memory + 0x3000)));
     }
 
+    [SkippableTheory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public void Threads_that_count_without_any_pause_do_not_keep_the_page_from_the_atomics_of_the_GPU(int threads)
+    {
+        Skip.If(_gpu.IsCoherent, "Without userfaultfd no CPU touch is seen.");
+        const int batches = 60;
+        const int perBatch = 50;
+        _gpu.Device.AtomicTimeslice = TimeSpan.FromMilliseconds(5);
+        uint* word = (uint*)(_memory + 0x2000);
+        *word = 0;
+        uint[] batch = [.. Enumerable.Repeat<uint[]>([AtomicIncrement, (uint)(ulong)word, (uint)((ulong)word >> 32)], perBatch).SelectMany(command => command)];
+        bool done = false;
+        long counted = 0;
+        Thread[] counters = [.. Enumerable.Range(0, threads).Select(_ => new Thread(Count))];
+        foreach (Thread counter in counters)
+        {
+            counter.Start();
+        }
+
+        var results = new int[batches];
+        for (int number = 0; number < batches; number++)
+        {
+            results[number] = _gpu.Run(batch);
+        }
+
+        Volatile.Write(ref done, true);
+        foreach (Thread counter in counters)
+        {
+            counter.Join();
+        }
+
+        Assert.All(results, result => Assert.Equal(0, result));
+        Assert.Equal((uint)((batches * perBatch) + counted), *word);
+
+        void Count()
+        {
+            long count = 0;
+            while (!Volatile.Read(ref done))
+            {
+                Interlocked.Increment(ref *word);
+                count++;
+            }
+
+            Interlocked.Add(ref counted, count);
+        }
+    }
+
     private int Increment() => _gpu.Run(AtomicIncrement, (uint)(_memory + 0x2000), (uint)((_memory + 0x2000) >> 32));
 }

@@ -22,55 +22,21 @@ public unsafe class CpuFaultTests
         return gpu;
     }
 
-    /// <summary>How many pages of a block the CPU's page table has (mincore).</summary>
-    private static int Resident(ulong address, ulong bytes)
-    {
-        Span<byte> pages = stackalloc byte[(int)(bytes / 4096)];
-        fixed (byte* first = pages)
-        {
-            Assert.Equal(0, SystemCalls.FindResident((nint)address, (nuint)bytes, first));
-        }
-
-        int count = 0;
-        foreach (byte page in pages)
-        {
-            count += page & 1;
-        }
-
-        return count;
-    }
-
-    /// <summary>How many entries of /proc/self/pagemap say that the page is in memory or in swap.</summary>
-    private static int InPageTable(ulong address, int pages)
-    {
-        byte[] entries = new byte[pages * 8];
-        using FileStream pagemap = File.OpenRead("/proc/self/pagemap");
-        pagemap.Position = (long)(address >> 12) * 8;
-        pagemap.ReadExactly(entries);
-        int count = 0;
-        for (int page = 0; page < pages; page++)
-        {
-            count += BitConverter.ToUInt64(entries, page * 8) >> 62 != 0 ? 1 : 0;
-        }
-
-        return count;
-    }
-
     [SkippableFact]
     public void A_migrated_page_is_not_in_the_page_table_until_it_is_touched()
     {
         using GpuClient gpu = Open();
         ulong memory = GpuClient.Map(Block, Block);
         GpuClient.Touch(memory, Block);
-        Assert.Equal(512, Resident(memory, Block));
+        Assert.Equal(512, CpuPageTable.Resident(memory, Block));
         Assert.Equal(0, gpu.Store(memory + 0x1008, 3));
-        Assert.Equal(0, Resident(memory, Block));
-        Assert.Equal(0, InPageTable(memory, 512));
+        Assert.Equal(0, CpuPageTable.Resident(memory, Block));
+        Assert.Equal(0, CpuPageTable.Entries(memory, 512));
         Assert.Equal(1ul, *(ulong*)(memory + 0x1000));
 
         // One touch brings the whole allocation home.
-        Assert.Equal(512, Resident(memory, Block));
-        Assert.Equal(512, InPageTable(memory, 512));
+        Assert.Equal(512, CpuPageTable.Resident(memory, Block));
+        Assert.Equal(512, CpuPageTable.Entries(memory, 512));
         Assert.Equal(2048, gpu.Counter("svm_cpu_copy_kb"));
         Assert.Equal(0, gpu.Counter("device_allocations", "backend"));
         GpuClient.Unmap(memory, Block);

@@ -38,23 +38,23 @@ public sealed class SvmManagerMetricsTests
 
         Assert.Equal("XeSvm.Manager", factory.Made!.Name);
         Assert.Equal((double)(4 * Mega), Single("xesvm.prefetch.left_out", ""));
-        Assert.Equal(1, Single("xesvm.bind.operations", "xesvm.operation=prefetch"));
+        Assert.Equal(1, Single("xesvm.bind.operations", "xesvm.operation=prefetch,error.type=none"));
         Assert.InRange(Single("xesvm.bind.duration", "xesvm.operation=prefetch"), 1e-9, 60);
         Assert.Equal((double)(4 * Mega), Single("xesvm.range.size", "xesvm.location=device"));
         Assert.Equal(2, Single("xesvm.range.count", "xesvm.location=default"));
-        Assert.Equal((double)(6 * Mega), Single("xesvm.migration.io", "xesvm.direction=to_device,xesvm.page_size=2m"));
-        Assert.Equal(6 * Mega / 4096.0, Single("xesvm.migration.pages", "xesvm.direction=to_device,xesvm.page_size=2m"));
-        Assert.Equal(0, Single("xesvm.migration.io", "xesvm.direction=to_system,xesvm.page_size=other"));
-        Assert.Equal(1, Single("xesvm.fault.count", "xesvm.page_size=2m,xesvm.outcome=served"));
-        Assert.Equal(64.0 * Mega, Single("hw.gpu.memory.limit", "hw.name=vram0,hw.vendor=Intel"));
-        Assert.InRange(Single("hw.gpu.memory.usage", "hw.name=vram0,hw.vendor=Intel"), 6.0 * Mega, 64.0 * Mega);
+        Assert.Equal((double)(6 * Mega), Single("xesvm.migration.io", "xesvm.gt=0,xesvm.direction=to_device,xesvm.page_size=2m"));
+        Assert.Equal(6 * Mega / 4096.0, Single("xesvm.migration.pages", "xesvm.gt=0,xesvm.direction=to_device,xesvm.page_size=2m"));
+        Assert.Equal(0, Single("xesvm.migration.io", "xesvm.gt=0,xesvm.direction=to_system,xesvm.page_size=other"));
+        Assert.Equal(1, Single("xesvm.fault.count", "xesvm.gt=0,xesvm.page_size=2m,xesvm.outcome=served"));
+        Assert.Equal(64.0 * Mega, Single("hw.gpu.memory.limit", "hw.name=8086:e20b,hw.vendor=Intel,xesvm.region=1"));
+        Assert.InRange(Single("hw.gpu.memory.usage", "hw.name=8086:e20b,hw.vendor=Intel,xesvm.region=1"), 6.0 * Mega, 64.0 * Mega);
         Assert.Equal(1, Assert.Single(seen["xesvm.info"]).Value);
         Assert.Contains("xesvm.backend=software", seen["xesvm.info"][0].Tags, StringComparison.Ordinal);
         Assert.All(seen.Values.SelectMany(all => all), measurement => Assert.StartsWith("hw.id=", measurement.Tags, StringComparison.Ordinal));
 
         machine.Backend.DeclareWedged();
         Assert.False(machine.Manager.TryPrefetch(buffer.Range, MemoryLocation.System, out _).IsSuccess);
-        Assert.Equal(1, Single("xesvm.ioctl.errors", "xesvm.operation=VM_BIND prefetch,error.type=ECANCELED"));
+        Assert.Equal(1, Single("xesvm.ioctl.errors", "xesvm.operation=vm_bind,error.type=ECANCELED"));
 
         void Note<T>(Instrument instrument, T value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
             where T : struct, IConvertible

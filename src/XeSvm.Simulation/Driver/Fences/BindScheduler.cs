@@ -6,7 +6,7 @@ namespace XeSvm.Simulation.Driver.Fences;
 /// <summary>
 /// When the page tables of a VM are written. A bind that has nothing to wait for is executed by the call itself; one that has is queued, and a
 /// thread of the VM, which ends when the queue is empty, executes it: in order on one bind queue, and in order of submission where addresses
-/// overlap (the kernel's range fences). Under the VM lock unless said otherwise.
+/// or the tables that are written overlap (the kernel's range fences). Under the VM lock unless said otherwise.
 /// </summary>
 internal sealed class BindScheduler(Vm vm)
 {
@@ -35,13 +35,7 @@ internal sealed class BindScheduler(Vm vm)
             waitsForFence |= !fence.IsSignaled;
         }
 
-        bool overlaps = false;
-        foreach (Pending pending in _pending)
-        {
-            overlaps |= pending.Transaction!.Overlaps(transaction);
-        }
-
-        return waitsForFence || overlaps || !queue.IsIdle;
+        return waitsForFence || !queue.IsIdle || Overlaps(transaction);
     }
 
     /// <summary>Queues a bind whose areas are changed already; the scheduler ends its transaction.</summary>
@@ -56,9 +50,10 @@ internal sealed class BindScheduler(Vm vm)
         added.Fence = fence;
         added.UserFence = userFence;
         added.Waits.AddRange(waits);
+        FenceInterval interval = _pending.Count == 0 ? FenceInterval.Empty : transaction.Interval;
         foreach (Pending before in _pending)
         {
-            if (before.Fence.Timeline == fence.Timeline || before.Transaction!.Overlaps(transaction))
+            if (before.Fence.Timeline == fence.Timeline || before.Transaction!.Interval.Overlaps(interval))
             {
                 added.Waits.Add(before.Fence);
             }
@@ -138,6 +133,25 @@ internal sealed class BindScheduler(Vm vm)
         }
 
         file.BlockedCalls.Remove(_drained);
+    }
+
+    private bool Overlaps(VmBindTransaction transaction)
+    {
+        if (_pending.Count == 0)
+        {
+            return false;
+        }
+
+        FenceInterval interval = transaction.Interval;
+        foreach (Pending pending in _pending)
+        {
+            if (pending.Transaction!.Interval.Overlaps(interval))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private void Run()

@@ -148,6 +148,11 @@ internal static unsafe class VmBindIoctl
         }
 
         bool wait = vm.Binds.MustQueue(transaction, queue, syncs.Waits);
+        if (wait && !transaction.FitsBatch())
+        {
+            return -Errno.ENOBUFS;
+        }
+
         if (wait && !vm.Binds.TryStartThread())
         {
             return -Errno.ENOMEM;

@@ -48,6 +48,7 @@ public sealed unsafe class BindSyncTests : IDisposable
     [Trait("Rule", "7.3.order")]
     public void Binds_on_one_queue_are_done_in_order_and_the_default_queue_is_not_held_up()
     {
+        MakeTables(Address, Elsewhere);
         uint pending = _machine.PendingSyncobj(0);
         uint queue = Gpu.CreateQueue(_machine.Vm, DRM_XE_ENGINE_CLASS_VM_BIND);
         uint first = Gpu.CreateSyncobj();
@@ -81,6 +82,85 @@ public sealed unsafe class BindSyncTests : IDisposable
         Assert.Equal(GpuPteKind.Host, Gpu.Walk(_machine.Vm, Address).Kind);
         Assert.Equal(Leaf.Nothing, Gpu.Walk(_machine.Vm, Address + 0x1000));
         Assert.Equal(GpuPteKind.Host, Gpu.Walk(_machine.Vm, Address + 0x3000).Kind);
+    }
+
+    [Fact]
+    [Trait("Rule", "7.3.order")]
+    [Trait("Rule", "20.bind-queue")]
+    public void Binds_of_different_queues_that_need_the_same_new_table_are_done_in_the_order_of_the_calls()
+    {
+        MakeTables(Address);
+        uint pending = _machine.PendingSyncobj(0);
+        uint queue = Gpu.CreateQueue(_machine.Vm, DRM_XE_ENGINE_CLASS_VM_BIND);
+        uint done = Gpu.CreateSyncobj();
+        const ulong hole = Address + (2 << 20);
+        Assert.Equal(0, _machine.Bind(queue, [Ops.MapNull(hole + 0x10000, 0x1000)], In(pending)));
+
+        // No address in common, but both are below an entry that is not there.
+        Assert.Equal(0, _machine.Bind(0, [Ops.MapNull(hole + 0x20000, 0x1000)], Out(done)));
+        Assert.Equal(-Errno.ETIME, Gpu.WaitFor(done));
+        Assert.Equal(Leaf.Nothing, Gpu.Walk(_machine.Vm, hole + 0x20000));
+        _machine.End(0);
+        Assert.Equal(0, Gpu.WaitFor(done, SyncobjClient.Later));
+        Assert.Equal(Leaf.Null, Gpu.Walk(_machine.Vm, hole + 0x10000));
+        Assert.Equal(Leaf.Null, Gpu.Walk(_machine.Vm, hole + 0x20000));
+    }
+
+    [Fact]
+    [Trait("Rule", "7.3.order")]
+    public void Binds_of_different_queues_in_a_table_that_is_there_do_not_wait_for_each_other()
+    {
+        MakeTables(Address);
+        uint pending = _machine.PendingSyncobj(0);
+        uint queue = Gpu.CreateQueue(_machine.Vm, DRM_XE_ENGINE_CLASS_VM_BIND);
+        Assert.Equal(0, _machine.Bind(queue, [Ops.MapNull(Address + 0x20000, 0x1000)], In(pending)));
+        Assert.Equal(0, _machine.Bind(0, [Ops.MapNull(Address + 0x30000, 0x1000)]));
+        Assert.Equal(Leaf.Null, Gpu.Walk(_machine.Vm, Address + 0x30000));
+        Assert.Equal(Leaf.Nothing, Gpu.Walk(_machine.Vm, Address + 0x20000));
+        _machine.End(0);
+    }
+
+    [Fact]
+    [Trait("Rule", "7.3.order")]
+    public void The_operations_of_one_call_are_one_interval_of_addresses_for_those_that_come_later()
+    {
+        MakeTables(Address);
+        uint pending = _machine.PendingSyncobj(0);
+        uint queue = Gpu.CreateQueue(_machine.Vm, DRM_XE_ENGINE_CLASS_VM_BIND);
+        uint done = Gpu.CreateSyncobj();
+        Assert.Equal(0, _machine.Bind(queue, [Ops.MapNull(Address + 0x20000, 0x1000), Ops.MapNull(Address + 0x40000, 0x1000)], In(pending)));
+        Assert.Equal(0, _machine.Bind(0, [Ops.MapNull(Address + 0x30000, 0x1000)], Out(done)));
+        Assert.Equal(-Errno.ETIME, Gpu.WaitFor(done));
+        _machine.End(0);
+        Assert.Equal(0, Gpu.WaitFor(done, SyncobjClient.Later));
+    }
+
+    [Fact]
+    [Trait("Rule", "7.1.L")]
+    [Trait("Rule", "7.1.unwind")]
+    public void An_array_whose_batch_does_not_fit_is_ENOBUFS_where_it_has_to_wait_and_changes_nothing()
+    {
+        const ulong step = (2 << 20) + 0x1000; // each bind fills up the table of the one before
+        uint pending = _machine.PendingSyncobj(0);
+        uint done = Gpu.CreateSyncobj();
+        string before = Gpu.Areas(_machine.Vm);
+        drm_xe_vm_bind_op[] maps = [.. Enumerable.Range(0, 1024).Select(i => Ops.MapNull(Address + ((ulong)i * step), step))];
+        drm_xe_vm_bind_op[] unmaps = [.. maps.Select(map => Ops.Unmap(map.addr, map.range))];
+        Assert.Equal(-Errno.ENOBUFS, _machine.Bind(0, maps, In(pending), Out(done)));
+        Assert.Equal(before, Gpu.Areas(_machine.Vm));
+        Assert.Equal(-Errno.EINVAL, Gpu.WaitFor(done)); // no fence
+
+        // In pieces it can wait; and what does not wait is written by the CPU, however much it is.
+        for (int at = 0; at < maps.Length; at += maps.Length / 4)
+        {
+            Assert.Equal(0, _machine.Bind(0, maps.AsSpan(at, maps.Length / 4), In(pending), Out(done)));
+        }
+
+        _machine.End(0);
+        Assert.Equal(0, Gpu.WaitFor(done, SyncobjClient.Later));
+        Assert.Equal(0, _machine.Bind(0, unmaps));
+        Assert.Equal(0, _machine.Bind(0, maps));
+        Assert.Equal(Leaf.Null, Gpu.Walk(_machine.Vm, maps[^1].addr));
     }
 
     [Fact]
@@ -372,6 +452,15 @@ public sealed unsafe class BindSyncTests : IDisposable
         {
             Leaf leaf = Gpu.Walk(_machine.Vm, Address + ((ulong)page << 12));
             Assert.True(leaf == (mapped[page] ? Leaf.Null : Leaf.Nothing), $"Page {page} of seed {seed} is {leaf}.");
+        }
+    }
+
+    /// <summary>Maps a page 64 KiB behind each address, so that the tables are there.</summary>
+    private void MakeTables(params ReadOnlySpan<ulong> addresses)
+    {
+        foreach (ulong address in addresses)
+        {
+            Assert.Equal(0, Gpu.BindNull(_machine.Vm, address + 0x10000, 0x1000));
         }
     }
 
