@@ -207,7 +207,8 @@ public sealed unsafe class DeviceServerTests
             "/usr/bin/setpriv",
             ["--reuid=65534", "--clear-groups", "env", $"XESVM_SERVER={machine.Socket}", $"LD_PRELOAD={preload}", program, "ask"])
         {
-            RedirectStandardInput = true, RedirectStandardOutput = true,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
         };
         using Process process = Process.Start(start)!;
         process.StandardInput.Close();

@@ -1,9 +1,8 @@
 using System.Globalization;
-
-using Xunit.Abstractions;
 using XeSvm.Interop.LibC;
 using XeSvm.Interop.Uapi;
 using XeSvm.Simulation.Server;
+using Xunit.Abstractions;
 
 namespace XeSvm.Simulation.Tests.Server;
 

@@ -1,8 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
-
-using Xunit.Abstractions;
 using XeSvm.Interop.Uapi;
+using Xunit.Abstractions;
 
 namespace XeSvm.Simulation.Tests.Server;
 

@@ -34,7 +34,11 @@ internal sealed unsafe class ServerConnection : IDisposable
         FileDescriptorHandle connection = Connect(path);
         var hello = new HelloMessage
         {
-            Magic = ServerProtocol.HelloMagic, Version = ServerProtocol.Version, Kind = kind, Minor = minor, AddressSpace = space,
+            Magic = ServerProtocol.HelloMagic,
+            Version = ServerProtocol.Version,
+            Kind = kind,
+            Minor = minor,
+            AddressSpace = space,
         };
         CardMessage card;
         Assert.Equal(sizeof(HelloMessage), SystemCalls.Send(connection, &hello, sizeof(HelloMessage), null));

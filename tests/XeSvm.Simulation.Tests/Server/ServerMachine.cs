@@ -39,7 +39,9 @@ internal sealed class ServerMachine : IDisposable
     {
         var start = new ProcessStartInfo(program, arguments)
         {
-            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
         };
         start.Environment["XESVM_SERVER"] = Socket;
         start.Environment["LD_PRELOAD"] = Preload;
@@ -58,7 +60,9 @@ internal sealed class ServerMachine : IDisposable
         byte* regions = stackalloc byte[8 + (2 * sizeof(drm_xe_mem_region))];
         var query = new drm_xe_device_query
         {
-            query = DrmXe.DRM_XE_DEVICE_QUERY_MEM_REGIONS, size = (uint)(8 + (2 * sizeof(drm_xe_mem_region))), data = (ulong)regions,
+            query = DrmXe.DRM_XE_DEVICE_QUERY_MEM_REGIONS,
+            size = (uint)(8 + (2 * sizeof(drm_xe_mem_region))),
+            data = (ulong)regions,
         };
         Assert.Equal(0, channel.Ioctl(file, DrmXe.DRM_IOCTL_XE_DEVICE_QUERY, ref query));
         return ((drm_xe_mem_region*)(regions + 8))[1].used;
