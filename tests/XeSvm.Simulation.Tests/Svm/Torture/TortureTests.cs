@@ -14,7 +14,7 @@ public class TortureTests(ITestOutputHelper output)
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(1);
 
     private static TimeSpan Length =>
-        TimeSpan.FromSeconds(double.Parse(Environment.GetEnvironmentVariable("XESVM_TORTURE_SECONDS") ?? "12", CultureInfo.InvariantCulture));
+        TimeSpan.FromSeconds(double.Parse(Environment.GetEnvironmentVariable("XESVM_TORTURE_SECONDS") ?? "15", CultureInfo.InvariantCulture));
 
     [Theory]
     [InlineData("auto")]
