@@ -131,20 +131,25 @@ public sealed unsafe class BindOperationTests : IDisposable
     {
         Driver.WorkEnds = false;
         XeUserFence pending = _device.CreateUserFence();
-        XeUserFence idle = _device.CreateUserFence();
         ulong pendingAddress = pending.Address;
-        ulong idleAddress = idle.Address;
         _vm.SubmitBind([], [XeSync.Signal(pending, 1)]);
 
         pending.Dispose();
-        idle.Dispose();
         pending.Dispose();
 
         Assert.Equal(0UL, *(ulong*)pendingAddress);
-        Assert.False(IsMapped(idleAddress));
+
+        // Another test's thread may map something at the address at once: one of many pages is seen to be gone.
+        Assert.Contains(Enumerable.Range(0, 50), _ => !IsMapped(AddressOfDisposedFence()));
         Assert.Throws<ObjectDisposedException>(() => pending.CurrentValue);
         Assert.Throws<ObjectDisposedException>(() => _vm.SubmitBind([], [XeSync.Signal(pending, 2)]));
         Driver.WorkEnds = true;
+
+        ulong AddressOfDisposedFence()
+        {
+            using XeUserFence idle = _device.CreateUserFence();
+            return idle.Address;
+        }
     }
 
     [Fact]
