@@ -20,13 +20,15 @@ public sealed unsafe class DriverPeerTortureTests(ITestOutputHelper output)
     private const int Words = 32;
 
     [Theory]
-    [InlineData("quad-fabric-virtual", "driver-owned")]
-    [InlineData("quad-fabric-virtual", "broker")]
-    [InlineData("quad-fabric-physical", "driver-owned")]
-    [InlineData("pair-p2p", "driver-owned")]
-    [InlineData("pair-p2p", "per-page")]
-    [InlineData("pair-isolated", "driver-owned")]
-    public void All_pairs_share_memory_under_pressure_and_faults_and_no_update_is_lost(string topology, string policy)
+    [InlineData("quad-fabric-virtual", "driver-owned", true)]
+    [InlineData("quad-fabric-virtual", "broker", true)]
+    [InlineData("quad-fabric-physical", "driver-owned", true)]
+    [InlineData("pair-p2p", "driver-owned", true)]
+    [InlineData("pair-p2p", "per-page", true)]
+    [InlineData("pair-isolated", "driver-owned", true)]
+    [InlineData("quad-fabric-virtual", "driver-owned", false)]
+    [InlineData("pair-p2p", "per-page", false)]
+    public void All_pairs_share_memory_under_pressure_and_faults_and_no_update_is_lost(string topology, string policy, bool failures)
     {
         int seed = int.TryParse(Environment.GetEnvironmentVariable("XESVM_SEED"), out int given) ? given : Environment.TickCount;
         output.WriteLine($"XESVM_SEED={seed}");
@@ -35,7 +37,11 @@ public sealed unsafe class DriverPeerTortureTests(ITestOutputHelper output)
         // pinned is refused (the price of patch 9).
         using var machine = new PeerDriver(topology, policy, vram: 10 << 20);
         ulong[] memory = [.. Enumerable.Range(0, Blocks).Select(_ => machine.Allocate())];
-        Inject(machine);
+        if (failures)
+        {
+            Inject(machine);
+        }
+
         Worker[] workers = [.. Enumerable.Range(0, machine.Count).Select(device => new Worker(machine, device, memory, new Random(seed + device)))];
         Thread[] threads = [.. workers.Select(worker => new Thread(worker.Run))];
         foreach (Thread thread in threads)
@@ -49,7 +55,8 @@ public sealed unsafe class DriverPeerTortureTests(ITestOutputHelper output)
         }
 
         Assert.All(workers, worker => Assert.Null(worker.Failure));
-        Assert.All(workers, worker => Assert.True(worker.Done > 4 * worker.Refused, $"{worker.Done} atomics done, {worker.Refused} refused"));
+        output.WriteLine($"{workers.Sum(worker => worker.Done)} atomics done, {workers.Sum(worker => worker.Refused)} refused");
+        Assert.All(workers, worker => Assert.InRange(worker.Refused, 0, failures ? worker.Done / 10 : 0));
         for (int block = 0; block < Blocks; block++)
         {
             PeerDriver.AssertContent(memory[block]);
