@@ -29,6 +29,9 @@ internal sealed class DaemonProcess : IAsyncDisposable
         command = activation is null ? command : [.. activation.Launcher, .. command];
         ProcessStartInfo start = new(command[0], command[1..]) { RedirectStandardError = true };
         start.Environment["NOTIFY_SOCKET"] = manager;
+
+        // A place for temporary files of its own: other tests of this machine leave theirs in the common one meanwhile.
+        start.Environment["TMPDIR"] = Directory.CreateDirectory(folder.PathOf("tmp")).FullName;
         start.Environment["DOTNET_ROOT"] = Path.GetFullPath(Path.Combine(System.Runtime.InteropServices.RuntimeEnvironment.GetRuntimeDirectory(), "../../.."));
         if (watchdog is { } interval)
         {
