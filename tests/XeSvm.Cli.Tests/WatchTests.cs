@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text.Json;
 using Spectre.Console;
 using XeSvm.Cli.Watching;
 using XeSvm.Statistics;
@@ -59,6 +60,33 @@ public sealed class WatchTests
         Assert.DoesNotContain('\u001b', run.Output);
     }
 
+    [Fact]
+    public void As_json_each_reading_is_one_line_with_exact_counts_even_on_a_terminal()
+    {
+        CliRun run = CliRun.Of(
+            isTerminal: true, 80, useColor: true, CancellationToken.None,
+            "watch", "--backend", "software", "--load", "--json", "--interval", "0.3", "--iterations", "3");
+
+        Assert.Equal(0, run.ExitCode);
+        string[] lines = run.Output.TrimEnd().Split('\n');
+        Assert.Equal(3, lines.Length);
+        ulong migrations = 0;
+        foreach (string line in lines)
+        {
+            using JsonDocument document = JsonDocument.Parse(line);
+            Assert.Equal("xesvm.watch/1", document.RootElement.GetProperty("schema").GetString());
+            Assert.Equal("software", document.RootElement.GetProperty("backend").GetString());
+            Assert.True(document.RootElement.GetProperty("intervalSeconds").GetDouble() >= 0.2);
+            foreach (JsonElement size in document.RootElement.GetProperty("gts")[0].GetProperty("sizes").EnumerateArray())
+            {
+                migrations += size.GetProperty("migrations").GetUInt64();
+                Assert.Equal(size.GetProperty("migrations").GetUInt64() == 0, size.GetProperty("cpuUs").ValueKind == JsonValueKind.Null);
+            }
+        }
+
+        Assert.True(migrations > 0, run.Output);
+    }
+
     [Theory]
     [InlineData(80)]
     [InlineData(200)]
@@ -110,7 +138,7 @@ public sealed class WatchTests
         CliRun json = CliRun.Of("doctor", "--json");
 
         Assert.Equal((0, 0), (text.ExitCode, json.ExitCode));
-        using System.Text.Json.JsonDocument document = System.Text.Json.JsonDocument.Parse(json.Output);
+        using JsonDocument document = JsonDocument.Parse(json.Output);
         Assert.Equal("xesvm.doctor/1", document.RootElement.GetProperty("schema").GetString());
         string[] checks = [.. document.RootElement.GetProperty("findings").EnumerateArray().Select(finding => finding.GetProperty("check").GetString()!)];
         Assert.All(["kernel version", "GT statistics", "IOMMU", "userfaultfd", "limits"], check => Assert.Contains(check, checks));
