@@ -15,6 +15,7 @@ internal unsafe class CoherentClientMemory(string reason) : ClientMemory
     private readonly Stack<nint> _staging = new();
     private readonly List<Pagemap.DeviceMemoryAllocation> _homebound = [];
     private ulong _lastIsolation;
+    private bool _stagingReleased;
 
     public override CpuFaultMode Mode => CpuFaultMode.Coherent;
 
@@ -139,6 +140,19 @@ internal unsafe class CoherentClientMemory(string reason) : ClientMemory
         };
     }
 
+    /// <summary>Gives the memory that migrations pass through back; a migration that is still under way gives its own back at its end.</summary>
+    internal void ReleaseStaging()
+    {
+        lock (_lock)
+        {
+            _stagingReleased = true;
+            while (_staging.TryPop(out nint slot))
+            {
+                NativeMemory.AlignedFree((void*)slot);
+            }
+        }
+    }
+
     /// <summary>Fills the page table for a range, as the faulting walk of HMM does: 0, -EFAULT, or -EPERM when it is to be writable and is not.</summary>
     protected virtual int MakePresent(ulong address, int pages, bool write) => ProcessMappings.Populate(address, pages, write);
 
@@ -174,6 +188,12 @@ internal unsafe class CoherentClientMemory(string reason) : ClientMemory
     {
         lock (_lock)
         {
+            if (_stagingReleased)
+            {
+                NativeMemory.AlignedFree(slot);
+                return;
+            }
+
             _staging.Push((nint)slot);
         }
     }

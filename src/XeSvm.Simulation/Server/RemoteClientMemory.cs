@@ -150,6 +150,7 @@ internal sealed unsafe class RemoteClientMemory : CoherentClientMemory, IDisposa
     public void Dispose()
     {
         SetGone();
+        ReleaseStaging();
         _maps.Dispose();
         _pagemap.Dispose();
     }
