@@ -25,6 +25,7 @@ public sealed unsafe class DeviceServer : IDisposable
 
     private readonly Lock _lock = new();
     private readonly SoftwareBackend _backend;
+    private readonly ServerCpuFaults _cpuFaults;
     private readonly IReadOnlyList<DrmNode> _nodes;
     private readonly FileDescriptorHandle _listener;
     private readonly FileDescriptorHandle _wake;
@@ -33,15 +34,16 @@ public sealed unsafe class DeviceServer : IDisposable
     private readonly Dictionary<(int Process, ulong Space), ClientProcess> _processes = [];
     private readonly List<ServerChannel> _channels = [];
     private readonly List<FileDescriptorHandle> _pending = [];
-    private readonly List<RemoteClientMemory> _departed = [];
+    private readonly List<IRemoteClientMemory> _departed = [];
     private readonly HashSet<SoftwareDevice> _devices = [];
     private readonly CountdownEvent _atWork = new(1);
     private ulong _lastFile;
     private volatile bool _stopping;
 
-    private DeviceServer(SoftwareBackend backend, string path, FileDescriptorHandle listener, FileDescriptorHandle wake)
+    private DeviceServer(SoftwareBackend backend, ServerCpuFaults cpuFaults, string path, FileDescriptorHandle listener, FileDescriptorHandle wake)
     {
         _backend = backend;
+        _cpuFaults = cpuFaults;
         _nodes = backend.Enumerate();
         SocketPath = path;
         _listener = listener;
@@ -85,8 +87,9 @@ public sealed unsafe class DeviceServer : IDisposable
 
     /// <summary>Makes the devices and begins to listen.</summary>
     /// <param name="options">
-    /// What the machine is like. <see cref="SoftwareBackendOptions.CpuFaults"/> may be <c>auto</c> or <c>coherent</c>: the memory of another
-    /// process is reached in place.
+    /// What the machine is like. <see cref="SoftwareBackendOptions.CpuFaults"/>: with <c>userfaultfd</c> and <c>userfaultfd-user-mode</c> memory
+    /// that migrates leaves the page tables of the clients, and a CPU touch brings it home; with <c>coherent</c>, and with <c>auto</c>, it is
+    /// reached in place.
     /// </param>
     /// <param name="socketPath">Where to listen: at most 107 bytes. Must not exist.</param>
     /// <exception cref="ArgumentException">An option has a value that is not valid; the message says which are.</exception>
@@ -96,12 +99,7 @@ public sealed unsafe class DeviceServer : IDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentException.ThrowIfNullOrEmpty(socketPath);
-        if (options.CpuFaults is not ("auto" or "coherent"))
-        {
-            throw new ArgumentException(
-                $"CPU faults of other processes cannot be noticed by '{options.CpuFaults}'; auto and coherent are possible.", nameof(options));
-        }
-
+        ServerCpuFaults cpuFaults = ServerCpuFaultsOption.Parse(options.CpuFaults);
         var backend = new SoftwareBackend(options with { CpuFaults = "coherent" });
         int result = SystemCalls.ListenAt(socketPath, out FileDescriptorHandle? listener);
         if (result < 0)
@@ -118,7 +116,7 @@ public sealed unsafe class DeviceServer : IDisposable
             throw new IOException($"An eventfd cannot be made: {Errno.Describe(result)}.");
         }
 
-        return new DeviceServer(backend, socketPath, listener!, wake!);
+        return new DeviceServer(backend, cpuFaults, socketPath, listener!, wake!);
     }
 
     /// <summary>Ends all connections, for which the device is gone from here on (ENODEV), and gives everything back.</summary>
@@ -184,10 +182,30 @@ public sealed unsafe class DeviceServer : IDisposable
             return null;
         }
 
+        ClientProcess[] processes;
+        lock (_lock)
+        {
+            processes = [.. _processes.Values];
+        }
+
+        // What CPU faults of the clients have done is not in the counters yet.
+        Array.ForEach(processes, process => process.Memory.Memory.Settle());
         using (file)
         {
             return file!.ReadDebugFile(name).Text;
         }
+    }
+
+    /// <summary>What an answer tells a client of its memory.</summary>
+    internal uint FlagsFor(IRemoteClientMemory memory)
+    {
+        uint flags = memory.Memory.Notifiers.IsEmpty ? 0 : AnswerMessage.Mirrored;
+        if (memory is RemoteFaultingMemory { WantsPump: true })
+        {
+            flags |= AnswerMessage.WantsPump | (_cpuFaults == ServerCpuFaults.UserMode ? AnswerMessage.UserMode : 0);
+        }
+
+        return flags;
     }
 
     /// <summary>A channel's thread ends.</summary>
@@ -240,6 +258,7 @@ public sealed unsafe class DeviceServer : IDisposable
 
     private void Prepare(List<PollEntry> entries, List<object> subjects)
     {
+        List<FileDescriptorHandle> lanes = [];
         entries.Clear();
         subjects.Clear();
         Add(_wake, PollEntry.Readable, _wake);
@@ -263,6 +282,9 @@ public sealed unsafe class DeviceServer : IDisposable
             foreach (ClientProcess process in _processes.Values)
             {
                 Add(process.Process, PollEntry.Readable, process);
+                process.Memory.Pump?.AddConnections(lanes);
+                lanes.ForEach(lane => Add(lane, 0, process));
+                lanes.Clear();
             }
         }
 
@@ -356,6 +378,7 @@ public sealed unsafe class DeviceServer : IDisposable
         {
             ConnectionKind.File => OpenFile(connection, hello.Minor),
             ConnectionKind.Channel => OpenChannel(connection, process, hello.AddressSpace),
+            ConnectionKind.Pump => OpenLane(connection, process, hello),
             _ => -Errno.EINVAL,
         };
         if (result < 0)
@@ -410,7 +433,7 @@ public sealed unsafe class DeviceServer : IDisposable
         {
             if (!_processes.TryGetValue((id, addressSpace), out ClientProcess? process))
             {
-                int result = ClientProcess.Open(id, addressSpace, out process);
+                int result = ClientProcess.Open(id, addressSpace, _cpuFaults != ServerCpuFaults.Coherent, out process);
                 if (result < 0)
                 {
                     return result;
@@ -435,6 +458,29 @@ public sealed unsafe class DeviceServer : IDisposable
         return 0;
     }
 
+    /// <summary>A client connects its CPU-fault pump, or tells that it cannot have one.</summary>
+    private int OpenLane(FileDescriptorHandle connection, int id, in HelloMessage hello)
+    {
+        lock (_lock)
+        {
+            if (!_processes.TryGetValue((id, hello.AddressSpace), out ClientProcess? process)
+                || process.Memory is not RemoteFaultingMemory memory)
+            {
+                return -Errno.EINVAL;
+            }
+
+            int error = (int)(hello.Minor >> 16);
+            if (error != 0)
+            {
+                memory.RefusePump(-error);
+                return -error;
+            }
+
+            int result = memory.Pump.Connect(connection, hello.Minor & 0xff, (hello.Minor >> 8) & 0xff);
+            return result < 0 ? result : Math.Min(SendCard(connection, default), 0);
+        }
+    }
+
     /// <summary>Nobody has the file open any more. Closing waits for calls and jobs, so others must not wait for it.</summary>
     private void Close(ServerFile file)
     {
@@ -457,10 +503,10 @@ public sealed unsafe class DeviceServer : IDisposable
     }
 
     /// <summary>Drops what work that was under way has left of memory that is gone; false while a file knows of it still. Under the lock.</summary>
-    private bool IsForgotten(RemoteClientMemory memory)
+    private bool IsForgotten(IRemoteClientMemory memory)
     {
         memory.DropDevicePages();
-        return !memory.IsMirrored && _devices.Sum(device => device.Frames.Forget(memory)) == 0;
+        return memory.Memory.Notifiers.IsEmpty && _devices.Sum(device => device.Frames.Forget(memory.Memory)) == 0;
     }
 
     /// <summary>A process has ended.</summary>
