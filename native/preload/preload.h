@@ -49,6 +49,8 @@ bool is_mirrored(void);
 
 /* Starts the CPU-fault pump of this address space, and the threads by which the server asks it, as the flags of an answer say. Once. */
 void service_start(uint32_t flags);
+/* Before mremap of a range: the pump may have split the mapping. */
+void service_join(uint64_t start, uint64_t end);
 
 /* ---- node.c */
 

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "client.h"
 #include "preload.h"
 #include "pump.h"
 
@@ -42,13 +43,15 @@ struct lane {
 };
 
 static struct service {
-    _Atomic uint64_t space; /* the address space whose service this is; 0: none */
+    _Atomic uint64_t space; /* the address space whose service this is, or was to be; 0: none */
+    _Atomic uint64_t ready; /* the same while the pump is there */
     xesvm_pump *pump;
     struct window windows[MOST_DEVICES];     /* the prompt lane's */
     uint64_t isolations[MOST_ISOLATIONS];    /* the prompt lane's: open ones, 0 is a free place */
     struct lane lanes[PROTOCOL_LANES];
     pthread_t events;
     _Atomic uint32_t stop;
+    _Atomic uint32_t users; /* threads of the program that use the pump */
     bool watches_forks;
 } service;
 
@@ -333,9 +336,11 @@ static void close_lanes(void)
     }
 }
 
-/* Content in staging and in VRAM goes home, and the pump ends. Nobody but this thread uses it any more. */
+/* Content in staging and in VRAM goes home, and the pump ends. Nobody but this thread will use it any more. */
 static void bring_home(void)
 {
+    while (atomic_load(&service.users) > 0)
+        system_yield();
     for (uint32_t i = 0; i < MOST_ISOLATIONS; i++) {
         if (service.isolations[i])
             xesvm_pump_abort(service.pump, service.isolations[i]);
@@ -360,6 +365,7 @@ static void *run_prompt(void *argument)
     (void)argument;
     name_thread("xesvm-service");
     serve(&service.lanes[PROTOCOL_LANE_PROMPT]);
+    atomic_store(&service.ready, 0);
     atomic_store(&service.stop, 1);
     break_lane(patient);
     xesvm_pump_wake(service.pump);
@@ -466,6 +472,8 @@ static void leave_to_parent(void)
     close_lanes();
     memset(service.windows, 0, sizeof(service.windows));
     memset(service.isolations, 0, sizeof(service.isolations));
+    atomic_store(&service.users, 0);
+    atomic_store(&service.ready, 0);
     atomic_store(&service.space, 0);
 }
 
@@ -475,7 +483,7 @@ __attribute__((destructor)) static void settle_at_exit(void)
     struct protocol_request request = {.call = PROTOCOL_SETTLE};
     int32_t descriptor;
 
-    if (atomic_load(&service.space) != address_space())
+    if (atomic_load(&service.ready) != address_space())
         return;
     server_call(&request, &descriptor);
     if (descriptor >= 0)
@@ -496,15 +504,17 @@ static int32_t start(uint32_t flags)
         service.watches_forks = pthread_atfork(NULL, NULL, leave_to_parent) == 0;
     if (!service.watches_forks)
         return -ENOMEM;
-    atomic_store(&service.stop, 0);
     result = xesvm_pump_create(XESVM_PUMP_HIGH_DESCRIPTORS | user_mode, &service.pump, &info);
     if (result < 0)
         return result;
+    atomic_store(&service.stop, 0);
     result = open_lanes(info.mode);
     if (result == 0) {
         result = start_threads();
-        if (result == 0)
+        if (result == 0) {
+            atomic_store(&service.ready, address_space());
             return 0;
+        }
     }
     close_lanes();
     while (xesvm_pump_destroy(service.pump) < 0)
@@ -512,20 +522,46 @@ static int32_t start(uint32_t flags)
     return result;
 }
 
+/* No handler of a signal, which may leave by longjmp, while something is half done. */
+static uint64_t block_signals(void)
+{
+    uint64_t all = ~(uint64_t)0;
+    uint64_t before;
+
+    system_call(SYS_rt_sigprocmask, 0 /* SIG_BLOCK */, (uint64_t)(uintptr_t)&all, (uint64_t)(uintptr_t)&before, sizeof(all), 0, 0);
+    return before;
+}
+
+static void restore_signals(uint64_t before)
+{
+    system_call(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, (uint64_t)(uintptr_t)&before, 0, sizeof(before), 0, 0);
+}
+
 void service_start(uint32_t flags)
 {
     uint64_t space = address_space();
     uint64_t none = 0;
-    uint64_t all = ~(uint64_t)0;
-    uint64_t before;
-    int32_t result;
+    uint64_t signals = block_signals();
 
-    if (!atomic_compare_exchange_strong(&service.space, &none, space))
+    if (atomic_compare_exchange_strong(&service.space, &none, space)) {
+        int32_t result = start(flags);
+
+        if (result < 0)
+            report_failure(result); /* and it is not tried again */
+    }
+    restore_signals(signals);
+}
+
+void service_join(uint64_t start, uint64_t end)
+{
+    uint64_t signals;
+
+    if (atomic_load(&service.ready) != address_space() || end <= start)
         return;
-    /* No handler of a signal, which may leave by longjmp, while it is half done. */
-    system_call(SYS_rt_sigprocmask, 0 /* SIG_BLOCK */, (uint64_t)(uintptr_t)&all, (uint64_t)(uintptr_t)&before, sizeof(all), 0, 0);
-    result = start(flags);
-    if (result < 0)
-        report_failure(result); /* and it is not tried again */
-    system_call(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, (uint64_t)(uintptr_t)&before, 0, sizeof(before), 0, 0);
+    signals = block_signals();
+    atomic_fetch_add(&service.users, 1);
+    if (atomic_load(&service.stop) == 0)
+        client_join(service.pump, start, end);
+    atomic_fetch_sub(&service.users, 1);
+    restore_signals(signals);
 }
