@@ -148,19 +148,19 @@ internal sealed unsafe class Vm : IGpuFaultHandler
         }
     }
 
-    /// <summary>Clears page-table entries of all tiles; whether there were any. A TLB invalidation has to follow.</summary>
-    public bool ZapPageTable(ulong start, ulong end)
+    /// <summary>Clears page-table entries of all tiles; bit per tile that had any. A TLB invalidation of those has to follow.</summary>
+    public uint ZapPageTable(ulong start, ulong end)
     {
-        bool any = false;
+        uint tiles = 0;
         lock (_pageTableLock)
         {
-            foreach (GpuPageTable pageTable in _pageTables)
+            for (int tile = 0; tile < _pageTables.Length; tile++)
             {
-                any |= pageTable.Zap(start, end);
+                tiles |= _pageTables[tile].Zap(start, end) ? 1u << tile : 0;
             }
         }
 
-        return any;
+        return tiles;
     }
 
     /// <summary>What mapping a range would write; see <see cref="GpuPageTable.PlanMap(ulong, ulong, ulong)"/>.</summary>
@@ -193,11 +193,18 @@ internal sealed unsafe class Vm : IGpuFaultHandler
         return update;
     }
 
-    /// <summary>After this returns, no access that began with an old translation is under way.</summary>
-    public void InvalidateTlb()
+    /// <summary>
+    /// After this returns, no access that began with an old translation is under way. The kernel sends one message to each GT of the tiles
+    /// (xe_tlb_inval_range_tilemask_submit).
+    /// </summary>
+    /// <param name="tiles">Bit per tile; without any there is nothing to do.</param>
+    public void InvalidateTlb(uint tiles)
     {
-        Gate.InvalidateAndWait();
-        Device.PrimaryGt.Statistics.Add(GtCounter.TlbInvalCount, 1);
+        if (tiles != 0)
+        {
+            Gate.InvalidateAndWait();
+            Device.Count(tiles, GtCounter.TlbInvalCount, 1);
+        }
     }
 
     /// <inheritdoc/>
@@ -276,17 +283,14 @@ internal sealed unsafe class Vm : IGpuFaultHandler
         }
 
         // Another VM may hear of the advice by its next bind only; this one drops what it has.
-        bool changed = vma.IsBound && ZapPageTable(vma.Start, vma.End);
+        uint changed = vma.IsBound ? ZapPageTable(vma.Start, vma.End) : 0;
         if (!IsFaultMode)
         {
             // A VM that cannot fault gets new entries at once. Where they cannot be had, the next access finds out why.
             BindVma(vma, AllTiles);
         }
 
-        if (changed)
-        {
-            InvalidateTlb();
-        }
+        InvalidateTlb(changed);
     }
 
     /// <summary>Says that the VM is about to close: faults and binds fail from here on, running work ends.</summary>
@@ -324,7 +328,7 @@ internal sealed unsafe class Vm : IGpuFaultHandler
             Binds.CancelAll();
             Svm?.Dispose();
             ZapPageTable(0, Size);
-            InvalidateTlb();
+            InvalidateTlb(AllTiles);
             while (Vmas.FirstOverlap(0, Size) is { } vma)
             {
                 Vmas.Remove(vma);
