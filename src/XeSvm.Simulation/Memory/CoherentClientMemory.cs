@@ -108,6 +108,34 @@ internal unsafe class CoherentClientMemory(string reason) : ClientMemory
 
     public override void AbortRelocation(Pagemap.DeviceMemoryAllocation from, ulong cookie, ulong start) => Residency.EndMove(from, cookie, null);
 
+    public override int Join(MigrationParts parts, Pagemap.DeviceMemoryAllocation to, byte* vram, TimeSpan hold)
+    {
+        lock (_lock)
+        {
+            foreach (ref readonly MovingAllocation from in parts.Allocations)
+            {
+                if (from.Allocation.Cookie != from.Cookie || from.Allocation.RemainingPages != from.Pages)
+                {
+                    return -Errno.EBUSY;
+                }
+            }
+
+            if (!Residency.TryBeginReplace(parts.Allocations, to))
+            {
+                return -Errno.EBUSY;
+            }
+
+            Residency.EndReplace(parts.Allocations, to, succeeded: true);
+        }
+
+        foreach (ref readonly PageIsolation isolation in parts.Isolations)
+        {
+            ReturnStaging(isolation.Staging);
+        }
+
+        return 0;
+    }
+
     /// <remarks>The content is in the CPU's pages already: only the books change.</remarks>
     public override int Restore(ulong address, int pages)
     {
