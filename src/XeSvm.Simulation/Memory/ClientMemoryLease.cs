@@ -55,9 +55,5 @@ internal sealed class ClientMemoryLease : IDisposable
         return lease is null ? error : 0;
     }
 
-    public void Dispose()
-    {
-        _pump?.Release();
-        (Memory as CoherentClientMemory)?.ReleaseStaging();
-    }
+    public void Dispose() => _pump?.Release();
 }

@@ -132,7 +132,7 @@ internal unsafe class CoherentClientMemory(string reason) : ClientMemory
 
         foreach (ref readonly PageIsolation isolation in parts.Isolations)
         {
-            ReturnStaging(isolation.Staging);
+            Staging.Return(isolation.Staging);
         }
 
         return 0;

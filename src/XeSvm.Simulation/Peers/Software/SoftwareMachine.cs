@@ -15,7 +15,7 @@ internal sealed class SoftwareMachine : IDisposable
     private readonly PeerPort?[] _ports;
     private readonly bool _linksRuns;
     private int _references = 1;
-    private ClientMemory? _coherentMemory;
+    private CoherentClientMemory? _coherentMemory;
 
     /// <param name="topology">Who there is.</param>
     /// <param name="policy">Who makes addresses: a name of <see cref="PeerExperiment.DriverPolicies"/>.</param>
@@ -93,6 +93,7 @@ internal sealed class SoftwareMachine : IDisposable
         if (Interlocked.Decrement(ref _references) == 0)
         {
             Locks.Dispose();
+            _coherentMemory?.ReleaseStaging();
         }
     }
 }
