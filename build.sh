@@ -17,6 +17,7 @@ usage: ./build.sh VERB [ARGUMENTS]
   igt [LIST]     build, make a Debian root with the kernel driver's own test suite (IGT) in artifacts/igt or $IGT, and run its subtests
                  on the software device: those of tests/igt/targets.txt, or of LIST with lines "binary subtest". As root
   bench [ARGS]   build and run the benchmarks; ARGS go to BenchmarkDotNet (default: all benchmarks)
+  bench soak     one hour of a daemon that is scraped, probed and reloaded: nothing of it may grow (--seconds N for another length)
   pack [--check] make NuGet packages, the native program xesvm, its man page and shell completions in artifacts/package;
                  with --check, install them outside the tree and run them, and go a new user's whole path from a clone, timed
   docs           build and write the API reference of the libraries as pages for a browser to artifacts/docs
