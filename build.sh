@@ -168,7 +168,7 @@ pack() {
     say "== the native program is left out: the packages of the native compiler (ILCompiler) cannot be had"
   fi
   if [ $# -gt 0 ]; then
-    tests/packages/check.sh "$out/release" jit aot tool
+    tests/packages/check.sh "$out/release" native jit aot tool
     say "== a new user's path, of what is committed"
     tests/new-user-path.sh
   fi
