@@ -26,6 +26,11 @@ step() {
 clone() { git clone -q "$source" "$folder/XeSvm" && cd "$folder/XeSvm"; }
 first_run() { ./build.sh run | tee "$folder/table" && grep -q '^2M  *iova  *896 ' "$folder/table"; }
 page() { ./build.sh run measure --size 2M --migrations 64 --html "$folder/run.html" && grep -q '^<!DOCTYPE html>' "$folder/run.html"; }
+opened() {
+  local browser
+  browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome) || { echo 'no browser here'; return; }
+  "$browser" --headless --no-sandbox --disable-gpu --user-data-dir="$folder/profile" --dump-dom "file://$folder/run.html" > "$folder/run.dom" && grep -q 'per-page' "$folder/run.dom"
+}
 compared() {
   ./build.sh run record "$folder/before.json" --backend software --strategy per-page --migrations 64 &&
     ./build.sh run record "$folder/after.json" --backend software --strategy iova --migrations 64 &&
@@ -50,6 +55,7 @@ step 'clone' clone
 cd "$folder/XeSvm"
 step './build.sh run (builds everything, first table)' first_run
 step 'the page of a run (--html)' page
+step 'the page opened in a browser, if there is one' opened
 step 'record, record, compare' compared
 step 'a sample (HelloSvm)' sample
 step 'pack, and the package in a fresh project' packed

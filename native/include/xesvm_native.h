@@ -15,7 +15,9 @@
 extern "C" {
 #endif
 
+#ifndef XESVM_EXPORT /* the preload library has the pump too, and keeps it to itself */
 #define XESVM_EXPORT __attribute__((visibility("default")))
+#endif
 
 #define XESVM_ABI_VERSION 1
 #define XESVM_PAGE_SIZE 4096u
@@ -81,6 +83,8 @@ XESVM_EXPORT int32_t xesvm_process_find_vma(int32_t maps_fd, uint64_t address, s
 typedef struct xesvm_pump xesvm_pump;
 
 #define XESVM_PUMP_USER_MODE_ONLY 0x1u /* ask for no more than unprivileged userfaultfd gives */
+
+#define XESVM_PUMP_HIGH_DESCRIPTORS 0x2u /* keep out of the low numbers, which a program that knows nothing of the pump may count on */
 
 #define XESVM_PUMP_MODE_FULL 1u /* faults from system calls are resolved too */
 #define XESVM_PUMP_MODE_USER 2u /* a system call that meets a device page gets EFAULT */

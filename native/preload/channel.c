@@ -219,6 +219,8 @@ int32_t server_call(struct protocol_request *request, int32_t *descriptor)
     if (answer.flags & PROTOCOL_MIRRORED)
         atomic_store_explicit(&mirrored_space, address_space(), memory_order_release);
     give_back(&channel);
+    if (answer.flags & PROTOCOL_WANTS_PUMP)
+        service_start(answer.flags);
     return answer.result;
 }
 

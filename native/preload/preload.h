@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The preload library: device nodes of the software device for programs that know nothing of it. Rules of all of it:
- *  1. No locks, no threads, no child processes: a fork at any moment, or a signal handler that leaves by longjmp, finds nothing half done.
+ *  1. No locks, no threads, no child processes: a fork at any moment, or a signal handler that leaves by longjmp, finds nothing half done. The
+ *     one exception is the CPU-fault pump (service.c), where the server wants one: its threads block all signals and end with the process.
  *  2. The kernel is called directly (system.h): interposed functions of this library are never called by it, and of the C library only
  *     what every version has is needed.
  *  3. Whatever is not ours goes to the kernel unchanged. Without XESVM_SERVER everything does.
@@ -45,6 +46,13 @@ uint32_t device_count(void);
 uint64_t address_space(void);
 /* Whether the server mirrors this address space. */
 bool is_mirrored(void);
+
+/* ---- service.c */
+
+/* Starts the CPU-fault pump of this address space, and the threads by which the server asks it, as the flags of an answer say. Once. */
+void service_start(uint32_t flags);
+/* Before mremap of a range: the pump may have split the mapping. */
+void service_join(uint64_t start, uint64_t end);
 
 /* ---- node.c */
 

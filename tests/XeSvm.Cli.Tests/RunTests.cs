@@ -128,7 +128,8 @@ public sealed class RunTests : IDisposable
 
     private static Process Start((string Name, string Value)[] settings, string[] arguments)
     {
-        var start = new ProcessStartInfo(Tool, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        // A shell that starts the tests in the background lets them ignore SIGINT, and so would the tool.
+        var start = new ProcessStartInfo("env", ["--default-signal=INT", Tool, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["XESVM_VRAM_BYTES"] = "67108864";
         foreach ((string name, string value) in settings)
         {

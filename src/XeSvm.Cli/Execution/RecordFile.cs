@@ -22,7 +22,6 @@ internal sealed class RecordFile : IDisposable
 
     /// <summary>Opens or creates the file.</summary>
     /// <exception cref="IOException">It cannot be written.</exception>
-    /// <exception cref="UnauthorizedAccessException">It may not be written.</exception>
     internal static RecordFile Open(string option, string path)
     {
         if (path.Length == 0 || path.Contains('\0', StringComparison.Ordinal))
@@ -31,7 +30,14 @@ internal sealed class RecordFile : IDisposable
         }
 
         bool isNew = !File.Exists(path);
-        return new RecordFile(path, new FileStream(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read), isNew);
+        try
+        {
+            return new RecordFile(path, new FileStream(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read), isNew);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new IOException($"{option}: {path} cannot be written: {Reason(path, exception)}", exception);
+        }
     }
 
     /// <summary>Replaces the file's content.</summary>
@@ -56,4 +62,12 @@ internal sealed class RecordFile : IDisposable
             File.Delete(_path);
         }
     }
+
+    private static string Reason(string path, Exception exception) => exception switch
+    {
+        _ when Directory.Exists(path) => "it is a folder.",
+        DirectoryNotFoundException => "there is no such folder.",
+        UnauthorizedAccessException => "this user may not write there.",
+        _ => exception.Message,
+    };
 }

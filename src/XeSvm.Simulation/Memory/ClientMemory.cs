@@ -160,6 +160,14 @@ internal abstract unsafe class ClientMemory
     /// <summary>Ends it without effect.</summary>
     public virtual void AbortRelocation(Pagemap.DeviceMemoryAllocation from, ulong cookie, ulong start) => Residency.EndMove(from, cookie, null);
 
+    /// <summary>VRAM is about to hold pages of this client: a client that cannot see the device's own brings memory for it. -EBUSY when it cannot now.</summary>
+    public virtual int PlaceDevicePages(Driver.SoftwareDevice device, ulong offset, ulong size) => 0;
+
+    /// <summary>Ends what <see cref="PlaceDevicePages"/> began: no page is there any more.</summary>
+    public virtual void RemoveDevicePages(Driver.SoftwareDevice device, ulong offset, ulong size)
+    {
+    }
+
     /// <summary>Brings home every allocation that has a device page in the range; returns the number of pages.</summary>
     public abstract int Restore(ulong address, int pages);
 
@@ -190,6 +198,37 @@ internal abstract unsafe class ClientMemory
     {
         seen = 0;
         return -Errno.EOPNOTSUPP;
+    }
+
+    /// <summary>
+    /// What the native compare-and-exchange on client memory means. The page is isolated for the moment of the exchange: what cannot be isolated
+    /// for good, because it is shared or of a file, cannot be exchanged; what is isolated already, or pinned, is to be tried again.
+    /// </summary>
+    protected int ExplainExchange(int result, ulong address)
+    {
+        switch (result)
+        {
+            case -Errno.ENODATA:
+                result = Populate(address & ~PageConstants.PageMask, 1, write: true);
+                return result < 0 ? -Errno.EFAULT : -Errno.EAGAIN;
+            case -Errno.EBUSY:
+                return WhyBusy(address);
+            case -Errno.EEXIST:
+                return -Errno.EAGAIN;
+            default:
+                return result;
+        }
+    }
+
+    private int WhyBusy(ulong address)
+    {
+        const ClientVmaFlags access = ClientVmaFlags.Read | ClientVmaFlags.Write;
+        if (FindVma(address, out ClientVma vma) < 0 || vma.Start > address || (vma.Flags & access) != access)
+        {
+            return -Errno.EFAULT;
+        }
+
+        return (vma.Flags & (ClientVmaFlags.Anonymous | ClientVmaFlags.Shared)) == ClientVmaFlags.Anonymous ? -Errno.EAGAIN : -Errno.EOPNOTSUPP;
     }
 
     /// <summary>

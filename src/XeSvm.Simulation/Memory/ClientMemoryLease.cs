@@ -52,5 +52,9 @@ internal sealed class ClientMemoryLease : IDisposable
         return lease is null ? error : 0;
     }
 
-    public void Dispose() => _pump?.Release();
+    public void Dispose()
+    {
+        _pump?.Release();
+        (Memory as CoherentClientMemory)?.ReleaseStaging();
+    }
 }

@@ -191,6 +191,7 @@ internal sealed class DevicePagemap
         bool published = allocation.IsPublished;
         Tile.Occupants.Remove(allocation);
         _owners?.Set(allocation.VramOffset, allocation.Size, null);
+        allocation.Client.RemoveDevicePages(Device, allocation.VramOffset, allocation.Size);
         Vram.Free(allocation.VramOffset);
         allocation.Retire();
         lock (_lock)
@@ -293,7 +294,7 @@ internal sealed class DevicePagemap
         using ValidationScope validation = ValidationScope.Enter(locks);
         DeviceMemoryAllocation made = Rent();
         using CheckedLock.Scope reservation = made.Reservation.Take();
-        int result = TakeVram((ulong)pages << PageConstants.PageShift, out ulong offset);
+        int result = TakeVram(client, (ulong)pages << PageConstants.PageShift, out ulong offset);
         lock (_lock)
         {
             if (result < 0)
@@ -330,6 +331,21 @@ internal sealed class DevicePagemap
         }
 
         Tile.Occupants.Touch(allocation);
+    }
+
+    private int TakeVram(ClientMemory client, ulong size, out ulong offset)
+    {
+        int result = TakeVram(size, out offset);
+        if (result == 0)
+        {
+            result = client.PlaceDevicePages(Device, offset, size);
+            if (result < 0)
+            {
+                Vram.Free(offset);
+            }
+        }
+
+        return result;
     }
 
     private int TakeVram(ulong size, out ulong offset)

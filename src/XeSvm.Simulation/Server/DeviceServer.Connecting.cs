@@ -51,6 +51,7 @@ public sealed unsafe partial class DeviceServer
         {
             ConnectionKind.File => OpenFile(connection, hello.Minor),
             ConnectionKind.Channel => OpenChannel(connection, process, hello.AddressSpace),
+            ConnectionKind.Pump => OpenLane(connection, process, hello),
             _ => -Errno.EINVAL,
         };
         if (result < 0)
@@ -105,7 +106,7 @@ public sealed unsafe partial class DeviceServer
         {
             if (!_processes.TryGetValue((id, addressSpace), out ClientProcess? process))
             {
-                int result = ClientProcess.Open(id, addressSpace, out process);
+                int result = ClientProcess.Open(id, addressSpace, _cpuFaults != ServerCpuFaults.Coherent, out process);
                 if (result < 0)
                 {
                     return result;
@@ -128,5 +129,28 @@ public sealed unsafe partial class DeviceServer
         SendCard(connection, new CardMessage { Minor = (uint)_nodes.Count }); // when it cannot be sent, the channel finds its end at once
         channel.Start();
         return 0;
+    }
+
+    /// <summary>A client connects its CPU-fault pump, or tells that it cannot have one.</summary>
+    private int OpenLane(FileDescriptorHandle connection, int id, in HelloMessage hello)
+    {
+        lock (_lock)
+        {
+            if (!_processes.TryGetValue((id, hello.AddressSpace), out ClientProcess? process)
+                || process.Memory is not RemoteFaultingMemory memory)
+            {
+                return -Errno.EINVAL;
+            }
+
+            int error = (int)(hello.Minor >> 16);
+            if (error != 0)
+            {
+                memory.RefusePump(-error);
+                return -error;
+            }
+
+            int result = memory.Pump.Connect(connection, hello.Minor & 0xff, (hello.Minor >> 8) & 0xff);
+            return result < 0 ? result : Math.Min(SendCard(connection, default), 0);
+        }
     }
 }

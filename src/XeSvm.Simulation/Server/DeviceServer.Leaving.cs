@@ -47,10 +47,10 @@ public sealed partial class DeviceServer
     }
 
     /// <summary>Drops what work that was under way has left of memory that is gone; false while a file knows of it still. Under the lock.</summary>
-    private bool IsForgotten(RemoteClientMemory memory)
+    private bool IsForgotten(IRemoteClientMemory memory)
     {
         memory.DropDevicePages();
-        return !memory.IsMirrored && _devices.Sum(device => device.Frames.Forget(memory)) == 0;
+        return memory.Memory.Notifiers.IsEmpty && _devices.Sum(device => device.Frames.Forget(memory.Memory)) == 0;
     }
 
     /// <summary>A process has ended.</summary>

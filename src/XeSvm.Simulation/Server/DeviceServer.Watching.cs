@@ -33,6 +33,7 @@ public sealed unsafe partial class DeviceServer
 
     private void Prepare(List<PollEntry> entries, List<object> subjects)
     {
+        List<FileDescriptorHandle> lanes = [];
         entries.Clear();
         subjects.Clear();
         Add(_wake, PollEntry.Readable, _wake);
@@ -56,6 +57,9 @@ public sealed unsafe partial class DeviceServer
             foreach (ClientProcess process in _processes.Values)
             {
                 Add(process.Process, PollEntry.Readable, process);
+                process.Memory.Pump?.AddConnections(lanes);
+                lanes.ForEach(lane => Add(lane, 0, process));
+                lanes.Clear();
             }
         }
 

@@ -24,6 +24,7 @@ public sealed partial class DeviceServer : IDisposable
 
     private readonly Lock _lock = new();
     private readonly SoftwareBackend _backend;
+    private readonly ServerCpuFaults _cpuFaults;
     private readonly IReadOnlyList<DrmNode> _nodes;
     private readonly FileDescriptorHandle _listener;
     private readonly FileDescriptorHandle _wake;
@@ -32,15 +33,16 @@ public sealed partial class DeviceServer : IDisposable
     private readonly Dictionary<(int Process, ulong Space), ClientProcess> _processes = [];
     private readonly List<ServerChannel> _channels = [];
     private readonly List<FileDescriptorHandle> _pending = [];
-    private readonly List<RemoteClientMemory> _departed = [];
+    private readonly List<IRemoteClientMemory> _departed = [];
     private readonly HashSet<SoftwareDevice> _devices = [];
     private readonly CountdownEvent _atWork = new(1);
     private ulong _lastFile;
     private volatile bool _stopping;
 
-    private DeviceServer(SoftwareBackend backend, string path, FileDescriptorHandle listener, FileDescriptorHandle wake)
+    private DeviceServer(SoftwareBackend backend, ServerCpuFaults cpuFaults, string path, FileDescriptorHandle listener, FileDescriptorHandle wake)
     {
         _backend = backend;
+        _cpuFaults = cpuFaults;
         _nodes = backend.Enumerate();
         SocketPath = path;
         _listener = listener;
@@ -84,8 +86,9 @@ public sealed partial class DeviceServer : IDisposable
 
     /// <summary>Makes the devices and begins to listen.</summary>
     /// <param name="options">
-    /// What the machine is like. <see cref="SoftwareBackendOptions.CpuFaults"/> may be <c>auto</c> or <c>coherent</c>: the memory of another
-    /// process is reached in place.
+    /// What the machine is like. <see cref="SoftwareBackendOptions.CpuFaults"/>: with <c>userfaultfd</c> and <c>userfaultfd-user-mode</c> memory
+    /// that migrates leaves the page tables of the clients, and a CPU touch brings it home; with <c>coherent</c>, and with <c>auto</c>, it is
+    /// reached in place.
     /// </param>
     /// <param name="socketPath">Where to listen: at most 107 bytes. Must not exist.</param>
     /// <exception cref="ArgumentException">An option has a value that is not valid; the message says which are.</exception>
@@ -95,12 +98,7 @@ public sealed partial class DeviceServer : IDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentException.ThrowIfNullOrEmpty(socketPath);
-        if (options.CpuFaults is not ("auto" or "coherent"))
-        {
-            throw new ArgumentException(
-                $"CPU faults of other processes cannot be noticed by '{options.CpuFaults}'; auto and coherent are possible.", nameof(options));
-        }
-
+        ServerCpuFaults cpuFaults = ServerCpuFaultsOption.Parse(options.CpuFaults);
         var backend = new SoftwareBackend(options with { CpuFaults = "coherent" });
         int result = SystemCalls.ListenAt(socketPath, out FileDescriptorHandle? listener);
         if (result < 0)
@@ -117,7 +115,7 @@ public sealed partial class DeviceServer : IDisposable
             throw new IOException($"An eventfd cannot be made: {Errno.Describe(result)}.");
         }
 
-        var server = new DeviceServer(backend, socketPath, listener!, wake!);
+        var server = new DeviceServer(backend, cpuFaults, socketPath, listener!, wake!);
         try
         {
             SystemTree.Create(socketPath, server._nodes, backend.DeviceProfile);
@@ -194,11 +192,30 @@ public sealed partial class DeviceServer : IDisposable
             return null;
         }
 
+        ClientProcess[] processes;
+        lock (_lock)
+        {
+            processes = [.. _processes.Values];
+        }
+
+        // What CPU faults of the clients have done is not in the counters yet.
+        Array.ForEach(processes, process => process.Memory.Memory.Settle());
         using (file)
         {
             return file!.ReadDebugFile(name).Text;
         }
     }
 
+    /// <summary>What an answer tells a client of its memory.</summary>
+    internal uint FlagsFor(IRemoteClientMemory memory)
+    {
+        uint flags = memory.Memory.Notifiers.IsEmpty ? 0 : AnswerMessage.Mirrored;
+        if (memory is RemoteFaultingMemory { WantsPump: true })
+        {
+            flags |= AnswerMessage.WantsPump | (_cpuFaults == ServerCpuFaults.UserMode ? AnswerMessage.UserMode : 0);
+        }
+
+        return flags;
+    }
     private void WakeUp() => _ = SystemCalls.Write(_wake, s_one);
 }

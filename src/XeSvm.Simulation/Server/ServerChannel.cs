@@ -20,7 +20,7 @@ internal sealed unsafe class ServerChannel(DeviceServer server, ClientProcess pr
 
     public FileDescriptorHandle Connection { get; } = connection;
 
-    public override ClientMemory Memory => Process.Memory;
+    public override ClientMemory Memory => Process.Memory.Memory;
 
     public override bool IsGone => _isGone;
 
@@ -75,7 +75,7 @@ internal sealed unsafe class ServerChannel(DeviceServer server, ClientProcess pr
             && request.Magic == ServerProtocol.RequestMagic)
         {
             var answer = new AnswerMessage { Magic = ServerProtocol.AnswerMagic, Sequence = request.Sequence, Result = Run(request) };
-            answer.Flags = Process.Memory.IsMirrored ? AnswerMessage.Mirrored : 0;
+            answer.Flags = server.FlagsFor(Process.Memory);
             int sent = SystemCalls.Send(Connection, &answer, sizeof(AnswerMessage), _given);
             _given?.Dispose();
             _given = null;
@@ -102,6 +102,9 @@ internal sealed unsafe class ServerChannel(DeviceServer server, ClientProcess pr
                 return Invalidate(request.A, request.B, request.C);
             case ServerCall.DebugFile:
                 return ReadDebugFile(request);
+            case ServerCall.Settle:
+                Memory.Settle();
+                return 0;
             default:
                 return -Errno.EINVAL;
         }

@@ -16,14 +16,14 @@ internal sealed class SoftwareMachine : IDisposable
     private int _references = 1;
 
     /// <param name="topology">Who there is.</param>
-    /// <param name="policy">Who makes addresses: a name of <see cref="PeerExperiment.Policies"/>.</param>
+    /// <param name="policy">Who makes addresses: a name of <see cref="PeerExperiment.DriverPolicies"/>.</param>
     /// <exception cref="FormatException">There is no such policy; the message lists those that there are.</exception>
     public SoftwareMachine(PeerTopology topology, string policy)
     {
         Topology = topology;
         _ports = new PeerPort?[topology.Devices.Count];
         Policy = PeerExperiment.CreatePolicy(policy, topology, Locks);
-        Iova = Policy is PeerPerPagePolicy ? new NoPagemapIova(Locks) : new DevicePagemapIova(topology, Locks);
+        Iova = PeerExperiment.CreateIova(policy, topology, Locks);
         _linksRuns = Policy is BrokerPolicy;
         Bus = new PeerBus(_ports, system: null);
         Owners = new PeerOwners(topology);

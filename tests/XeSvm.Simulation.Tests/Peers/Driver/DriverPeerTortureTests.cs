@@ -30,8 +30,7 @@ public sealed unsafe class DriverPeerTortureTests(ITestOutputHelper output)
     [InlineData("pair-p2p", "per-page", false)]
     public void All_pairs_share_memory_under_pressure_and_faults_and_no_update_is_lost(string topology, string policy, bool failures)
     {
-        int seed = int.TryParse(Environment.GetEnvironmentVariable("XESVM_SEED"), out int given) ? given : Environment.TickCount;
-        output.WriteLine($"XESVM_SEED={seed}");
+        int seed = PeerTorture.Seed(output);
 
         // VRAM of each device for a part of it. But one block more than threads: each may have one pinned, and an atomic that finds all of the VRAM
         // pinned is refused (the price of patch 9).
@@ -43,17 +42,7 @@ public sealed unsafe class DriverPeerTortureTests(ITestOutputHelper output)
         }
 
         Worker[] workers = [.. Enumerable.Range(0, machine.Count).Select(device => new Worker(machine, device, memory, new Random(seed + device)))];
-        Thread[] threads = [.. workers.Select(worker => new Thread(worker.Run))];
-        foreach (Thread thread in threads)
-        {
-            thread.Start();
-        }
-
-        foreach (Thread thread in threads)
-        {
-            thread.Join();
-        }
-
+        PeerTorture.RunAll(workers.Select(worker => (Action)worker.Run));
         Assert.All(workers, worker => Assert.Null(worker.Failure));
         output.WriteLine($"{workers.Sum(worker => worker.Done)} atomics done, {workers.Sum(worker => worker.Refused)} refused");
         Assert.All(workers, worker => Assert.InRange(worker.Refused, 0, failures ? worker.Done / 10 : 0));
@@ -78,21 +67,13 @@ public sealed unsafe class DriverPeerTortureTests(ITestOutputHelper output)
 
     private static void Inject(PeerDriver machine)
     {
-        Add(machine.Backend.Faults);
+        PeerTorture.InjectMappingFailures(machine.Backend.Faults);
         machine.Backend.Faults.Add(new FaultRule(FaultPoint.Copy) { Probability = 0.02 });
         machine.Backend.Faults.Add(new FaultRule(FaultPoint.Vram) { Probability = 0.02 });
         machine.Backend.Faults.Add(new FaultRule(FaultPoint.Isolate) { Probability = 0.02 });
         for (int device = 0; device < machine.Count; device++)
         {
-            Add(machine[device].Device.Port.FabricFaults);
-        }
-
-        static void Add(FaultInjector faults)
-        {
-            faults.Add(new FaultRule(FaultPoint.Link) { Probability = 0.0001 });
-            faults.Add(new FaultRule(FaultPoint.Map) { Probability = 0.0001 });
-            faults.Add(new FaultRule(FaultPoint.Sync) { Probability = 0.01 });
-            faults.Add(new FaultRule(FaultPoint.IovaAllocation) { Probability = 0.01 });
+            PeerTorture.InjectMappingFailures(machine[device].Device.Port.FabricFaults);
         }
     }
 
