@@ -17,8 +17,10 @@ usage: ./build.sh VERB [ARGUMENTS]
   igt [LIST]     build, make a Debian root with the kernel driver's own test suite (IGT) in artifacts/igt or $IGT, and run its subtests
                  on the software device: those of tests/igt/targets.txt, or of LIST with lines "binary subtest". As root
   bench [ARGS]   build and run the benchmarks; ARGS go to BenchmarkDotNet (default: all benchmarks)
+  bench soak     one hour of a daemon that is scraped, probed and reloaded: nothing of it may grow (--seconds N for another length)
   pack [--check] make NuGet packages, the native program xesvm, its man page and shell completions in artifacts/package;
-                 with --check, install them outside the tree and run them
+                 with --check, install them outside the tree and run them, and go a new user's whole path from a clone, timed
+  docs           build and write the API reference of the libraries as pages for a browser to artifacts/docs
   help           this text
 
 exit codes: 0 all went well, 1 something failed, 2 usage, 3 a tool is missing that could not be installed
@@ -166,7 +168,9 @@ pack() {
     say "== the native program is left out: the packages of the native compiler (ILCompiler) cannot be had"
   fi
   if [ $# -gt 0 ]; then
-    tests/packages/check.sh "$out/release" jit aot tool
+    tests/packages/check.sh "$out/release" native jit aot tool
+    say "== a new user's path, of what is committed"
+    tests/new-user-path.sh
   fi
   say "$out: $(cd "$out" && find . -type f -printf '%P\n' | sort | paste -sd' ')"
 }
@@ -185,6 +189,12 @@ native_program() {
   for shell in bash zsh fish; do
     "$out/linux-x64/xesvm" completion "$shell" > "$out/linux-x64/xesvm.$shell"
   done
+}
+
+# The API reference; fails when a public member is not described or a reference in a description leads nowhere.
+docs() {
+  build
+  dotnet artifacts/bin/XeSvm.ApiReference/release/XeSvm.ApiReference.dll artifacts/docs
 }
 
 verb=${1:-help}
@@ -210,6 +220,7 @@ case "$verb" in
     fi
     pack "$@"
     ;;
+  docs) docs ;;
   help | -h | --help) usage ;;
   *)
     say "build.sh: unknown verb '$verb'"

@@ -95,30 +95,47 @@ public sealed class RunTests : IDisposable
         Assert.False(File.Exists(socket));
     }
 
-    private string CompileSample([CallerFilePath] string path = "")
+    private static string SourceOf(string name, [CallerFilePath] string path = "") => Path.Combine(Path.GetDirectoryName(path)!, name);
+
+    private string CompileSample()
     {
-        string source = Path.Combine(Path.GetDirectoryName(path)!, "../../samples/HelloC/hello_xe.c");
-        Assert.InRange(File.ReadLines(source).Count(), 40, 75);
-        string program = _folder.PathOf("hello_xe");
-        using Process compiler = Process.Start("cc", ["-Wall", "-Wextra", "-Werror", "-o", program, source]);
+        const string sample = "../../samples/HelloC/hello_xe.c";
+        Assert.InRange(File.ReadLines(SourceOf(sample)).Count(), 40, 75);
+        return Compile(sample);
+    }
+
+    private string Compile(string source)
+    {
+        string program = _folder.PathOf(Path.GetFileNameWithoutExtension(source));
+        using Process compiler = Process.Start("cc", ["-Wall", "-Wextra", "-Werror", "-o", program, SourceOf(source)]);
         compiler.WaitForExit();
         Assert.Equal(0, compiler.ExitCode);
         return program;
     }
 
-    private static (int Code, string Output, string Error) Run(params string[] arguments)
+    private static (int Code, string Output, string Error) Run(params string[] arguments) => Run([], arguments);
+
+    private static (int Code, string Output, string Error) Run((string Name, string Value)[] settings, params string[] arguments)
     {
-        using Process process = Start(arguments);
+        using Process process = Start(settings, arguments);
         Task<string> error = process.StandardError.ReadToEndAsync();
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         return (process.ExitCode, output, error.Result);
     }
 
-    private static Process Start(params string[] arguments)
+    private static Process Start(params string[] arguments) => Start([], arguments);
+
+    private static Process Start((string Name, string Value)[] settings, string[] arguments)
     {
-        var start = new ProcessStartInfo(Tool, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        // A shell that starts the tests in the background lets them ignore SIGINT, and so would the tool.
+        var start = new ProcessStartInfo("env", ["--default-signal=INT", Tool, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["XESVM_VRAM_BYTES"] = "67108864";
+        foreach ((string name, string value) in settings)
+        {
+            start.Environment[name] = value;
+        }
+
         return Process.Start(start)!;
     }
 }

@@ -64,8 +64,21 @@ public sealed class UsageTests
     [Fact]
     public void The_usage_is_that_of_the_command_with_the_mistake()
     {
-        Assert.Contains("xesvm measure [options]", CliRun.Of("measure", "--bogus").Error, StringComparison.Ordinal);
-        Assert.Contains("xesvm stats [options]", CliRun.Of("stats").Error, StringComparison.Ordinal);
+        Assert.Contains("Usage: xesvm measure [options]; 'xesvm measure --help'", CliRun.Of("measure", "--bogus").Error, StringComparison.Ordinal);
+        Assert.Contains("Usage: xesvm stats [options]", CliRun.Of("stats").Error, StringComparison.Ordinal);
+        Assert.Contains("Usage: xesvm compare [options] RECORDS...;", CliRun.Of("compare").Error, StringComparison.Ordinal);
+        Assert.Contains("Usage: xesvm run [options] -- PROGRAM ARGUMENTS;", CliRun.Of("run").Error, StringComparison.Ordinal);
+        Assert.Contains("Usage: xesvm COMMAND [options]", CliRun.Of("bogus").Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_unknown_command_is_named_once_with_those_that_exist_and_everything_fits_on_a_small_terminal()
+    {
+        CliRun run = CliRun.Of("bogus");
+
+        Assert.StartsWith("xesvm: 'bogus' is not a command; valid: info, measure, record,", run.Error, StringComparison.Ordinal);
+        Assert.Equal(2, run.Error.TrimEnd().Split('\n').Length);
+        Assert.Equal(2, CliRun.Of("measure", "--size", "3M").Error.TrimEnd().Split('\n').Length);
     }
 
     [Theory]

@@ -160,6 +160,27 @@ internal abstract unsafe class ClientMemory
     /// <summary>Ends it without effect.</summary>
     public virtual void AbortRelocation(Pagemap.DeviceMemoryAllocation from, ulong cookie, ulong start) => Residency.EndMove(from, cookie, null);
 
+    /// <summary>Whether <see cref="Join"/> can be done; if not, memory that lies in several places moves by way of system memory.</summary>
+    public virtual bool CanJoin => false;
+
+    /// <summary>
+    /// Ends open isolations and begun relocations together: all their pages are those of <paramref name="to"/>, also in <see cref="Residency"/>.
+    /// -EBUSY, without effect, when one has left meanwhile; then each is to be aborted.
+    /// </summary>
+    /// <param name="parts">What makes up all pages of <paramref name="to"/>.</param>
+    /// <param name="to">The allocation that has a copy.</param>
+    /// <param name="vram">Host address of the copy.</param>
+    /// <param name="hold">How long a CPU touch waits from now on, as for <see cref="Commit"/>.</param>
+    public virtual int Join(MigrationParts parts, Pagemap.DeviceMemoryAllocation to, byte* vram, TimeSpan hold) => -Errno.EBUSY;
+
+    /// <summary>VRAM is about to hold pages of this client: a client that cannot see the device's own brings memory for it. -EBUSY when it cannot now.</summary>
+    public virtual int PlaceDevicePages(Driver.SoftwareDevice device, ulong offset, ulong size) => 0;
+
+    /// <summary>Ends what <see cref="PlaceDevicePages"/> began: no page is there any more.</summary>
+    public virtual void RemoveDevicePages(Driver.SoftwareDevice device, ulong offset, ulong size)
+    {
+    }
+
     /// <summary>Brings home every allocation that has a device page in the range; returns the number of pages.</summary>
     public abstract int Restore(ulong address, int pages);
 
@@ -190,6 +211,37 @@ internal abstract unsafe class ClientMemory
     {
         seen = 0;
         return -Errno.EOPNOTSUPP;
+    }
+
+    /// <summary>
+    /// What the native compare-and-exchange on client memory means. The page is isolated for the moment of the exchange: what cannot be isolated
+    /// for good, because it is shared or of a file, cannot be exchanged; what is isolated already, or pinned, is to be tried again.
+    /// </summary>
+    protected int ExplainExchange(int result, ulong address)
+    {
+        switch (result)
+        {
+            case -Errno.ENODATA:
+                result = Populate(address & ~PageConstants.PageMask, 1, write: true);
+                return result < 0 ? -Errno.EFAULT : -Errno.EAGAIN;
+            case -Errno.EBUSY:
+                return WhyBusy(address);
+            case -Errno.EEXIST:
+                return -Errno.EAGAIN;
+            default:
+                return result;
+        }
+    }
+
+    private int WhyBusy(ulong address)
+    {
+        const ClientVmaFlags access = ClientVmaFlags.Read | ClientVmaFlags.Write;
+        if (FindVma(address, out ClientVma vma) < 0 || vma.Start > address || (vma.Flags & access) != access)
+        {
+            return -Errno.EFAULT;
+        }
+
+        return (vma.Flags & (ClientVmaFlags.Anonymous | ClientVmaFlags.Shared)) == ClientVmaFlags.Anonymous ? -Errno.EAGAIN : -Errno.EOPNOTSUPP;
     }
 
     /// <summary>
