@@ -110,6 +110,12 @@ internal sealed unsafe partial class Vm : IGpuFaultHandler
     /// <summary>Long-running without faults: the kernel stops queues by preemption when memory has to move.</summary>
     public bool IsPreemptMode => IsLongRunning && !IsFaultMode;
 
+    /// <summary>
+    /// Whether a bind may evict other objects of this VM (xe_vm_allow_vm_eviction): one whose queues run without end and without faults
+    /// needs all of them at once.
+    /// </summary>
+    public bool MayEvictItsOwn => !IsLongRunning || (IsFaultMode && (Flags & DrmXe.DRM_XE_VM_CREATE_FLAG_NO_VM_OVERCOMMIT) == 0);
+
     public bool HasScratchPage => (Flags & DrmXe.DRM_XE_VM_CREATE_FLAG_SCRATCH_PAGE) != 0;
 
     public bool IsClosed => _closed;
