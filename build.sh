@@ -19,6 +19,7 @@ usage: ./build.sh VERB [ARGUMENTS]
                  on the software device: those of tests/igt/targets.txt, or of LIST with lines "binary subtest". As root.
                  MODE is that of 'xesvm run': with userfaultfd memory in VRAM has left the page tables of the tests
   bench [ARGS]   build and run the benchmarks; ARGS go to BenchmarkDotNet (default: all benchmarks)
+  bench soak     one hour of a daemon that is scraped, probed and reloaded: nothing of it may grow (--seconds N for another length)
   pack [--check] make NuGet packages, the native program xesvm, its man page and shell completions in artifacts/package;
                  with --check, install them outside the tree and run them, and go a new user's whole path from a clone, timed
   docs           build and write the API reference of the libraries as pages for a browser to artifacts/docs
@@ -173,7 +174,7 @@ pack() {
     say "== the native program is left out: the packages of the native compiler (ILCompiler) cannot be had"
   fi
   if [ $# -gt 0 ]; then
-    tests/packages/check.sh "$out/release" jit aot tool
+    tests/packages/check.sh "$out/release" native jit aot tool
     say "== a new user's path, of what is committed"
     tests/new-user-path.sh
   fi

@@ -273,19 +273,6 @@ bool pump_is_vram(const xesvm_pump *pump, uint64_t vram, uint32_t pages)
     return true;
 }
 
-/* The isolation becomes pages on the device; its staging slot is left to the caller. */
-static void become_device(struct migration *migration, uint64_t vram, uint64_t allocation, uint64_t hold_until_ns)
-{
-    migration_close(migration);
-    migration->phase = MIGRATION_DEVICE;
-    migration->source = vram;
-    migration->allocation = allocation;
-    migration->hold_until_ns = hold_until_ns;
-    migration->staging = 0;
-    for (uint32_t word = 0; word < BITMAP_WORDS; word++)
-        migration->present[word] = ~(uint64_t)0;
-}
-
 static int32_t commit(xesvm_pump *pump, uint64_t id, uint64_t vram, uint64_t allocation, uint64_t hold_until_ns)
 {
     struct bucket *bucket;
@@ -311,7 +298,7 @@ static int32_t commit(xesvm_pump *pump, uint64_t id, uint64_t vram, uint64_t all
         release_bucket(pump, bucket);
         return -EINVAL;
     }
-    become_device(migration, vram, allocation, hold_until_ns);
+    migration_become_device(migration, vram, allocation, hold_until_ns);
     release_bucket(pump, bucket); /* from here on a CPU fault may end the migration */
     reaper_give(pump, staging, slot);
     atomic_fetch_sub(&pump->open_isolations, 1);

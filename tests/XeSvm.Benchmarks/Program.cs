@@ -1,5 +1,6 @@
 using BenchmarkDotNet.Reports;
 using BenchmarkDotNet.Running;
+using XeSvm.Benchmarks.Daemon;
 using XeSvm.Benchmarks.Reporting;
 using XeSvm.Benchmarks.Torture;
 
@@ -20,6 +21,11 @@ internal static class Program
         if (args is [EnduranceProgram.Verb, .. string[] others])
         {
             return EnduranceProgram.Run(others);
+        }
+
+        if (args is [SoakProgram.Verb, .. string[] soak])
+        {
+            return SoakProgram.RunAsync(soak).GetAwaiter().GetResult();
         }
 
         var configuration = new BenchmarkConfiguration();

@@ -91,7 +91,7 @@ public sealed class RunTests : IDisposable
     [InlineData("userfaultfd", 512)]
     public void A_server_that_is_killed_takes_no_data_along(string cpuFaults, int away)
     {
-        string program = Compile("../XeSvm.Simulation.Tests/Server/faults.c", "-I", PathOf("../../samples/HelloC"));
+        string program = Compile("../XeSvm.Simulation.Tests/Server/faults.c", "-I", SourceOf("../../samples/HelloC"));
         string socket = _folder.PathOf("device");
         using Process server = Start("serve", "--socket", socket, "--cpu-faults", cpuFaults);
         string? setting = server.StandardOutput.ReadLine();
@@ -138,38 +138,47 @@ public sealed class RunTests : IDisposable
         Assert.False(File.Exists(socket));
     }
 
+    private static string SourceOf(string name, [CallerFilePath] string path = "") => Path.Combine(Path.GetDirectoryName(path)!, name);
+
     private string CompileSample()
     {
-        Assert.InRange(File.ReadLines(PathOf("../../samples/HelloC/hello_xe.c")).Count(), 40, 75);
-        return Compile("../../samples/HelloC/hello_xe.c", "-Wextra");
+        const string sample = "../../samples/HelloC/hello_xe.c";
+        Assert.InRange(File.ReadLines(SourceOf(sample)).Count(), 40, 75);
+        return Compile(sample);
     }
 
     private string Compile(string source, params string[] options)
     {
         string program = _folder.PathOf(Path.GetFileNameWithoutExtension(source));
-        using Process compiler = Process.Start("cc", [.. options, "-Wall", "-Werror", "-o", program, PathOf(source)]);
+        using Process compiler = Process.Start("cc", [.. options, "-Wall", "-Wextra", "-Werror", "-o", program, SourceOf(source)]);
         compiler.WaitForExit();
         Assert.Equal(0, compiler.ExitCode);
         return program;
     }
 
-    /// <summary>A path from this file's folder.</summary>
-    private static string PathOf(string relative, [CallerFilePath] string path = "") => Path.Combine(Path.GetDirectoryName(path)!, relative);
+    private static (int Code, string Output, string Error) Run(params string[] arguments) => Run([], arguments);
 
-    private static (int Code, string Output, string Error) Run(params string[] arguments)
+    private static (int Code, string Output, string Error) Run((string Name, string Value)[] settings, params string[] arguments)
     {
-        using Process process = Start(arguments);
+        using Process process = Start(settings, arguments);
         Task<string> error = process.StandardError.ReadToEndAsync();
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         return (process.ExitCode, output, error.Result);
     }
 
-    private static Process Start(params string[] arguments)
+    private static Process Start(params string[] arguments) => Start([], arguments);
+
+    private static Process Start((string Name, string Value)[] settings, string[] arguments)
     {
         // A shell that starts the tests in the background lets them ignore SIGINT, and so would the tool.
         var start = new ProcessStartInfo("env", ["--default-signal=INT", Tool, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["XESVM_VRAM_BYTES"] = "67108864";
+        foreach ((string name, string value) in settings)
+        {
+            start.Environment[name] = value;
+        }
+
         return Process.Start(start)!;
     }
 }

@@ -160,6 +160,19 @@ internal abstract unsafe class ClientMemory
     /// <summary>Ends it without effect.</summary>
     public virtual void AbortRelocation(Pagemap.DeviceMemoryAllocation from, ulong cookie, ulong start) => Residency.EndMove(from, cookie, null);
 
+    /// <summary>Whether <see cref="Join"/> can be done; if not, memory that lies in several places moves by way of system memory.</summary>
+    public virtual bool CanJoin => false;
+
+    /// <summary>
+    /// Ends open isolations and begun relocations together: all their pages are those of <paramref name="to"/>, also in <see cref="Residency"/>.
+    /// -EBUSY, without effect, when one has left meanwhile; then each is to be aborted.
+    /// </summary>
+    /// <param name="parts">What makes up all pages of <paramref name="to"/>.</param>
+    /// <param name="to">The allocation that has a copy.</param>
+    /// <param name="vram">Host address of the copy.</param>
+    /// <param name="hold">How long a CPU touch waits from now on, as for <see cref="Commit"/>.</param>
+    public virtual int Join(MigrationParts parts, Pagemap.DeviceMemoryAllocation to, byte* vram, TimeSpan hold) => -Errno.EBUSY;
+
     /// <summary>VRAM is about to hold pages of this client: a client that cannot see the device's own brings memory for it. -EBUSY when it cannot now.</summary>
     public virtual int PlaceDevicePages(Driver.SoftwareDevice device, ulong offset, ulong size) => 0;
 

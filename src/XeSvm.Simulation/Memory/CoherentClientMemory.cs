@@ -108,6 +108,36 @@ internal unsafe class CoherentClientMemory(string reason) : ClientMemory
 
     public override void AbortRelocation(Pagemap.DeviceMemoryAllocation from, ulong cookie, ulong start) => Residency.EndMove(from, cookie, null);
 
+    public override bool CanJoin => true;
+
+    public override int Join(MigrationParts parts, Pagemap.DeviceMemoryAllocation to, byte* vram, TimeSpan hold)
+    {
+        lock (_lock)
+        {
+            foreach (ref readonly MovingAllocation from in parts.Allocations)
+            {
+                if (from.Allocation.Cookie != from.Cookie || from.Allocation.RemainingPages != from.Pages)
+                {
+                    return -Errno.EBUSY;
+                }
+            }
+
+            if (!Residency.TryBeginReplace(parts.Allocations, to))
+            {
+                return -Errno.EBUSY;
+            }
+
+            Residency.EndReplace(parts.Allocations, to, succeeded: true);
+        }
+
+        foreach (ref readonly PageIsolation isolation in parts.Isolations)
+        {
+            Staging.Return(isolation.Staging);
+        }
+
+        return 0;
+    }
+
     /// <remarks>The content is in the CPU's pages already: only the books change.</remarks>
     public override int Restore(ulong address, int pages)
     {
@@ -138,6 +168,9 @@ internal unsafe class CoherentClientMemory(string reason) : ClientMemory
             _ => result,
         };
     }
+
+    /// <summary>Gives the memory that migrations pass through back; a migration that is still under way gives its own back at its end.</summary>
+    internal void ReleaseStaging() => Staging.Dispose();
 
     /// <summary>Fills the page table for a range, as the faulting walk of HMM does: 0, -EFAULT, or -EPERM when it is to be writable and is not.</summary>
     protected virtual int MakePresent(ulong address, int pages, bool write) => ProcessMappings.Populate(address, pages, write);

@@ -19,13 +19,13 @@ internal sealed class DaemonProcess : IAsyncDisposable
     private readonly System.Diagnostics.Process _process;
     private readonly Task _reading;
 
-    private DaemonProcess(TestFolder folder, string name, TimeSpan? watchdog, SystemdSocket? activation)
+    private DaemonProcess(TestFolder folder, string name, TimeSpan? watchdog, SystemdSocket? activation, string? program)
     {
         _folder = folder;
         string manager = folder.PathOf(name + ".notify");
         File.Delete(manager);
         _manager.Bind(new UnixDomainSocketEndPoint(manager));
-        string[] command = [Path.Combine(AppContext.BaseDirectory, "XeSvm.Daemon"), "run", "--config", folder.PathOf("c.json")];
+        string[] command = [program ?? Path.Combine(AppContext.BaseDirectory, "XeSvm.Daemon"), "run", "--config", folder.PathOf("c.json")];
         command = activation is null ? command : [.. activation.Launcher, .. command];
         ProcessStartInfo start = new(command[0], command[1..]) { RedirectStandardError = true };
         start.Environment["NOTIFY_SOCKET"] = manager;
@@ -42,6 +42,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
         _reading = Task.WhenAll(ReadLogAsync(), ReadNotificationsAsync());
         Client = new HttpClient(new SocketsHttpHandler
         {
+            MaxConnectionsPerServer = 4,
             ConnectCallback = async (_, cancellation) =>
             {
                 Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
@@ -87,9 +88,10 @@ internal sealed class DaemonProcess : IAsyncDisposable
     }
 
     /// <summary>Starts one and waits until it says that it is ready.</summary>
-    internal static async Task<DaemonProcess> StartAsync(TestFolder folder, TimeSpan? watchdog = null, string name = "manager", SystemdSocket? activation = null)
+    internal static async Task<DaemonProcess> StartAsync(
+        TestFolder folder, TimeSpan? watchdog = null, string name = "manager", SystemdSocket? activation = null, string? program = null)
     {
-        DaemonProcess daemon = new(folder, name, watchdog, activation);
+        DaemonProcess daemon = new(folder, name, watchdog, activation, program);
         await daemon.NotificationAsync("READY=1");
         return daemon;
     }
