@@ -52,14 +52,23 @@ internal sealed class IdTable<T>
         }
     }
 
-    /// <summary>The id of an object, if it has one.</summary>
-    public bool TryFindId(T item, out uint id)
+    /// <summary>Gives an object its id unless it has one already, which is found then: false when the file is closed.</summary>
+    /// <param name="item">The object.</param>
+    /// <param name="id">Its id.</param>
+    /// <param name="added">Whether the id is a new one.</param>
+    public bool TryFindOrAdd(T item, out uint id, out bool added)
     {
         lock (_lock)
         {
             int at = Array.IndexOf(_items, item);
-            id = (uint)Math.Max(at, 0);
-            return at >= 0;
+            if (at < 0)
+            {
+                return added = TryAdd(item, out id);
+            }
+
+            id = (uint)at;
+            added = false;
+            return true;
         }
     }
 

@@ -8,6 +8,25 @@ namespace XeSvm.Simulation.Tests.Driver;
 public sealed class IdTableTests
 {
     [Fact]
+    [Trait("Rule", "15.FD_TO_HANDLE")]
+    public void Threads_that_look_an_object_up_or_add_it_at_once_get_one_id()
+    {
+        var table = new IdTable<object>();
+        var item = new object();
+        int added = 0;
+        Parallel.For(0, 64, _ =>
+        {
+            Assert.True(table.TryFindOrAdd(item, out uint id, out bool isNew));
+            Assert.Equal(1u, id);
+            Interlocked.Add(ref added, isNew ? 1 : 0);
+        });
+        Assert.Equal(1, added);
+        table.Close();
+        Assert.False(table.TryFindOrAdd(item, out uint none, out bool late));
+        Assert.Equal((0u, false), (none, late));
+    }
+
+    [Fact]
     [Trait("Rule", "1.ids")]
     public void Random_additions_and_removals_agree_with_a_dictionary() =>
         Gen.Select(Gen.Bool, Gen.UInt[0, 40]).Array[1, 300].Sample(steps =>

@@ -52,13 +52,14 @@ internal static unsafe class PrimeIoctls
         }
 
         // A file names an object once: with the handle that it has for it already, if it has.
-        if (file.Handles.TryFindId(bufferObject!, out uint handle))
+        bool found = file.Handles.TryFindOrAdd(bufferObject!, out uint handle, out bool added);
+        if (!added)
         {
             bufferObject!.Release();
         }
-        else if (!file.Handles.TryAdd(bufferObject!, out handle))
+
+        if (!found)
         {
-            bufferObject!.Release();
             return -Errno.EBADF;
         }
 
