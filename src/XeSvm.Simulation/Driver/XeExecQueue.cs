@@ -79,13 +79,12 @@ internal sealed class XeExecQueue : IDisposable, IExecQueueOwner
     /// <param name="batches">One GPU address for each slot.</param>
     /// <param name="fence">Written when the batches have ended.</param>
     /// <param name="waits">What the job waits for.</param>
-    /// <param name="done">The job's fence when the result is 0.</param>
-    public int Submit(ReadOnlySpan<ulong> batches, UserFenceWrite? fence, ReadOnlySpan<DmaFence> waits, out DmaFence done)
+    /// <param name="taker">Gets the job's fence before the job can run.</param>
+    public int Submit(ReadOnlySpan<ulong> batches, UserFenceWrite? fence, ReadOnlySpan<DmaFence> waits, IJobFenceTaker taker)
     {
         while (true)
         {
-            int result = _queue!.Submit(batches, fence, waits, out long sequence);
-            done = new DmaFence(_queue.Timeline, sequence);
+            int result = _queue!.Submit(batches, fence, waits, taker, out _);
             if (result != -Errno.EAGAIN)
             {
                 return result;

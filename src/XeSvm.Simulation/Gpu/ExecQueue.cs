@@ -88,14 +88,15 @@ internal sealed class ExecQueue
     /// <param name="batches">GPU addresses of the batches, <see cref="Width"/> of them.</param>
     /// <param name="fence">Written after the batches have ended.</param>
     /// <param name="sequence">The job's sequence number, from 1.</param>
-    public int Submit(ReadOnlySpan<ulong> batches, UserFenceWrite? fence, out long sequence) => Submit(batches, fence, [], out sequence);
+    public int Submit(ReadOnlySpan<ulong> batches, UserFenceWrite? fence, out long sequence) => Submit(batches, fence, [], taker: null, out sequence);
 
     /// <summary>As <see cref="Submit(ReadOnlySpan{ulong}, UserFenceWrite?, out long)"/>, with fences to wait for first.</summary>
     /// <param name="batches">GPU addresses of the batches, <see cref="Width"/> of them.</param>
     /// <param name="fence">Written after the batches have ended.</param>
     /// <param name="waits">The job runs when all of them are signalled, be it with an error.</param>
+    /// <param name="taker">Gets the job's fence before the job can run, if it is submitted.</param>
     /// <param name="sequence">The job's sequence number, from 1.</param>
-    public int Submit(ReadOnlySpan<ulong> batches, UserFenceWrite? fence, ReadOnlySpan<DmaFence> waits, out long sequence)
+    public int Submit(ReadOnlySpan<ulong> batches, UserFenceWrite? fence, ReadOnlySpan<DmaFence> waits, IJobFenceTaker? taker, out long sequence)
     {
         sequence = 0;
         if (batches.Length != Width)
@@ -123,6 +124,7 @@ internal sealed class ExecQueue
 
             sequence = _submitted + 1;
             _jobs.Put(sequence, outstanding, batches, fence, waits);
+            taker?.Take(new DmaFence(Timeline, sequence));
             Volatile.Write(ref _submitted, sequence);
         }
 

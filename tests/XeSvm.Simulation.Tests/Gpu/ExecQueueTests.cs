@@ -40,6 +40,24 @@ public sealed unsafe class ExecQueueTests : IDisposable
     }
 
     [Fact]
+    public void The_fence_of_a_job_is_taken_before_the_job_can_run_and_not_when_it_is_refused()
+    {
+        ExecQueue queue = CreateQueue();
+        new BatchBuilder().StoreDword(Data, 42).End().PlaceAt(_machine, Batch);
+        var taker = new Taker(queue);
+        for (long job = 1; job <= 3; job++)
+        {
+            Assert.Equal(0, queue.Submit([Batch], null, [], taker, out _));
+            Assert.Equal((job, job - 1), taker.Taken.Last());
+        }
+
+        Assert.True(queue.WaitIdle(Soon()));
+        queue.Kill();
+        Assert.Equal(-Errno.ECANCELED, queue.Submit([Batch], null, [], taker, out _));
+        Assert.Equal(3, taker.Taken.Count);
+    }
+
+    [Fact]
     public void Jobs_run_in_order_and_a_parallel_job_runs_every_batch()
     {
         ExecQueue queue = CreateQueue(width: 3);
@@ -332,5 +350,18 @@ public sealed unsafe class ExecQueueTests : IDisposable
         public void OnJobDone(ExecQueue queue, long sequence, int result) => _done.Enqueue((sequence, result));
 
         public void OnBanned(ExecQueue queue, in BatchError error) => _errors.Enqueue(error);
+    }
+
+    private sealed class Taker(ExecQueue queue) : IJobFenceTaker
+    {
+        /// <summary>The sequence number of each fence, and that of the last job that the queue could run when it was taken.</summary>
+        public List<(long Sequence, long Submitted)> Taken { get; } = [];
+
+        public void Take(in DmaFence fence)
+        {
+            Assert.Same(queue.Timeline, fence.Timeline);
+            Assert.False(fence.IsSignaled);
+            Taken.Add((fence.Sequence, queue.Submitted));
+        }
     }
 }

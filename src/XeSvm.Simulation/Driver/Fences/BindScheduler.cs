@@ -203,6 +203,7 @@ internal sealed class BindScheduler(Vm vm)
     {
         pending.Transaction!.End();
         pending.Transaction = null;
+        pending.UserFence = default;
         pending.Waits.Clear();
         _free.Push(pending);
     }

@@ -65,13 +65,7 @@ internal static unsafe class ExecIoctl
         }
 
         UserFenceWrite? write = syncs.UserFence is { IsPresent: true } fence ? new UserFenceWrite(fence.Address, fence.Value) : null;
-        int result = queue.Submit(new ReadOnlySpan<ulong>(batches, queue.Width), write, CollectionsMarshal.AsSpan(syncs.Waits), out DmaFence done);
-        if (result == 0)
-        {
-            syncs.SignalWith(done);
-        }
-
-        return result;
+        return queue.Submit(new ReadOnlySpan<ulong>(batches, queue.Width), write, CollectionsMarshal.AsSpan(syncs.Waits), syncs);
     }
 
     /// <summary>An exec without a batch: the last job's fence goes out. On a long-running VM nothing at all happens, not even a signal.</summary>

@@ -1,6 +1,7 @@
 using XeSvm.Interop.Uapi;
 using XeSvm.Simulation.Driver.Fences;
 using XeSvm.Simulation.Gpu;
+using XeSvm.Simulation.Memory;
 
 namespace XeSvm.Simulation.Driver.Ioctls;
 
@@ -12,8 +13,8 @@ internal enum SyncPurpose
     EmptyBind,
 }
 
-/// <summary>The user fence of one call: a value for an address, once the work is done.</summary>
-internal readonly record struct UserFence(bool IsPresent, ulong Address, ulong Value)
+/// <summary>The user fence of one call: a value for an address, once the work is done. A bind's is in the memory of whoever made the call.</summary>
+internal readonly record struct UserFence(bool IsPresent, ulong Address, ulong Value, ClientMemory? Submitter)
 {
     /// <summary>
     /// Writes a bind fence, whose address is a CPU pointer, and wakes the waiters. A failed copy is not an error (user_fence_worker only
@@ -27,7 +28,7 @@ internal readonly record struct UserFence(bool IsPresent, ulong Address, ulong V
         }
 
         ulong value = Value;
-        vm.Client.Write(Address, &value, sizeof(ulong));
+        Submitter!.Write(Address, &value, sizeof(ulong));
         vm.Device.UserFences.Wake();
     }
 }
@@ -36,7 +37,7 @@ internal readonly record struct UserFence(bool IsPresent, ulong Address, ulong V
 /// The sync entries of one call (xe_sync_entry_parse): what is to be waited for, and what is to be signalled. One for each thread that makes
 /// calls, used again by its next call, so that calls allocate nothing.
 /// </summary>
-internal sealed unsafe class SyncEntries
+internal sealed unsafe class SyncEntries : IJobFenceTaker
 {
     private const int UsualSyncs = 8;
 
@@ -81,6 +82,9 @@ internal sealed unsafe class SyncEntries
         // A second user fence fails a bind. An exec takes the last one: the kernel's check looks at a field that only binds set.
         return fences > 1 && purpose != SyncPurpose.Exec ? -Errno.EINVAL : 0;
     }
+
+    /// <inheritdoc/>
+    void IJobFenceTaker.Take(in DmaFence fence) => SignalWith(fence);
 
     /// <summary>Puts the fence of the call's work into every syncobj that it signals (xe_sync_entry_signal).</summary>
     public void SignalWith(in DmaFence fence)
@@ -182,7 +186,7 @@ internal sealed unsafe class SyncEntries
             return -Errno.EFAULT;
         }
 
-        UserFence = new UserFence(true, sync.addr, sync.timeline_value);
+        UserFence = new UserFence(true, sync.addr, sync.timeline_value, file.Client);
         return 0;
     }
 }

@@ -175,6 +175,8 @@ internal static unsafe class VmBindIoctl
             transaction.Remember(fence);
         }
 
+        // First, so that whoever sees the user fence finds fences in the syncobjs.
+        syncs.SignalWith(fence);
         if (wait)
         {
             queued = true;
@@ -186,7 +188,6 @@ internal static unsafe class VmBindIoctl
             syncs.UserFence.SignalFromCpu(vm);
         }
 
-        syncs.SignalWith(fence);
         return 0;
     }
 

@@ -1,5 +1,8 @@
+using System.Diagnostics.CodeAnalysis;
+
 using XeSvm.Interop.LibC;
 using XeSvm.Interop.Uapi;
+using XeSvm.Simulation.Driver;
 using XeSvm.Simulation.Gpu;
 using XeSvm.Simulation.Memory;
 
@@ -260,6 +263,34 @@ public sealed unsafe class BindSyncTests : IDisposable
         Assert.Equal(Leaf.Null, Gpu.Walk(_machine.Vm, Address));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    [Trait("Rule", "10.bind-user-fence")]
+    public void A_user_fence_is_written_to_the_memory_of_whoever_makes_the_call(bool queued)
+    {
+        uint pending = queued ? _machine.PendingSyncobj(0) : Gpu.CreateSyncobj(Drm.DRM_SYNCOBJ_CREATE_SIGNALED);
+        ulong* words = (ulong*)_machine.Word(0);
+        words[0] = words[1] = 0;
+        var caller = new Caller((ulong)words);
+        int result = -1;
+        var thread = new Thread(() =>
+        {
+            caller.Enter();
+            result = _machine.Bind(0, [Ops.MapNull(Address, 0x1000)], In(pending), FenceMachine.UserFence((ulong)words, 11));
+        });
+        thread.Start();
+        Assert.True(thread.Join(s_patience));
+        Assert.Equal(0, result);
+        if (queued)
+        {
+            _machine.End(0);
+        }
+
+        Assert.Equal(0, Gpu.WaitForWord((ulong)(words + 1), 11));
+        Assert.Equal(0ul, words[0]);
+    }
+
     [Fact]
     [Trait("Rule", "7.1.L")]
     [Trait("Rule", "7.3.user-fence")]
@@ -497,5 +528,36 @@ public sealed unsafe class BindSyncTests : IDisposable
         Assert.Equal(0, to.Import(descriptor, ref there));
         SyncobjClient.Own(descriptor).Dispose();
         return there;
+    }
+
+    /// <summary>Another process that makes calls: one word of its memory is not where the VM's client has it.</summary>
+    private sealed class Caller(ulong word) : IoctlCaller
+    {
+        public override ClientMemory Memory { get; } = new CallerMemory(word);
+
+        public override bool IsGone => false;
+
+        protected override int TakeFrom(int descriptor, out FileDescriptorHandle? file)
+        {
+            file = null;
+            return -Errno.EBADF;
+        }
+
+        protected override bool TryFindFileOf(int descriptor, [NotNullWhen(true)] out SoftwareFile? file)
+        {
+            file = null;
+            return false;
+        }
+
+        protected override void GiveAway(int descriptor) => Assert.Fail("No descriptor is given.");
+    }
+
+    private sealed class CallerMemory(ulong word) : CoherentClientMemory("Another process.")
+    {
+        public override int Read(ulong address, void* destination, nuint length) => base.Read(Shift(address), destination, length);
+
+        public override int Write(ulong address, void* source, nuint length) => base.Write(Shift(address), source, length);
+
+        private ulong Shift(ulong address) => address == word ? address + sizeof(ulong) : address;
     }
 }
