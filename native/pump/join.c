@@ -67,8 +67,8 @@ static void leave_staging(struct leftovers *left, struct migration *migration)
         return;
     migration_close(migration);
     left->staging[left->count] = migration->staging;
-    left->slot[left->count] = migration->slot;
-    left->pages[left->count++] = migration->pages;
+    left->pages[left->count] = migration->pages;
+    left->slot[left->count++] = migration->slot;
 }
 
 /* The first migration gets the pages of the others, and those end. Returns it. */

@@ -64,5 +64,5 @@ void reaper_stop(xesvm_pump *pump)
     atomic_store(&reaper->stop, 1);
     atomic_fetch_add(&reaper->signals, 1);
     futex_wake_all(&reaper->signals);
-    pthread_join(reaper->thread, NULL);
+    thread_join(&reaper->thread);
 }

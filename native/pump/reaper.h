@@ -7,15 +7,16 @@
 #ifndef XESVM_PUMP_REAPER_H
 #define XESVM_PUMP_REAPER_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "thread.h"
+
 typedef struct xesvm_pump xesvm_pump;
 
 struct reaper {
-    pthread_t thread;
+    struct pump_thread thread;
     bool started;
     _Atomic uint32_t stop;
     _Atomic uint32_t signals; /* futex: changes with every slot that was left to the thread */

@@ -110,6 +110,12 @@ internal sealed unsafe partial class Vm : IGpuFaultHandler
     /// <summary>Long-running without faults: the kernel stops queues by preemption when memory has to move.</summary>
     public bool IsPreemptMode => IsLongRunning && !IsFaultMode;
 
+    /// <summary>
+    /// Whether a bind may evict other objects of this VM (xe_vm_allow_vm_eviction): one whose queues run without end and without faults
+    /// needs all of them at once.
+    /// </summary>
+    public bool MayEvictItsOwn => !IsLongRunning || (IsFaultMode && (Flags & DrmXe.DRM_XE_VM_CREATE_FLAG_NO_VM_OVERCOMMIT) == 0);
+
     public bool HasScratchPage => (Flags & DrmXe.DRM_XE_VM_CREATE_FLAG_SCRATCH_PAGE) != 0;
 
     public bool IsClosed => _closed;
@@ -183,17 +189,14 @@ internal sealed unsafe partial class Vm : IGpuFaultHandler
         }
 
         // Another VM may hear of the advice by its next bind only; this one drops what it has.
-        bool changed = vma.IsBound && ZapPageTable(vma.Start, vma.End);
+        uint changed = vma.IsBound ? ZapPageTable(vma.Start, vma.End) : 0;
         if (!IsFaultMode)
         {
             // A VM that cannot fault gets new entries at once. Where they cannot be had, the next access finds out why.
             BindVma(vma, AllTiles);
         }
 
-        if (changed)
-        {
-            InvalidateTlb();
-        }
+        InvalidateTlb(changed);
     }
 
     /// <summary>Says that the VM is about to close: faults and binds fail from here on, running work ends.</summary>
@@ -231,7 +234,7 @@ internal sealed unsafe partial class Vm : IGpuFaultHandler
             Binds.CancelAll();
             Svm?.Dispose();
             ZapPageTable(0, Size);
-            InvalidateTlb();
+            InvalidateTlb(AllTiles);
             while (Vmas.FirstOverlap(0, Size) is { } vma)
             {
                 Vmas.Remove(vma);

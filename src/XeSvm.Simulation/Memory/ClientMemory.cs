@@ -98,10 +98,10 @@ internal abstract unsafe class ClientMemory
     }
 
     /// <summary>
-    /// Whether mappings may have been split behind the client's back. Where they are not, a boundary means something: neighbours with equal
+    /// Whether a boundary of mappings may have been made behind the client's back. Where it was not, it means something: neighbours with equal
     /// flags can differ in what they hold, as in guard pages (MADV_GUARD_INSTALL), which no flag shows.
     /// </summary>
-    protected virtual bool SplitsMappings => true;
+    protected virtual bool MayBeSplit(ulong boundary) => true;
 
     /// <summary>The client has unmapped a range, and nobody has reported it.</summary>
     protected virtual void MappingGone(ulong start, ulong end)
@@ -258,13 +258,13 @@ internal abstract unsafe class ClientMemory
             return result < 0 ? result : -Errno.ENOENT;
         }
 
-        while (SplitsMappings && mapping.Start > low && FindVma(mapping.Start - 1, out ClientVma below) == 0
+        while (mapping.Start > low && MayBeSplit(mapping.Start) && FindVma(mapping.Start - 1, out ClientVma below) == 0
             && below.End == mapping.Start && below.Flags == mapping.Flags)
         {
             mapping = mapping with { Start = below.Start };
         }
 
-        while (SplitsMappings && mapping.End < high && FindVma(mapping.End, out ClientVma above) == 0
+        while (mapping.End < high && MayBeSplit(mapping.End) && FindVma(mapping.End, out ClientVma above) == 0
             && above.Start == mapping.End && above.Flags == mapping.Flags)
         {
             mapping = mapping with { End = above.End };

@@ -145,7 +145,7 @@ internal unsafe class CoherentClientMemory(string reason) : ClientMemory
     }
 
     /// <inheritdoc/>
-    protected override bool SplitsMappings => false;
+    protected override bool MayBeSplit(ulong boundary) => false;
 
     /// <remarks>Of an allocation that is gone in part, the rest is in the CPU's pages as ever.</remarks>
     protected override void MappingGone(ulong start, ulong end) => Leave(start, end, discarded: true);
