@@ -28,6 +28,11 @@ bool server_is_configured(void)
     return server_path != NULL;
 }
 
+const char *server_socket(void)
+{
+    return server_path;
+}
+
 /* A server that is no ancestor may need our leave to reach our memory (Yama's ptrace_scope 1). */
 static void allow_access(int32_t fd)
 {

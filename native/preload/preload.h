@@ -31,6 +31,8 @@
 
 /* Whether there is a server to go to. */
 bool server_is_configured(void);
+/* Where it listens, or NULL. */
+const char *server_socket(void);
 /* A connection after its hello: the descriptor and the card, or -errno. A file's card stays in its queue. */
 int32_t server_connect(const struct protocol_hello *hello, bool close_on_exec, struct protocol_card *card);
 
@@ -70,6 +72,23 @@ bool is_folder_of_nodes(const char *path);
 void describe_folder(struct stat *status);
 /* A descriptor of the text of a debugfs file; -ENOENT when the path is none of the device's. */
 int32_t open_debug_file(const char *path);
+
+/* ---- tree.c */
+
+#define PATH_ROOM 4096u
+
+enum place {
+    PLACE_OF_MACHINE, /* none of the device's */
+    PLACE_OF_DEVICE,  /* the device's own */
+    PLACE_SHARED,     /* a folder in which the machine and the device have entries */
+};
+
+/* Whose a path in /sys is, and in room the path that stands in for it unless it is the machine's. */
+enum place place_of(const char *path, char room[PATH_ROOM]);
+/* The path that stands in for one of the device's, in room; any other path itself. */
+const char *path_to_use(const char *path, char room[PATH_ROOM]);
+/* open_debug_file for a path relative to an open folder. */
+int32_t open_debug_file_at(int32_t directory, const char *path);
 
 /* ---- open.c */
 

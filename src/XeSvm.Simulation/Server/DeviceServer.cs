@@ -115,7 +115,17 @@ public sealed partial class DeviceServer : IDisposable
             throw new IOException($"An eventfd cannot be made: {Errno.Describe(result)}.");
         }
 
-        return new DeviceServer(backend, cpuFaults, socketPath, listener!, wake!);
+        var server = new DeviceServer(backend, cpuFaults, socketPath, listener!, wake!);
+        try
+        {
+            SystemTree.Create(socketPath, server._nodes, backend.DeviceProfile);
+            return server;
+        }
+        catch (IOException)
+        {
+            server.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Ends all connections, for which the device is gone from here on (ENODEV), and gives everything back.</summary>
@@ -130,6 +140,7 @@ public sealed partial class DeviceServer : IDisposable
         WakeUp();
         _thread.Join();
         File.Delete(SocketPath);
+        SystemTree.Remove(SocketPath);
         _listener.Dispose();
         _pending.ForEach(connection => connection.Dispose());
         lock (_lock)
@@ -173,7 +184,7 @@ public sealed partial class DeviceServer : IDisposable
         DrmNode node = _nodes[(int)index];
         if (name == "name")
         {
-            return $"{node.Driver} dev={node.BusAddress} unique={node.BusAddress}\n";
+            return SystemTree.NameFile(node);
         }
 
         if (_backend.Open(node, out DrmFile? file) < 0)

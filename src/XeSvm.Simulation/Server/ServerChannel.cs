@@ -12,6 +12,7 @@ namespace XeSvm.Simulation.Server;
 internal sealed unsafe class ServerChannel(DeviceServer server, ClientProcess process, FileDescriptorHandle connection) : IoctlCaller, IDisposable
 {
     private const int StackBytes = 1 << 20;
+    private readonly ChannelWait _wait = new();
     private FileDescriptorHandle? _given;
     private volatile bool _isGone;
 
@@ -70,7 +71,7 @@ internal sealed unsafe class ServerChannel(DeviceServer server, ClientProcess pr
     {
         Enter();
         RequestMessage request;
-        while (!_isGone && SystemCalls.Receive(Connection, &request, sizeof(RequestMessage), wait: true) == sizeof(RequestMessage)
+        while (!_isGone && _wait.Receive(Connection, &request, sizeof(RequestMessage)) == sizeof(RequestMessage)
             && request.Magic == ServerProtocol.RequestMagic)
         {
             var answer = new AnswerMessage { Magic = ServerProtocol.AnswerMagic, Sequence = request.Sequence, Result = Run(request) };
