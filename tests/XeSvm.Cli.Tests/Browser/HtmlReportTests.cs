@@ -53,6 +53,13 @@ public sealed class HtmlReportTests : IDisposable
             Assert.Empty(sheet.Words.SelectMany((word, index) => sheet.Words.Skip(index + 1).Where(word.Overlaps).Select(other => $"{word} / {other}")));
         }
 
+        // A bar and its name are one row, so that no end of a sheet comes between them.
+        PrintedWord[] bars = [.. sheets.SelectMany(sheet => sheet.Words.Zip(sheet.Words.Skip(1)))
+            .Where(pair => pair.First.Text == "cpu" && pair.Second.Text.EndsWith(".00,", StringComparison.Ordinal)).Select(pair => pair.First)];
+        Assert.Equal(6, bars.Length);
+        Assert.All(bars, bar => Assert.Contains(
+            sheets.Single(sheet => sheet.Words.Any(word => ReferenceEquals(word, bar))).Words,
+            word => word.Text is "per-page" or "iova" && word.Right < bar.Left && bar.Top - word.Top is >= -4 and < 30));
         string[] printed = [.. sheets.SelectMany(sheet => sheet.Words).Select(word => word.Text)];
         PageLayout screen = PageLayout.Of(_folder, html, new PageView("print", 718, "print")).Single();
         Assert.Empty(screen.Texts.SelectMany(text => text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)).Distinct().Except(printed));
