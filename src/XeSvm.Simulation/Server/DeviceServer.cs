@@ -25,6 +25,7 @@ public sealed unsafe class DeviceServer : IDisposable
 
     private readonly Lock _lock = new();
     private readonly SoftwareBackend _backend;
+    private readonly bool _ownsBackend;
     private readonly IReadOnlyList<DrmNode> _nodes;
     private readonly FileDescriptorHandle _listener;
     private readonly FileDescriptorHandle _wake;
@@ -39,9 +40,10 @@ public sealed unsafe class DeviceServer : IDisposable
     private ulong _lastFile;
     private volatile bool _stopping;
 
-    private DeviceServer(SoftwareBackend backend, string path, FileDescriptorHandle listener, FileDescriptorHandle wake)
+    private DeviceServer(SoftwareBackend backend, bool ownsBackend, string path, FileDescriptorHandle listener, FileDescriptorHandle wake)
     {
         _backend = backend;
+        _ownsBackend = ownsBackend;
         _nodes = backend.Enumerate();
         SocketPath = path;
         _listener = listener;
@@ -103,10 +105,33 @@ public sealed unsafe class DeviceServer : IDisposable
         }
 
         var backend = new SoftwareBackend(options with { CpuFaults = "coherent" });
+        try
+        {
+            return Start(backend, ownsBackend: true, socketPath);
+        }
+        catch (IOException)
+        {
+            backend.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Begins to listen for a backend that others use too, and that stays theirs: it must end after the server.</summary>
+    /// <param name="backend">The backend; made with <see cref="SoftwareBackendOptions.CpuFaults"/> <c>coherent</c>.</param>
+    /// <param name="socketPath">Where to listen: at most 107 bytes. Must not exist.</param>
+    /// <exception cref="IOException">The socket cannot be made; the message says why.</exception>
+    public static DeviceServer Start(SoftwareBackend backend, string socketPath)
+    {
+        ArgumentNullException.ThrowIfNull(backend);
+        ArgumentException.ThrowIfNullOrEmpty(socketPath);
+        return Start(backend, ownsBackend: false, socketPath);
+    }
+
+    private static DeviceServer Start(SoftwareBackend backend, bool ownsBackend, string socketPath)
+    {
         int result = SystemCalls.ListenAt(socketPath, out FileDescriptorHandle? listener);
         if (result < 0)
         {
-            backend.Dispose();
             throw new IOException($"The socket '{socketPath}' cannot be made: {Errno.Describe(result)}.");
         }
 
@@ -114,11 +139,11 @@ public sealed unsafe class DeviceServer : IDisposable
         if (result < 0)
         {
             listener!.Dispose();
-            backend.Dispose();
+            File.Delete(socketPath);
             throw new IOException($"An eventfd cannot be made: {Errno.Describe(result)}.");
         }
 
-        return new DeviceServer(backend, socketPath, listener!, wake!);
+        return new DeviceServer(backend, ownsBackend, socketPath, listener!, wake!);
     }
 
     /// <summary>Ends all connections, for which the device is gone from here on (ENODEV), and gives everything back.</summary>
@@ -155,7 +180,11 @@ public sealed unsafe class DeviceServer : IDisposable
             }
         }
 
-        _backend.Dispose();
+        if (_ownsBackend)
+        {
+            _backend.Dispose();
+        }
+
         _atWork.Dispose();
         _wake.Dispose();
     }
