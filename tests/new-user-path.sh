@@ -26,6 +26,11 @@ step() {
 clone() { git clone -q "$source" "$folder/XeSvm" && cd "$folder/XeSvm"; }
 first_run() { ./build.sh run | tee "$folder/table" && grep -q '^2M  *iova  *896 ' "$folder/table"; }
 page() { ./build.sh run measure --size 2M --migrations 64 --html "$folder/run.html" && grep -q '^<!DOCTYPE html>' "$folder/run.html"; }
+opened() {
+  local browser
+  browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome) || { echo 'no browser here'; return; }
+  "$browser" --headless --no-sandbox --disable-gpu --user-data-dir="$folder/profile" --dump-dom "file://$folder/run.html" > "$folder/run.dom" && grep -q 'per-page' "$folder/run.dom"
+}
 compared() {
   ./build.sh run record "$folder/before.json" --backend software --strategy per-page --migrations 64 &&
     ./build.sh run record "$folder/after.json" --backend software --strategy iova --migrations 64 &&
@@ -33,9 +38,13 @@ compared() {
 }
 sample() { dotnet run --project samples/HelloSvm -c Release; }
 packed() {
-  ./build.sh pack && mkdir "$folder/fresh" && cd "$folder/fresh" && dotnet new console -n Fresh -o . &&
+  # The packages go to a folder of their own: those of the user's would keep this version for ever, and later tests would take it.
+  local cache=${NUGET_PACKAGES:-$HOME/.nuget/packages} others=
+  [ -d "$cache" ] && ! compgen -G "$cache/xesvm*" > /dev/null && others="<fallbackPackageFolders><add key=\"user\" value=\"$cache\" /></fallbackPackageFolders>"
+  ./build.sh pack && export NUGET_PACKAGES="$folder/packages" && mkdir "$folder/fresh" && cd "$folder/fresh" && dotnet new console -n Fresh -o . &&
     cat > nuget.config <<XML && dotnet add package XeSvm --version "$(ls "$folder"/XeSvm/artifacts/package/release/XeSvm.[0-9]*.nupkg | sed 's/.*XeSvm\.\([0-9].*\)\.nupkg/\1/')" &&
 <configuration>
+  $others
   <packageSources><add key="local" value="$folder/XeSvm/artifacts/package/release" /></packageSources>
 </configuration>
 XML
@@ -50,6 +59,7 @@ step 'clone' clone
 cd "$folder/XeSvm"
 step './build.sh run (builds everything, first table)' first_run
 step 'the page of a run (--html)' page
+step 'the page opened in a browser, if there is one' opened
 step 'record, record, compare' compared
 step 'a sample (HelloSvm)' sample
 step 'pack, and the package in a fresh project' packed

@@ -15,7 +15,9 @@
 extern "C" {
 #endif
 
+#ifndef XESVM_EXPORT /* the preload library has the pump too, and keeps it to itself */
 #define XESVM_EXPORT __attribute__((visibility("default")))
+#endif
 
 #define XESVM_ABI_VERSION 1
 #define XESVM_PAGE_SIZE 4096u
@@ -81,6 +83,8 @@ XESVM_EXPORT int32_t xesvm_process_find_vma(int32_t maps_fd, uint64_t address, s
 typedef struct xesvm_pump xesvm_pump;
 
 #define XESVM_PUMP_USER_MODE_ONLY 0x1u /* ask for no more than unprivileged userfaultfd gives */
+
+#define XESVM_PUMP_HIGH_DESCRIPTORS 0x2u /* keep out of the low numbers, which a program that knows nothing of the pump may count on */
 
 #define XESVM_PUMP_MODE_FULL 1u /* faults from system calls are resolved too */
 #define XESVM_PUMP_MODE_USER 2u /* a system call that meets a device page gets EFAULT */
@@ -178,6 +182,14 @@ XESVM_EXPORT int32_t xesvm_pump_relocate_begin(xesvm_pump *pump, uint64_t va, ui
  * -EBUSY: a page has left meanwhile. Nothing else has changed then, and the copy is to be forgotten. */
 XESVM_EXPORT int32_t xesvm_pump_relocate_end(xesvm_pump *pump, uint64_t va, uint64_t allocation, uint64_t to_vram, uint64_t to,
                                              uint64_t hold_until_ns);
+/* Ends several migrations as one: the pages are device pages of one allocation now, the first at host address vram, held as by
+ * xesvm_pump_commit_held. They are those of the open isolations and of the allocations under relocation that the two lists name (at most
+ * XESVM_JOIN_PARTS each, none twice), and no others. -EBUSY: a page has left meanwhile, or they are not that. Nothing has changed then: abort
+ * the isolations, and end the relocations with to_vram 0. */
+#define XESVM_JOIN_PARTS 64u
+XESVM_EXPORT int32_t xesvm_pump_join(xesvm_pump *pump, uint64_t va, uint32_t pages, const uint64_t *isolations,
+                                     uint32_t isolation_count, const uint64_t *allocations, uint32_t allocation_count,
+                                     uint64_t vram, uint64_t allocation, uint64_t hold_until_ns);
 /* One XESVM_PAGE_* per page. */
 XESVM_EXPORT int32_t xesvm_pump_query(xesvm_pump *pump, uint64_t va, uint32_t pages, uint8_t *states);
 /* Makes every page of the range present for the CPU (as HMM's faulting walk does): device pages come home, holes are filled.

@@ -131,6 +131,54 @@ static bool send_request(int32_t fd, const struct protocol_request *request)
     return sent == sizeof(*request);
 }
 
+/* While answers come soon, a sleeping thread would be woken too late: then the thread looks for the answer before it sleeps. A look in vain
+ * must be earned back by twice as many short waits. Numbers that a fork or a longjmp leaves as they are: any value will do. */
+#define LOOK_NS 50000u
+#define SHORT_NS 200000u /* a sleep up to this length: most of it is the time that waking up takes */
+#define MOST_NEEDED 64u
+
+static _Atomic uint32_t needed_waits = 1;
+static _Atomic uint32_t short_waits;
+
+static int64_t receive_message(int32_t fd, struct msghdr *message, int flags)
+{
+    int64_t received;
+
+    /* A signal handler has run when this is interrupted, and the call goes on, as with SA_RESTART. */
+    do {
+        received = system_call(SYS_recvmsg, (uint64_t)fd, (uint64_t)(uintptr_t)message, (uint64_t)flags, 0, 0, 0);
+    } while (received == -EINTR);
+    return received;
+}
+
+static int64_t wait_for_message(int32_t fd, struct msghdr *message)
+{
+    uint64_t start = system_monotonic_ns();
+    uint32_t needed = atomic_load_explicit(&needed_waits, memory_order_relaxed);
+    uint32_t waits = atomic_load_explicit(&short_waits, memory_order_relaxed);
+    int64_t received;
+
+    if (waits >= needed) {
+        do {
+            received = receive_message(fd, message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+        } while (received == -EAGAIN && system_monotonic_ns() - start < LOOK_NS);
+        if (received != -EAGAIN) {
+            if (needed > 1)
+                atomic_store_explicit(&needed_waits, needed / 2, memory_order_relaxed);
+            return received;
+        }
+        waits = 0;
+        atomic_store_explicit(&needed_waits, needed < MOST_NEEDED ? needed * 2 : needed, memory_order_relaxed);
+    }
+    received = receive_message(fd, message, MSG_CMSG_CLOEXEC);
+    if (system_monotonic_ns() - start > SHORT_NS)
+        waits = 0;
+    else if (waits < MOST_NEEDED)
+        waits++;
+    atomic_store_explicit(&short_waits, waits, memory_order_relaxed);
+    return received;
+}
+
 static bool receive_answer(int32_t fd, struct protocol_answer *answer, int32_t *descriptor)
 {
     union {
@@ -140,12 +188,8 @@ static bool receive_answer(int32_t fd, struct protocol_answer *answer, int32_t *
     struct iovec part = {.iov_base = answer, .iov_len = sizeof(*answer)};
     struct msghdr message = {
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
-    int64_t received;
+    int64_t received = wait_for_message(fd, &message);
 
-    /* A signal handler has run when this is interrupted, and the call goes on, as with SA_RESTART. */
-    do {
-        received = system_call(SYS_recvmsg, (uint64_t)fd, (uint64_t)(uintptr_t)&message, MSG_CMSG_CLOEXEC, 0, 0, 0);
-    } while (received == -EINTR);
     *descriptor = -1;
     if (received <= 0)
         return false;
@@ -175,6 +219,8 @@ int32_t server_call(struct protocol_request *request, int32_t *descriptor)
     if (answer.flags & PROTOCOL_MIRRORED)
         atomic_store_explicit(&mirrored_space, address_space(), memory_order_release);
     give_back(&channel);
+    if (answer.flags & PROTOCOL_WANTS_PUMP)
+        service_start(answer.flags);
     return answer.result;
 }
 

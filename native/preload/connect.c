@@ -28,6 +28,11 @@ bool server_is_configured(void)
     return server_path != NULL;
 }
 
+const char *server_socket(void)
+{
+    return server_path;
+}
+
 /* A server that is no ancestor may need our leave to reach our memory (Yama's ptrace_scope 1). */
 static void allow_access(int32_t fd)
 {
@@ -96,7 +101,7 @@ int32_t server_connect(const struct protocol_hello *hello, bool close_on_exec, s
 
     if (fd < 0)
         return fd;
-    if (hello->kind == PROTOCOL_KIND_CHANNEL)
+    if (hello->kind != PROTOCOL_KIND_FILE)
         fd = move_up(fd);
     allow_access(fd);
     if (system_call(SYS_sendto, (uint64_t)fd, (uint64_t)(uintptr_t)hello, sizeof(*hello), MSG_NOSIGNAL, 0, 0) ==

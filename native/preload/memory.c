@@ -102,6 +102,7 @@ HOOK void *mremap(void *address, size_t old_length, size_t new_length, int flags
         report(start, old_length, PROTOCOL_INVALIDATE_UNMAP);
     else if (new_length < old_length)
         report(start + new_length, old_length - new_length, PROTOCOL_INVALIDATE_UNMAP);
+    service_join(start, start + old_length);
     return (void *)to_result(system_call(SYS_mremap, start, old_length, new_length, (uint64_t)(int64_t)flags,
                                          (uint64_t)(uintptr_t)target, 0));
 }

@@ -22,15 +22,23 @@ void *next_function(const char *name)
 static int open_any(int directory, const char *path, int flags, mode_t mode)
 {
     uint32_t minor = minor_of_path(directory, path);
+    char room[PATH_ROOM];
     int32_t debug_file;
+    int64_t result;
 
     if (minor != NO_MINOR)
         return (int)to_result(open_node(minor, flags));
     debug_file = open_debug_file(path);
     if (debug_file >= 0)
         return debug_file;
-    return (int)to_result(system_call(SYS_openat, (uint64_t)(int64_t)directory, (uint64_t)(uintptr_t)path,
-                                      (uint64_t)(int64_t)flags, mode, 0, 0));
+    result = system_call(SYS_openat, (uint64_t)(int64_t)directory, (uint64_t)(uintptr_t)path_to_use(path, room),
+                         (uint64_t)(int64_t)flags, mode, 0, 0);
+    if (result == -ENOENT && directory != AT_FDCWD && server_is_configured()) {
+        debug_file = open_debug_file_at(directory, path);
+        if (debug_file >= 0)
+            return debug_file;
+    }
+    return (int)to_result(result);
 }
 
 /* The mode is there only when a file may be created. */
@@ -99,12 +107,13 @@ static FILE *open_stream(const char *name, const char *path, const char *mode)
 {
     int32_t descriptor = open_debug_file(path);
     FILE *(*next)(const char *, const char *);
+    char room[PATH_ROOM];
     FILE *stream;
 
     if (descriptor < 0) {
         next = (FILE * (*)(const char *, const char *)) next_function(name);
         if (next)
-            return next(path, mode);
+            return next(path_to_use(path, room), mode);
         errno = ENOSYS;
         return NULL;
     }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The preload library: device nodes of the software device for programs that know nothing of it. Rules of all of it:
- *  1. No locks, no threads, no child processes: a fork at any moment, or a signal handler that leaves by longjmp, finds nothing half done.
+ *  1. No locks, no threads, no child processes: a fork at any moment, or a signal handler that leaves by longjmp, finds nothing half done. The
+ *     one exception is the CPU-fault pump (service.c), where the server wants one: its threads block all signals and end with the process.
  *  2. The kernel is called directly (system.h): interposed functions of this library are never called by it, and of the C library only
  *     what every version has is needed.
  *  3. Whatever is not ours goes to the kernel unchanged. Without XESVM_SERVER everything does.
@@ -30,6 +31,8 @@
 
 /* Whether there is a server to go to. */
 bool server_is_configured(void);
+/* Where it listens, or NULL. */
+const char *server_socket(void);
 /* A connection after its hello: the descriptor and the card, or -errno. A file's card stays in its queue. */
 int32_t server_connect(const struct protocol_hello *hello, bool close_on_exec, struct protocol_card *card);
 
@@ -43,6 +46,13 @@ uint32_t device_count(void);
 uint64_t address_space(void);
 /* Whether the server mirrors this address space. */
 bool is_mirrored(void);
+
+/* ---- service.c */
+
+/* Starts the CPU-fault pump of this address space, and the threads by which the server asks it, as the flags of an answer say. Once. */
+void service_start(uint32_t flags);
+/* Before mremap of a range: the pump may have split the mapping. */
+void service_join(uint64_t start, uint64_t end);
 
 /* ---- node.c */
 
@@ -62,6 +72,23 @@ bool is_folder_of_nodes(const char *path);
 void describe_folder(struct stat *status);
 /* A descriptor of the text of a debugfs file; -ENOENT when the path is none of the device's. */
 int32_t open_debug_file(const char *path);
+
+/* ---- tree.c */
+
+#define PATH_ROOM 4096u
+
+enum place {
+    PLACE_OF_MACHINE, /* none of the device's */
+    PLACE_OF_DEVICE,  /* the device's own */
+    PLACE_SHARED,     /* a folder in which the machine and the device have entries */
+};
+
+/* Whose a path in /sys is, and in room the path that stands in for it unless it is the machine's. */
+enum place place_of(const char *path, char room[PATH_ROOM]);
+/* The path that stands in for one of the device's, in room; any other path itself. */
+const char *path_to_use(const char *path, char room[PATH_ROOM]);
+/* open_debug_file for a path relative to an open folder. */
+int32_t open_debug_file_at(int32_t directory, const char *path);
 
 /* ---- open.c */
 

@@ -28,13 +28,14 @@ static uint32_t minor_of_object(int directory, const char *path, int flags)
 static int status_of_path(int directory, const char *path, struct stat *status, int flags)
 {
     uint32_t minor = minor_of_object(directory, path, flags);
+    char room[PATH_ROOM];
     int64_t result;
 
     if (minor != NO_MINOR) {
         describe_node(minor, status);
         return 0;
     }
-    result = system_call(SYS_newfstatat, (uint64_t)(int64_t)directory, (uint64_t)(uintptr_t)path,
+    result = system_call(SYS_newfstatat, (uint64_t)(int64_t)directory, (uint64_t)(uintptr_t)path_to_use(path, room),
                          (uint64_t)(uintptr_t)status, (uint64_t)(int64_t)flags, 0, 0);
     if (result == -ENOENT && is_folder_of_nodes(path)) {
         describe_folder(status);
@@ -140,11 +141,12 @@ int __fxstat64(int version, int fd, struct stat64 *status)
 HOOK int statx(int directory, const char *path, int flags, unsigned int mask, struct statx *status)
 {
     uint32_t minor = minor_of_object(directory, path, flags);
+    char room[PATH_ROOM];
     struct stat plain;
     int64_t result;
 
     if (minor == NO_MINOR) {
-        result = system_call(SYS_statx, (uint64_t)(int64_t)directory, (uint64_t)(uintptr_t)path,
+        result = system_call(SYS_statx, (uint64_t)(int64_t)directory, (uint64_t)(uintptr_t)path_to_use(path, room),
                              (uint64_t)(int64_t)flags, mask, (uint64_t)(uintptr_t)status, 0);
         if (result != -ENOENT || !is_folder_of_nodes(path))
             return (int)to_result(result);
@@ -167,10 +169,12 @@ HOOK int statx(int directory, const char *path, int flags, unsigned int mask, st
 
 static int access_any(int directory, const char *path, int mode, int flags)
 {
+    char room[PATH_ROOM];
     int64_t result;
 
     if (minor_of_path(directory, path) != NO_MINOR)
         return mode & 1 /* X_OK */ ? (int)to_result(-EACCES) : 0;
+    path = path_to_use(path, room);
     if (flags == 0)
         result = system_call(SYS_faccessat, (uint64_t)(int64_t)directory, (uint64_t)(uintptr_t)path,
                              (uint64_t)(int64_t)mode, 0, 0, 0);
@@ -198,11 +202,12 @@ int faccessat(int directory, const char *path, int mode, int flags)
 static int64_t read_link(int directory, const char *path, char *buffer, uint64_t size)
 {
     uint32_t minor = path && !starts_with(path, "/dev/dri/") ? minor_of_path(directory, path) : NO_MINOR;
+    char room[PATH_ROOM];
     char target[32];
     uint64_t length;
 
     if (minor == NO_MINOR)
-        return to_result(system_call(SYS_readlinkat, (uint64_t)(int64_t)directory, (uint64_t)(uintptr_t)path,
+        return to_result(system_call(SYS_readlinkat, (uint64_t)(int64_t)directory, (uint64_t)(uintptr_t)path_to_use(path, room),
                                      (uint64_t)(uintptr_t)buffer, size, 0, 0));
     length = path_of_minor(minor, target);
     length = length < size ? length : size;

@@ -90,6 +90,22 @@ int32_t client_register(xesvm_pump *pump, struct block *block, uint32_t first, u
     return 0;
 }
 
+void client_join(const xesvm_pump *pump, uint64_t start, uint64_t end)
+{
+    struct xesvm_vma vma;
+    uint64_t address = start;
+
+    if (vma_find(pump->maps_fd, start, &vma) != 0 || vma.end >= end)
+        return;
+    while (address < end && vma_find(pump->maps_fd, address, &vma) == 0 && vma.start < end) {
+        uint64_t first = vma.start > start ? vma.start : start;
+
+        if ((vma.flags & (XESVM_VMA_ANONYMOUS | XESVM_VMA_SHARED)) == XESVM_VMA_ANONYMOUS)
+            uffd_register(pump->client_fd, first, (vma.end < end ? vma.end : end) - first); /* else mremap will say why not */
+        address = vma.end;
+    }
+}
+
 /* After EINVAL for length bytes at start: how many there are up to the end of the mapping, when that is what was wrong; else -EBUSY
  * or -EFAULT. */
 static int64_t length_within_mapping(const xesvm_pump *pump, uint64_t start, uint64_t length)

@@ -18,5 +18,7 @@ int32_t client_register(xesvm_pump *pump, struct block *block, uint32_t first, u
 /* Moves the migration's pages into its slot, and says in its present bits which had content. *moved: how many pages, from the first
  * on, were dealt with, also on errors: -EBUSY, -EFAULT, -ENOMEM. */
 int32_t client_move_to_staging(xesvm_pump *pump, struct migration *migration, uint32_t *moved);
+/* Registers what lies between registered pages of [start, end), where that has split a mapping: mremap(2) wants to find one. */
+void client_join(const xesvm_pump *pump, uint64_t start, uint64_t end);
 
 #endif

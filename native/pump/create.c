@@ -14,6 +14,8 @@
 #define CLIENT_FEATURES \
     (UFFD_FEATURE_MOVE | UFFD_FEATURE_EVENT_REMOVE | UFFD_FEATURE_EVENT_UNMAP | UFFD_FEATURE_EVENT_REMAP)
 #define STAGING_FEATURES UFFD_FEATURE_MOVE
+#define FLAGS (XESVM_PUMP_USER_MODE_ONLY | XESVM_PUMP_HIGH_DESCRIPTORS)
+#define FIRST_HIGH_DESCRIPTOR 500
 
 static void close_fd(int32_t fd)
 {
@@ -67,12 +69,34 @@ static int32_t open_files(xesvm_pump *pump)
     return pump->poke_fd < 0 ? pump->poke_fd : 0;
 }
 
+/* Leaves it where it is when there is no room. */
+static void move_up(int32_t *fd)
+{
+    int64_t moved = system_call(SYS_fcntl, (uint64_t)*fd, F_DUPFD_CLOEXEC, FIRST_HIGH_DESCRIPTOR, 0, 0, 0);
+
+    if (moved >= 0) {
+        system_close(*fd);
+        *fd = (int32_t)moved;
+    }
+}
+
+static void move_all_up(xesvm_pump *pump)
+{
+    move_up(&pump->client_fd);
+    move_up(&pump->staging_fd);
+    move_up(&pump->poke_fd);
+    move_up(&pump->maps_fd);
+    move_up(&pump->pagemap_fd);
+}
+
 static int32_t open_all(xesvm_pump *pump, uint32_t flags)
 {
     int32_t result = open_userfaultfds(pump, flags);
 
     if (result == 0)
         result = open_files(pump);
+    if (result == 0 && flags & XESVM_PUMP_HIGH_DESCRIPTORS)
+        move_all_up(pump);
     if (result == 0)
         result = staging_open(&pump->staging, pump->staging_fd);
     if (result == 0)
@@ -93,7 +117,7 @@ int32_t xesvm_pump_create(uint32_t flags, xesvm_pump **pump, struct xesvm_pump_i
     xesvm_pump *made;
     int32_t result;
 
-    if (!pump || (flags & ~XESVM_PUMP_USER_MODE_ONLY))
+    if (!pump || (flags & ~FLAGS))
         return -EINVAL;
     if (sysconf(_SC_PAGESIZE) != XESVM_PAGE_SIZE)
         return -EOPNOTSUPP;

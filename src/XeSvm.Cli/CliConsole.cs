@@ -20,8 +20,8 @@ internal sealed record CliConsole(
         bool dumb = Environment.GetEnvironmentVariable("TERM") is null or "" or "dumb";
         bool outputIsTerminal = !Console.IsOutputRedirected && !dumb;
         return new CliConsole(
-            Console.Out,
-            Console.Error,
+            new StandardStream(Console.Out, carriesResults: true),
+            new StandardStream(Console.Error, carriesResults: false),
             outputIsTerminal,
             !Console.IsErrorRedirected && !dumb,
             string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR")),

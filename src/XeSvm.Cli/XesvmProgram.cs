@@ -34,20 +34,25 @@ internal static class XesvmProgram
 
     private static int ReportUsage(ParseResult parsed, CliConsole console)
     {
-        foreach (string message in parsed.Errors.Select(error => error.Message).Distinct(StringComparer.Ordinal))
+        Command command = parsed.CommandResult.Command;
+        bool isRoot = parsed.CommandResult == parsed.RootCommandResult;
+        IEnumerable<string> mistakes = isRoot && parsed.UnmatchedTokens is [{ } unknown, ..]
+            ? [$"'{unknown}' is not a command; valid: {string.Join(", ", command.Subcommands.Select(known => known.Name))}."]
+            : parsed.Errors.Select(error => error.Message).Distinct(StringComparer.Ordinal);
+        foreach (string mistake in mistakes)
         {
-            console.Error.WriteLine($"xesvm: {message}");
+            console.Error.WriteLine($"xesvm: {mistake}");
         }
 
-        console.Error.WriteLine();
-        ParseResult help = parsed.RootCommandResult.Command.Parse([.. PathTo(parsed), "--help"]);
-        help.Invoke(Configuration(console.Error, console.Error));
+        // No more than fits below the message on any terminal: the whole help is long.
+        string path = isRoot ? command.Name : $"xesvm {command.Name}";
+        string arguments = string.Concat(command.Arguments.Select(argument => $" {UsageOf(argument)}"));
+        console.Error.WriteLine($"Usage: {path}{(isRoot ? " COMMAND" : "")} [options]{arguments}; '{path} --help' tells the options.");
         return ExitCode.Usage;
     }
 
-    /// <summary>The names of the commands that were recognised before the mistake.</summary>
-    private static IEnumerable<string> PathTo(ParseResult parsed) =>
-        parsed.CommandResult == parsed.RootCommandResult ? [] : [parsed.CommandResult.Command.Name];
+    private static string UsageOf(Argument argument) =>
+        $"{(argument.HelpName ?? argument.Name.ToUpperInvariant())}{(argument.Arity.MaximumNumberOfValues > 1 && argument.HelpName is null ? "..." : "")}";
 
     /// <summary>Turns what can go wrong into a message and an exit code. What is not expected here is a bug and shows its trace.</summary>
     private static int Guard(Func<int> run, CliConsole console)

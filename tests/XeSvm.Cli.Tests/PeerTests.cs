@@ -61,6 +61,13 @@ public sealed class PeerTests : IDisposable
         Assert.Equal((4, 4 * 512, 4), (Counter("driver-owned", "iova_alloc_tree"), Counter("driver-owned", "link_calls"), Counter("driver-owned", "inval_strict")));
         Assert.Equal((4, 4, 4), (Counter("broker", "iova_alloc_tree"), Counter("broker", "link_calls"), Counter("broker", "inval_strict")));
         Assert.All(rows.Values, row => Assert.Equal(4 * 2097152L, row.GetProperty("bytesOnRoute").GetInt64()));
+        Assert.All(rows.Values, row => Assert.InRange(
+            row.GetProperty("modelledCopyUs").GetDouble(), row.GetProperty("modelledCopyLowUs").GetDouble(), row.GetProperty("modelledCopyHighUs").GetDouble()));
+        string[] assumed = [.. document.RootElement.GetProperty("assumptions").EnumerateArray().Select(assumption => assumption.GetProperty("name").GetString()!)];
+        Assert.Contains("link bandwidth", assumed);
+        Assert.Contains("link latency", assumed);
+        Assert.Contains("page table on the target", assumed);
+        Assert.Contains(assumed, name => name.StartsWith("inval_strict", StringComparison.Ordinal));
         Assert.All(rows.Values, row => Assert.True(row.GetProperty("modelledCpuLowUs").GetDouble() < row.GetProperty("modelledCpuHighUs").GetDouble()));
 
         int Counter(string policy, string name) => rows[policy].GetProperty("initiatorCounters").GetProperty(name).GetInt32();

@@ -81,6 +81,33 @@ public sealed class RecordTests : IDisposable
     }
 
     [Theory]
+    [InlineData("")]
+    [InlineData("  ")]
+    [InlineData("a\nb")]
+    public void A_name_that_is_none_is_a_usage_error(string name)
+    {
+        CliRun run = CliRun.Of("record", name, "--backend", "software");
+
+        Assert.Equal((2, ""), (run.ExitCode, run.Output));
+        Assert.Contains("is no name of a record", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_place_where_nothing_can_be_written_is_named_with_the_reason_before_anything_is_measured()
+    {
+        foreach ((string name, string reason) in new[] { ("no/such/folder/x", "there is no such folder"), (FolderNamed("x.json"), "it is a folder") })
+        {
+            CliRun run = CliRun.Of("record", name, "--backend", "software");
+
+            Assert.Equal((1, ""), (run.ExitCode, run.Output));
+            Assert.Contains($"cannot be written: {reason}", run.Error, StringComparison.Ordinal);
+            Assert.DoesNotContain("case 1 of", run.Error, StringComparison.Ordinal);
+        }
+
+        string FolderNamed(string name) => Directory.CreateDirectory(_folder.PathOf(name)).FullName;
+    }
+
+    [Theory]
     [InlineData("{", "not a record of schema")]
     [InlineData("", "not a record of schema")]
     [InlineData("{\"schema\": \"xesvm.run/9\"}", "this program reads 'xesvm.run/2' and 'xesvm.run/1'")]

@@ -65,6 +65,49 @@ public sealed class RunTests : IDisposable
     [Fact]
     public void A_run_without_a_program_is_a_usage_error() => Assert.Equal(ExitCode.Usage, CliRun.Of("run").ExitCode);
 
+    [SkippableFact]
+    public void CPU_faults_of_a_program_are_noticed_when_that_is_asked_for()
+    {
+        string program = CompileSample();
+        const string script = "\"$0\" && cat /sys/kernel/debug/dri/0/gt0/stats";
+        (int code, string output, string error) = Run("run", "--cpu-faults", "userfaultfd", "--", "sh", "-c", script, program);
+        Skip.If(error.Contains("cannot be noticed", StringComparison.Ordinal), error);
+        Assert.Equal((0, ""), (code, error));
+        Assert.StartsWith("the GPU wrote 42\n", output, StringComparison.Ordinal);
+        Assert.Contains("svm_2M_cpu_copy_kb: 2048\n", output, StringComparison.Ordinal);
+        Assert.Contains("svm_2M_cpu_copy_kb: 0\n", Run("run", "--cpu-faults", "coherent", "--", "sh", "-c", script, program).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_way_to_notice_CPU_faults_that_there_is_not_is_refused()
+    {
+        (int code, string output, string error) = Run("run", "--cpu-faults", "by-magic", "--", "true");
+        Assert.Equal((ExitCode.Usage, ""), (code, output));
+        Assert.Contains("'by-magic' is no way to notice CPU faults; auto, userfaultfd, userfaultfd-user-mode, coherent are.", error, StringComparison.Ordinal);
+    }
+
+    [SkippableTheory]
+    [InlineData("coherent", 0)]
+    [InlineData("userfaultfd", 512)]
+    public void A_server_that_is_killed_takes_no_data_along(string cpuFaults, int away)
+    {
+        string program = Compile("../XeSvm.Simulation.Tests/Server/faults.c", "-I", SourceOf("../../samples/HelloC"));
+        string socket = _folder.PathOf("device");
+        using Process server = Start("serve", "--socket", socket, "--cpu-faults", cpuFaults);
+        string? setting = server.StandardOutput.ReadLine();
+        Skip.If(setting is null, server.StandardError.ReadToEnd());
+        string preload = server.StandardOutput.ReadLine()!;
+        var start = new ProcessStartInfo("env", [setting!, preload, program, "stay"]) { RedirectStandardInput = true, RedirectStandardOutput = true };
+        using Process client = Process.Start(start)!;
+        Assert.Equal($"{away} pages away", client.StandardOutput.ReadLine());
+        server.Kill();
+        server.WaitForExit();
+        client.StandardInput.WriteLine();
+        Assert.Equal("home\n", client.StandardOutput.ReadToEnd());
+        client.WaitForExit();
+        Assert.Equal(0, client.ExitCode);
+    }
+
     [Theory]
     [InlineData("-INT")]
     [InlineData("-TERM")]
@@ -95,30 +138,47 @@ public sealed class RunTests : IDisposable
         Assert.False(File.Exists(socket));
     }
 
-    private string CompileSample([CallerFilePath] string path = "")
+    private static string SourceOf(string name, [CallerFilePath] string path = "") => Path.Combine(Path.GetDirectoryName(path)!, name);
+
+    private string CompileSample()
     {
-        string source = Path.Combine(Path.GetDirectoryName(path)!, "../../samples/HelloC/hello_xe.c");
-        Assert.InRange(File.ReadLines(source).Count(), 40, 75);
-        string program = _folder.PathOf("hello_xe");
-        using Process compiler = Process.Start("cc", ["-Wall", "-Wextra", "-Werror", "-o", program, source]);
+        const string sample = "../../samples/HelloC/hello_xe.c";
+        Assert.InRange(File.ReadLines(SourceOf(sample)).Count(), 40, 75);
+        return Compile(sample);
+    }
+
+    private string Compile(string source, params string[] options)
+    {
+        string program = _folder.PathOf(Path.GetFileNameWithoutExtension(source));
+        using Process compiler = Process.Start("cc", [.. options, "-Wall", "-Wextra", "-Werror", "-o", program, SourceOf(source)]);
         compiler.WaitForExit();
         Assert.Equal(0, compiler.ExitCode);
         return program;
     }
 
-    private static (int Code, string Output, string Error) Run(params string[] arguments)
+    private static (int Code, string Output, string Error) Run(params string[] arguments) => Run([], arguments);
+
+    private static (int Code, string Output, string Error) Run((string Name, string Value)[] settings, params string[] arguments)
     {
-        using Process process = Start(arguments);
+        using Process process = Start(settings, arguments);
         Task<string> error = process.StandardError.ReadToEndAsync();
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         return (process.ExitCode, output, error.Result);
     }
 
-    private static Process Start(params string[] arguments)
+    private static Process Start(params string[] arguments) => Start([], arguments);
+
+    private static Process Start((string Name, string Value)[] settings, string[] arguments)
     {
-        var start = new ProcessStartInfo(Tool, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        // A shell that starts the tests in the background lets them ignore SIGINT, and so would the tool.
+        var start = new ProcessStartInfo("env", ["--default-signal=INT", Tool, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["XESVM_VRAM_BYTES"] = "67108864";
+        foreach ((string name, string value) in settings)
+        {
+            start.Environment[name] = value;
+        }
+
         return Process.Start(start)!;
     }
 }

@@ -37,6 +37,8 @@ public sealed class UsageTests
     [InlineData("'2' is not valid for --levels; valid: a whole number from 3 to 5", "measure", "--levels", "2")]
     [InlineData("--explain explains modelled time: it needs --profile", "measure", "--explain")]
     [InlineData("--json - and --csv - cannot both have the output", "measure", "--json", "-", "--csv", "-")]
+    [InlineData("'x.out' cannot hold two outputs", "measure", "--json", "x.out", "--html", "./x.out")]
+    [InlineData("'x.json' cannot hold two outputs", "record", "x", "--html", "x.json")]
     [InlineData("'--matrices'", "measure", "--matrices")]
     [InlineData("--rows", "calibrate", "--profile", "xe-2026-01")]
     [InlineData("--profile", "calibrate", "--rows", "2M")]
@@ -64,8 +66,21 @@ public sealed class UsageTests
     [Fact]
     public void The_usage_is_that_of_the_command_with_the_mistake()
     {
-        Assert.Contains("xesvm measure [options]", CliRun.Of("measure", "--bogus").Error, StringComparison.Ordinal);
-        Assert.Contains("xesvm stats [options]", CliRun.Of("stats").Error, StringComparison.Ordinal);
+        Assert.Contains("Usage: xesvm measure [options]; 'xesvm measure --help'", CliRun.Of("measure", "--bogus").Error, StringComparison.Ordinal);
+        Assert.Contains("Usage: xesvm stats [options]", CliRun.Of("stats").Error, StringComparison.Ordinal);
+        Assert.Contains("Usage: xesvm compare [options] RECORDS...;", CliRun.Of("compare").Error, StringComparison.Ordinal);
+        Assert.Contains("Usage: xesvm run [options] -- PROGRAM ARGUMENTS;", CliRun.Of("run").Error, StringComparison.Ordinal);
+        Assert.Contains("Usage: xesvm COMMAND [options]", CliRun.Of("bogus").Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_unknown_command_is_named_once_with_those_that_exist_and_everything_fits_on_a_small_terminal()
+    {
+        CliRun run = CliRun.Of("bogus");
+
+        Assert.StartsWith("xesvm: 'bogus' is not a command; valid: info, measure, record,", run.Error, StringComparison.Ordinal);
+        Assert.Equal(2, run.Error.TrimEnd().Split('\n').Length);
+        Assert.Equal(2, CliRun.Of("measure", "--size", "3M").Error.TrimEnd().Split('\n').Length);
     }
 
     [Theory]
@@ -83,6 +98,8 @@ public sealed class UsageTests
     [Theory]
     [InlineData("XESVM_BACKEND", "gpu", "XESVM_BACKEND is 'gpu'; valid are auto, kernel and software.")]
     [InlineData("XESVM_VRAM_BYTES", "much", "XESVM_VRAM_BYTES is 'much'")]
+    [InlineData("XESVM_VRAM_BYTES", "1", "VRAM of 1 bytes is not possible; a multiple of 2097152 from 2097152 to 68719476736 is.")]
+    [InlineData("XESVM_CPU_FAULTS", "nope", "'nope' is no way to notice CPU faults; auto,")]
     public void An_environment_variable_that_is_not_valid_is_a_usage_error(string variable, string value, string expected)
     {
         string? before = Environment.GetEnvironmentVariable(variable);
@@ -93,6 +110,7 @@ public sealed class UsageTests
 
             Assert.Equal(2, run.ExitCode);
             Assert.Contains(expected, run.Error, StringComparison.Ordinal);
+            Assert.DoesNotContain("Parameter", run.Error, StringComparison.Ordinal);
             Assert.Empty(run.Output);
         }
         finally

@@ -5,17 +5,18 @@
 # usage: run.sh ROOT TOOL LIST OUT [JOBS]
 #   ROOT  a system with IGT's binaries, as setup.sh makes it      TOOL  folder of xesvm and libxesvm_preload.so
 #   LIST  lines "binary subtest"                                  OUT   folder for results.tsv and one log for each subtest
+# XESVM_DEVICE: another device than bmg; dual-bmg for multigpu.txt. targets.txt must pass; more.txt, which has passed, is beyond it.
 # IGT_TIMEOUT: seconds that one subtest may take, 120 unless given. Last line: N passed, N failed, N skipped. Exit code 1 when one failed.
 set -u
 
 # Inside a subtest's own mounts: just the entries that IGT looks for.
 if [ "${1:-}" = --enter ]; then
   root=$2 preload=$3 sockets=$4 binary=$5 subtest=$6
+  mkdir -p /run/xesvm && mount --bind "$sockets" /run/xesvm
   mount -t tmpfs none /sys
-  mkdir -p /sys/class /sys/bus /sys/dev/char /sys/module/xe /sys/kernel/debug
-  echo live >/sys/module/xe/initstate
+  mkdir -p /sys/kernel/debug
   mount -t tmpfs none /sys/kernel/debug # IGT tells by the file system's number that debugfs is there
-  mkdir -p /sys/kernel/debug/dri/{0,1,128,129}/gt{0,1}
+  cp -a "$XESVM_SERVER.sys/." /sys/     # udev goes from folder to folder by itself, past the preload library
   devices=$(mktemp -d)
   mount -t tmpfs none "$devices"
   mkdir "$devices/shm" "$devices/dri"
@@ -24,8 +25,8 @@ if [ "${1:-}" = --enter ]; then
   ln -s /proc/self/fd "$devices/fd"
   mount -t tmpfs none "$devices/shm"
   mount --move "$devices" /dev
+  echo 1048576 >/proc/sys/kernel/msgmnb # of our own namespace: IGT's allocator wants long message queues, and may not ask for them itself
   mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys
-  mkdir -p /run/xesvm && mount --bind "$sockets" /run/xesvm
   libraries=$root/usr/lib/x86_64-linux-gnu
   exec "$root/lib64/ld-linux-x86-64.so.2" --library-path "$libraries" --preload "$preload" --argv0 "$binary" \
     "$root/usr/libexec/igt-gpu-tools/$binary" --run-subtest "$subtest"
@@ -58,7 +59,7 @@ one() {
   log="$out/log/$binary@$subtest"
   begin=$(date +%s%N)
   env IGT_SRANDOM=1 XESVM_SERVER="/run/xesvm/$size" timeout -k 2 "${IGT_TIMEOUT:-120}" \
-    unshare --mount --pid --fork --kill-child --mount-proc bash "$here/run.sh" --enter "$root" "$tool/libxesvm_preload.so" "$sockets" "$binary" "$subtest" >"$log" 2>&1
+    unshare --mount --ipc --pid --fork --kill-child --mount-proc bash "$here/run.sh" --enter "$root" "$tool/libxesvm_preload.so" "$sockets" "$binary" "$subtest" >"$log" 2>&1
   code=$?
   status=$(grep -aoE "^Subtest $subtest: (SUCCESS|SKIP|FAIL|CRASH)" "$log" | tail -n 1 | sed 's/.*: //')
   case $code in 124 | 137) status=TIMEOUT ;; esac
@@ -70,6 +71,10 @@ export here root tool out sockets small large
 xargs -a "$list" -P "$jobs" -L1 bash -c 'one "$0" "$1"'
 
 grep -vP '\t(SUCCESS|SKIP)\t' "$out/results.tsv" | cut -f1,2,4 | sed 's/^/  /'
+# What benchmarks have measured, when there are any in the list. The time is this host's, of the software device.
+cut -f1 "$out/results.tsv" | grep -E ' .*benchmark' | while read -r binary subtest; do
+  grep -aE '[0-9]+(\.[0-9]+)? ?(us|ms|[KMG]i?B/s)' "$out/log/$binary@$subtest" | grep -avE 'DEBUG|^Subtest' | sed "s|^|  $subtest: |"
+done
 passed=$(grep -cP '\tSUCCESS\t' "$out/results.tsv") skipped=$(grep -cP '\tSKIP\t' "$out/results.tsv") all=$(wc -l <"$out/results.tsv")
 empty=$(cut -f1,2 "$out/results.tsv" | grep -P '\tSUCCESS$' | cut -f1 | grep -cxFf "$here/vacuous.txt")
 echo "$empty of those that passed test nothing (tests/igt/vacuous.txt)"

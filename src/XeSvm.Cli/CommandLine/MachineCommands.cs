@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using XeSvm.Cli.Execution;
+using XeSvm.Cli.Watching;
 
 namespace XeSvm.Cli.CommandLine;
 
@@ -28,13 +29,19 @@ internal static class MachineCommands
         };
         Option<int?> iterations = Options.Number("--iterations", "Ends after so many readings. Default: at Ctrl-C.", 1, int.MaxValue);
         Option<bool> load = new("--load") { Description = "Causes migrations meanwhile, so that there is something to see." };
+        Option<bool> json = new("--json") { Description = $"Prints each reading as one line of JSON (schema {WatchJson.CurrentSchema})." };
         command.Options.Add(backend);
         command.Options.Add(interval);
         command.Options.Add(iterations);
         command.Options.Add(load);
+        command.Options.Add(json);
         command.SetAction(parsed => WatchExecution.Run(
             new WatchRequest(
-                parsed.GetValue(backend), TimeSpan.FromSeconds(parsed.GetValue(interval) ?? 1), parsed.GetValue(iterations), parsed.GetValue(load)),
+                parsed.GetValue(backend),
+                TimeSpan.FromSeconds(parsed.GetValue(interval) ?? 1),
+                parsed.GetValue(iterations),
+                parsed.GetValue(load),
+                parsed.GetValue(json)),
             console,
             cancellation));
         return command;

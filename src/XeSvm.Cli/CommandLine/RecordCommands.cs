@@ -15,11 +15,18 @@ internal static class RecordCommands
             "Measures as 'measure' does and keeps the record under a name, for 'compare': before and after a new kernel, another IOMMU mode, on " +
             "another machine.");
         Argument<string> name = new("name") { Description = "The record's name: NAME.json in this folder; or the path of a file that ends in .json." };
+        name.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: { } value }] && !RunRecordFiles.IsName(value))
+            {
+                result.AddError($"'{value}' is no name of a record; valid: at least one character that is no blank, and no control characters.");
+            }
+        });
         Option<bool> replace = new("--replace") { Description = "Replaces a record that is there already." };
         MeasureOptions options = new();
         command.Arguments.Add(name);
         command.Options.Add(replace);
-        options.AddTo(command, isRecord: true);
+        options.AddTo(command, name);
         command.SetAction(parsed => RecordExecution.Run(
             options.RequestOf(parsed), parsed.GetRequiredValue(name), parsed.GetValue(replace), console, cancellation));
         return command;

@@ -22,7 +22,6 @@ internal sealed class RecordFile : IDisposable
 
     /// <summary>Opens or creates the file.</summary>
     /// <exception cref="IOException">It cannot be written.</exception>
-    /// <exception cref="UnauthorizedAccessException">It may not be written.</exception>
     internal static RecordFile Open(string option, string path)
     {
         if (path.Length == 0 || path.Contains('\0', StringComparison.Ordinal))
@@ -31,19 +30,39 @@ internal sealed class RecordFile : IDisposable
         }
 
         bool isNew = !File.Exists(path);
-        return new RecordFile(path, new FileStream(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read), isNew);
+        try
+        {
+            return new RecordFile(path, new FileStream(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read), isNew);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new IOException($"{option}: {path} cannot be written: {Reason(path, exception)}", exception);
+        }
     }
 
-    /// <summary>Replaces the file's content.</summary>
+    /// <summary>Replaces the file's content, wholly or not at all: what was there stays when the disk is full.</summary>
+    /// <exception cref="IOException">It cannot be written.</exception>
     internal void Write(string text)
     {
-        if (_stream.CanSeek && _stream.Length > 0)
+        byte[] bytes = Encoding.UTF8.GetBytes(text);
+        try
         {
-            _stream.SetLength(0);
+            if (_stream.CanSeek && _stream.Length > 0)
+            {
+                Replace(bytes);
+            }
+            else
+            {
+                _stream.Write(bytes);
+                _stream.Flush();
+            }
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException)
+        {
+            // EFBIG comes as ArgumentOutOfRangeException.
+            throw new IOException($"{_path} cannot be written: {exception.Message}", exception);
         }
 
-        _stream.Write(Encoding.UTF8.GetBytes(text));
-        _stream.Flush();
         _written = true;
     }
 
@@ -56,4 +75,39 @@ internal sealed class RecordFile : IDisposable
             File.Delete(_path);
         }
     }
+
+    /// <summary>Writes a file beside the old one, on the same file system, and puts it in its place; over the old one in a folder where no file can be made.</summary>
+    private void Replace(byte[] bytes)
+    {
+        string place = File.ResolveLinkTarget(_path, returnFinalTarget: true)?.FullName ?? _path;
+        string beside = $"{place}.{Environment.ProcessId}.new";
+        try
+        {
+            using (FileStream stream = new(beside, FileMode.CreateNew, FileAccess.Write))
+            {
+                stream.Write(bytes);
+                stream.Flush(flushToDisk: true);
+            }
+
+            File.Move(beside, place, overwrite: true);
+        }
+        catch (UnauthorizedAccessException)
+        {
+            _stream.SetLength(0);
+            _stream.Write(bytes);
+            _stream.Flush();
+        }
+        finally
+        {
+            File.Delete(beside);
+        }
+    }
+
+    private static string Reason(string path, Exception exception) => exception switch
+    {
+        _ when Directory.Exists(path) => "it is a folder.",
+        DirectoryNotFoundException => "there is no such folder.",
+        UnauthorizedAccessException => "this user may not write there.",
+        _ => exception.Message,
+    };
 }

@@ -7,11 +7,14 @@ internal static class RunRecordFiles
 {
     private const string Extension = ".json";
 
+    /// <summary>Whether a record can be called so.</summary>
+    internal static bool IsName(string name) => !string.IsNullOrWhiteSpace(name) && !name.Any(char.IsControl);
+
     /// <summary>The file of a record: a name stands for a file in this folder.</summary>
     /// <exception cref="InputFileException">It is no name.</exception>
     internal static string PathOf(string name)
     {
-        if (string.IsNullOrWhiteSpace(name) || name.Any(char.IsControl))
+        if (!IsName(name))
         {
             throw new InputFileException("A record's name must have at least one character and no control characters.");
         }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using Spectre.Console;
 using XeSvm.Cli.Rendering;
 using XeSvm.Cli.Watching;
@@ -11,7 +12,8 @@ namespace XeSvm.Cli.Execution;
 /// <param name="Interval">Time between two readings.</param>
 /// <param name="Iterations">How many frames; null: until it is interrupted.</param>
 /// <param name="Load">Whether migrations are caused meanwhile.</param>
-internal sealed record WatchRequest(BackendChoice? Backend, TimeSpan Interval, int? Iterations, bool Load);
+/// <param name="Json">Whether each frame is one line of JSON.</param>
+internal sealed record WatchRequest(BackendChoice? Backend, TimeSpan Interval, int? Iterations, bool Load, bool Json);
 
 /// <summary>Runs <c>watch</c>.</summary>
 internal static class WatchExecution
@@ -36,7 +38,15 @@ internal static class WatchExecution
 
         using WatchLoad? load = request.Load ? new WatchLoad(device) : null;
         string title = $"{device.BackendName} backend, {device.Node.Path}";
-        if (console.OutputIsTerminal)
+        if (request.Json)
+        {
+            foreach (WatchFrame frame in Frames(request, device, first, load, cancellation))
+            {
+                console.Output.WriteLine(JsonSerializer.Serialize(WatchJson.Of(frame, device), CliJsonLines.Default.WatchJson));
+                console.Output.Flush();
+            }
+        }
+        else if (console.OutputIsTerminal)
         {
             ShowLive(request, console, device, first, load, title, cancellation);
         }

@@ -71,7 +71,7 @@ internal sealed record TopologyJson(string Schema, string Name, IReadOnlyList<To
             CurrentSchema,
             topology.Name,
             [.. topology.Devices.Select(device => new TopologyJsonDevice(
-                device.Name, device.Tiles, device.VramBytes, device.Iommu.ToString().ToLowerInvariant(), device.CoherentWalker))],
+                device.Name, device.Tiles, device.VramBytes, device.Iommu.ToString().ToLowerInvariant(), device.CoherentWalker, device.Profile))],
             [.. Enumerable.Range(0, count * count).Select(index => Link(index / count, index % count))]);
 
         TopologyJsonLink Link(int from, int to)
@@ -84,7 +84,7 @@ internal sealed record TopologyJson(string Schema, string Name, IReadOnlyList<To
 }
 
 /// <summary>A device of <see cref="TopologyJson"/>.</summary>
-internal sealed record TopologyJsonDevice(string Name, int Tiles, ulong VramBytes, string Iommu, bool CoherentWalker);
+internal sealed record TopologyJsonDevice(string Name, int Tiles, ulong VramBytes, string Iommu, bool CoherentWalker, string Profile);
 
 /// <summary>A way of <see cref="TopologyJson"/>; bandwidth and latency are assumed.</summary>
 internal sealed record TopologyJsonLink(

@@ -20,10 +20,12 @@ internal sealed class PeerReport(PeerRecord record)
         console.Output.WriteLine();
         text.Write("counted", "Exact operations of one migration, in the initiators' IOMMU spaces and in page tables on the targets together.");
         text.Write("measured", "This host's time of one migration in the model, and what memcpy of the same size takes of it. No hardware figure.");
-        text.Write("modelled", string.Create(
-            CultureInfo.InvariantCulture,
-            $"CPU time from the counters; assumed and swept: 0.3 to 2 us for an invalidation that is waited for, {PeerCostModel.RemoteFactorLow} to " +
-            $"{PeerCostModel.RemoteFactorHigh} times the host's cost for work on a target's page table. Copy time from the topology's assumed figures."));
+        text.Write("modelled", "CPU time from the counters, copy time from the link. Ranges: assumed and swept are");
+        foreach (PeerAssumption assumption in record.Assumptions)
+        {
+            text.Write("", string.Create(CultureInfo.InvariantCulture, $"{assumption.Name}: {assumption.Low} to {assumption.High} {assumption.Unit}"));
+        }
+
         text.Write("break-even", "The smallest size at which the policy is modelled to cost no more CPU time than per-page, at both ends of the assumptions.");
         text.Write("none", "Without a way between the devices data goes through system memory, in two migrations.");
     }
@@ -58,7 +60,7 @@ internal sealed class PeerReport(PeerRecord record)
                 Figures.Cost(row.MeasuredUs),
                 Figures.Share((decimal)row.ShareOfMemcpy),
                 $"{Figures.Cost(row.ModelledCpuLowUs)} - {Figures.Cost(row.ModelledCpuHighUs)}",
-                Figures.Cost(row.ModelledCopyUs));
+                row.ModelledCopyUs is null ? Figures.Cost(row.ModelledCopyUs) : $"{Figures.Cost(row.ModelledCopyLowUs)} - {Figures.Cost(row.ModelledCopyHighUs)}");
         }
 
         return table;

@@ -17,17 +17,21 @@ internal static class TopologyReport
         TableRenderer.Write(console, Links(topology));
         console.Output.WriteLine();
         text.Write("link", "From the device that accesses (row) to the device whose memory it is: route, distance, GB/s, latency.");
-        text.Write("", "Bandwidth and latency are assumed. Local is a device's own memory; none goes through system memory.");
+        text.Write("", "Bandwidth and latency are assumed, and swept where they are modelled with. Local is a device's own memory; none goes through system memory.");
     }
 
     private static TableModel Devices(MachineTopology topology)
     {
         TableModel table = new(
-            [new("", "device", IsNumber: false), new("", "tiles"), new("", "VRAM a tile"), new("", "IOMMU", IsNumber: false), new("", "walker", IsNumber: false)]);
+        [
+            new("", "device", IsNumber: false), new("", "profile", IsNumber: false), new("", "tiles"), new("", "VRAM a tile"), new("", "IOMMU", IsNumber: false),
+            new("", "walker", IsNumber: false),
+        ]);
         foreach (MachineDevice device in topology.Devices)
         {
             table.Add(
                 device.Name,
+                device.Profile,
                 device.Tiles.ToString(CultureInfo.InvariantCulture),
                 Figures.Bytes(device.VramBytes),
                 device.Iommu.ToString().ToLowerInvariant(),

@@ -94,6 +94,16 @@ internal static unsafe partial class SystemCalls
         return result;
     }
 
+    /// <summary>Limits how long receiving waits for a message (SO_RCVTIMEO); -EAGAIN afterwards.</summary>
+    internal static int SetReceiveTimeout(FileDescriptorHandle connection, TimeSpan timeout)
+    {
+        const int ReceiveTimeout = 20; // SO_RCVTIMEO, whose value is a timeval
+        long* value = stackalloc long[2];
+        value[0] = (long)timeout.TotalSeconds;
+        value[1] = timeout.Milliseconds * 1000L;
+        return setsockopt((int)connection.DangerousGetHandle(), SocketLevel, ReceiveTimeout, value, 2 * sizeof(long)) < 0 ? -errno : 0;
+    }
+
     /// <summary>Sends one message, with a descriptor when there is one.</summary>
     /// <param name="connection">The connection. -EPIPE when the other side is gone.</param>
     /// <param name="message">The message.</param>
@@ -274,6 +284,9 @@ internal static unsafe partial class SystemCalls
 
     [LibraryImport(LibC, SetLastError = true)]
     private static partial int accept4(int descriptor, void* address, int* length, int flags);
+
+    [LibraryImport(LibC, SetLastError = true)]
+    private static partial int setsockopt(int descriptor, int level, int option, void* value, int length);
 
     [LibraryImport(LibC, SetLastError = true)]
     private static partial int getsockopt(int descriptor, int level, int option, void* value, int* length);

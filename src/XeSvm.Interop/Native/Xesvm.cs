@@ -43,6 +43,9 @@ internal static class Xesvm
     /// <summary>Asks for no more than an unprivileged userfaultfd gives.</summary>
     internal const uint XESVM_PUMP_USER_MODE_ONLY = 0x1;
 
+    /// <summary>Keeps the pump's descriptors out of the low numbers.</summary>
+    internal const uint XESVM_PUMP_HIGH_DESCRIPTORS = 0x2;
+
     // xesvm_pump_info.mode
 
     /// <summary>Faults from system calls are resolved too.</summary>
@@ -61,6 +64,7 @@ internal static class Xesvm
 
     /// <summary>The page is in VRAM: a CPU touch brings it home.</summary>
     internal const byte XESVM_PAGE_DEVICE = 2;
+    internal const int XESVM_JOIN_PARTS = 64;
 
     // xesvm_pump_event.type
 

@@ -28,31 +28,34 @@ internal static class DebugFiles
                 $"The software device has no debug file '{name}'; it has {string.Join(", ", device.Gts.Select(gt => $"gt{gt.Id}/stats"))}, dma, dma_audit, peers, topology and backend."),
     };
 
+    /// <summary>The memory of whoever asks.</summary>
+    private static Memory.ClientMemory ClientOf(SoftwareDevice device) => IoctlCaller.Current?.Memory ?? device.Client;
+
     private static string Statistics(SoftwareDevice device, Gt gt)
     {
         // What CPU faults have done since the last fault of the GPU is not in the counters yet.
-        device.Client.Settle();
+        ClientOf(device).Settle();
         return gt.Statistics.Format();
     }
 
     /// <summary>Whether I/O page table, IOTLB and page frames agree. The device must be idle.</summary>
     private static string Audit(SoftwareDevice device)
     {
-        device.Client.Settle();
+        ClientOf(device).Settle();
         return DmaAudit.Run(device.Domain, device.Frames) + "\n";
     }
 
     /// <summary>What the devices of the machine have done with each other's memory, and an audit of it. The machine must be idle for the latter.</summary>
     private static string Peers(SoftwareDevice device)
     {
-        device.Client.Settle();
+        ClientOf(device).Settle();
         IReadOnlyList<string> findings = MachineAudit.Run(device.Machine);
         return device.Machine.Counters.Format(device.Machine) + string.Concat(findings.Select(finding => $"finding: {finding}\n"));
     }
 
     private static string Backend(SoftwareDevice device)
     {
-        string cpuFaults = device.Client.Mode switch
+        string cpuFaults = ClientOf(device).Mode switch
         {
             Memory.CpuFaultMode.Full => "full",
             Memory.CpuFaultMode.UserModeOnly => "user-mode-only",
@@ -60,7 +63,7 @@ internal static class DebugFiles
         };
         var text = new StringBuilder();
         Line("cpu_faults", cpuFaults);
-        Line("cpu_faults_reason", device.Client.ModeReason);
+        Line("cpu_faults_reason", ClientOf(device).ModeReason);
         Line("iommu", device.Options.Iommu.EffectiveMode.ToString().ToLowerInvariant());
         Line("iommu_walker", device.Options.Iommu.CoherentWalker ? "coherent" : "non-coherent");
         Line("iommu_levels", device.Options.Iommu.Levels.ToString(CultureInfo.InvariantCulture));
@@ -74,7 +77,7 @@ internal static class DebugFiles
         Line("vram_bytes", device.Vram.Total.ToString(CultureInfo.InvariantCulture));
         Line("device_allocations", device.Tiles.Sum(tile => tile.Pagemap.AllocationCount).ToString(CultureInfo.InvariantCulture));
         Line("last_ban", device.LastBan?.ToString() ?? "none");
-        device.Client.FormatCounters(text);
+        ClientOf(device).FormatCounters(text);
         return text.ToString();
 
         void Line(string key, string value) => text.Append(key).Append(": ").Append(value).Append('\n');

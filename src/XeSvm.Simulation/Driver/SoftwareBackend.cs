@@ -2,6 +2,7 @@ using XeSvm.Interop;
 using XeSvm.Interop.LibC;
 using XeSvm.Interop.Native;
 using XeSvm.Simulation.Driver;
+using XeSvm.Simulation.Driver.Profiles;
 using XeSvm.Simulation.Peers.Software;
 
 namespace XeSvm.Simulation;
@@ -40,6 +41,9 @@ public sealed class SoftwareBackend : DrmBackend
 
     /// <summary>What the devices share.</summary>
     internal SoftwareMachine Machine => _machine;
+
+    /// <summary>What each device is.</summary>
+    internal DeviceProfile DeviceProfile => _options.Machine.Device;
 
     /// <summary>Makes chosen operations of the machine fail: begun with <see cref="SoftwareBackendOptions.Faults"/>, to be changed at any time.</summary>
     public FaultInjector Faults => _options.Faults;

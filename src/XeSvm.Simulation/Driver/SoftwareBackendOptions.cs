@@ -9,10 +9,19 @@ public sealed record SoftwareBackendOptions
 {
     internal const string DefaultPeerPolicy = "driver-owned";
 
+    // Null: not said, so that what a topology says holds.
+    private readonly IommuMode? _iommu;
+    private readonly bool? _coherentWalker;
+    private readonly int? _pageTableLevels;
+    private readonly bool? _cachingMode;
+    private readonly bool? _writeBufferFlush;
+    private readonly bool? _flushRegression;
+
     /// <summary>
     /// Which machine: <c>bmg</c>, <c>bmg-smallbar</c>, <c>lnl</c>, <c>pvc2</c>, <c>dual-bmg</c>; a topology of several devices
-    /// (<c>pair-p2p</c>, <c>pair-isolated</c>, <c>quad-fabric-physical</c>, <c>quad-fabric-virtual</c>), which says of each device what VRAM
-    /// and what IOMMU it has; or the path of a file of either kind (JSON, with a <c>/</c> in it or ending in <c>.json</c>).
+    /// (<c>pair-p2p</c>, <c>pair-isolated</c>, <c>quad-fabric-physical</c>, <c>quad-fabric-virtual</c>), which says of each device what profile,
+    /// what VRAM and what IOMMU it has; or the path of a file of either kind (JSON, with a <c>/</c> in it or ending in <c>.json</c>).
+    /// What these options say of VRAM and IOMMU goes before what a topology says, for all of its devices.
     /// </summary>
     public string Device { get; init; } = "bmg";
 
@@ -29,29 +38,53 @@ public sealed record SoftwareBackendOptions
     /// </summary>
     public string Layout { get; init; } = "scattered";
 
-    /// <summary>The mode of the device's IOMMU domain.</summary>
-    public IommuMode Iommu { get; init; } = IommuMode.Strict;
+    /// <summary>The mode of the device's IOMMU domain; <see cref="IommuMode.Strict"/> where neither this nor a topology says it.</summary>
+    public IommuMode Iommu
+    {
+        get => _iommu ?? IommuMode.Strict;
+        init => _iommu = value;
+    }
 
     /// <summary>Whether the IOMMU's page walker sees the CPU's caches; if not, every entry written is flushed.</summary>
-    public bool CoherentWalker { get; init; } = true;
+    public bool CoherentWalker
+    {
+        get => _coherentWalker ?? true;
+        init => _coherentWalker = value;
+    }
 
     /// <summary>Levels of the I/O page table: 3, 4 or 5.</summary>
-    public int PageTableLevels { get; init; } = 4;
+    public int PageTableLevels
+    {
+        get => _pageTableLevels ?? 4;
+        init => _pageTableLevels = value;
+    }
 
     /// <summary>
     /// Whether the IOMMU may cache entries that are not present, as virtual IOMMUs do: every new mapping needs an invalidation, and the
     /// kernel then chooses <see cref="IommuMode.Strict"/> over <see cref="IommuMode.Lazy"/>.
     /// </summary>
-    public bool CachingMode { get; init; }
+    public bool CachingMode
+    {
+        get => _cachingMode ?? false;
+        init => _cachingMode = value;
+    }
 
     /// <summary>Whether new mappings need a flush of the chipset's write buffer, as old chipsets do.</summary>
-    public bool WriteBufferFlush { get; init; }
+    public bool WriteBufferFlush
+    {
+        get => _writeBufferFlush ?? false;
+        init => _writeBufferFlush = value;
+    }
 
     /// <summary>
     /// Whether an unmap flushes every cache line that it has visited, as kernels of early 2026 did, and not only what it has changed. Shows on
     /// a non-coherent walker only.
     /// </summary>
-    public bool FlushRegression { get; init; }
+    public bool FlushRegression
+    {
+        get => _flushRegression ?? false;
+        init => _flushRegression = value;
+    }
 
     /// <summary>
     /// Size of each tile's VRAM in bytes, in place of the device profile's; a multiple of 2 MiB, from 2 MiB to 64 GiB. VRAM is sparse: only
@@ -67,12 +100,24 @@ public sealed record SoftwareBackendOptions
 
     /// <summary>
     /// Who makes addresses of one device's memory for another: <c>driver-owned</c> (the target's driver by dma-map IOVA calls, patches 6 to
-    /// 11), <c>broker</c> (one mapping service that gets whole lists) or <c>per-page</c> (page by page, as Linux 7.3 does).
+    /// 11), <c>broker</c> (one mapping service that gets whole lists), <c>per-page</c> (page by page, as Linux 7.3 does) or <c>stub</c> (patch 7
+    /// alone: the calls are there and give no addresses, so everybody goes page by page).
     /// </summary>
     public string PeerPolicy { get; init; } = DefaultPeerPolicy;
 
     /// <summary>Which operations fail; none by default.</summary>
     public FaultPlan Faults { get; init; } = FaultPlan.None;
+
+    /// <summary>An IOMMU with what these options say in place of what it is; what they do not say stays.</summary>
+    internal IommuOptions Configure(IommuOptions iommu) => iommu with
+    {
+        Mode = _iommu ?? iommu.Mode,
+        CoherentWalker = _coherentWalker ?? iommu.CoherentWalker,
+        Levels = _pageTableLevels ?? iommu.Levels,
+        CachingMode = _cachingMode ?? iommu.CachingMode,
+        WriteBufferFlush = _writeBufferFlush ?? iommu.WriteBufferFlush,
+        FlushRegression = _flushRegression ?? iommu.FlushRegression,
+    };
 
     /// <summary>
     /// The defaults, changed by the environment: <c>XESVM_DEVICE</c>, <c>XESVM_VRAM_BYTES</c>, <c>XESVM_CPU_FAULTS</c>,

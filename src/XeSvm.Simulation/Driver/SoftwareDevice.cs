@@ -161,7 +161,7 @@ internal sealed unsafe class SoftwareDevice : IDisposable
     public static int Create(SoftwareDeviceOptions options, SoftwareMachine machine, int index, out SoftwareDevice? device)
     {
         device = null;
-        int result = ClientMemoryLease.Acquire(options.CpuFaults, options.Faults, out ClientMemoryLease? lease);
+        int result = ClientMemoryLease.Acquire(options.CpuFaults, options.Faults, machine.CoherentMemory, out ClientMemoryLease? lease);
         if (result < 0)
         {
             return result;
@@ -315,6 +315,18 @@ internal sealed unsafe class SoftwareDevice : IDisposable
         }
 
         return null;
+    }
+
+    /// <summary>Adds to a counter of every GT of some tiles: of the primary one, and of the media one where there is one.</summary>
+    public void Count(uint tiles, GtCounter counter, long amount)
+    {
+        foreach (Gt gt in Gts)
+        {
+            if ((tiles >> gt.TileId & 1) != 0)
+            {
+                gt.Statistics.Add(counter, amount);
+            }
+        }
     }
 
     /// <summary>What a GT is.</summary>

@@ -55,27 +55,17 @@ internal sealed record SoftwareDeviceOptions(
             throw new ArgumentException($"'{options.CpuFaults}' is no way to notice CPU faults; {string.Join(", ", s_cpuFaults)} are.", nameof(options));
         }
 
-        if (!PeerExperiment.Policies.Contains(options.PeerPolicy))
+        if (!PeerExperiment.DriverPolicies.Contains(options.PeerPolicy))
         {
             throw new ArgumentException(
-                $"'{options.PeerPolicy}' is no policy; {string.Join(", ", PeerExperiment.Policies.ToArray())} are.", nameof(options));
+                $"'{options.PeerPolicy}' is no policy; {string.Join(", ", PeerExperiment.DriverPolicies.ToArray())} are.", nameof(options));
         }
 
-        var iommu = new IommuOptions
-        {
-            Mode = options.Iommu,
-            CoherentWalker = options.CoherentWalker,
-            Levels = options.PageTableLevels,
-            CachingMode = options.CachingMode,
-            WriteBufferFlush = options.WriteBufferFlush,
-            FlushRegression = options.FlushRegression,
-        };
-        iommu.Validate();
         return new SoftwareDeviceOptions(
-            WithVram(MachineProfile.Load(options.Device), options.VramBytes),
+            WithIommu(WithVram(MachineProfile.Load(options.Device), options.VramBytes), options),
             MappingStrategy.Parse(options.Strategy),
             PageLayout.Parse(options.Layout),
-            iommu,
+            Configure(new IommuOptions { Mode = options.Iommu }, options),
             options.CpuFaults)
         {
             Faults = new FaultInjector(options.Faults),
@@ -92,13 +82,21 @@ internal sealed record SoftwareDeviceOptions(
             return machine;
         }
 
-        TileProfile[] tiles = [.. machine.Device.Tiles.Select(tile => tile with { VramBytes = bytes, VisibleVramBytes = Visible(tile, bytes) })];
-        return machine with { Device = machine.Device with { Tiles = tiles } };
+        return machine with { Device = machine.Device with { Tiles = [.. machine.Device.Tiles.Select(tile => tile.WithVram(bytes))] } };
     }
 
-    private static ulong Visible(TileProfile tile, ulong bytes)
+    /// <summary>A topology's IOMMUs, with what the options say in place of what the topology says.</summary>
+    private static MachineProfile WithIommu(MachineProfile machine, SoftwareBackendOptions options) => machine.DeclaredTopology is { } topology
+        ? machine with
+        {
+            DeclaredTopology = topology.With([.. topology.Devices.Select(device => device with { Iommu = Configure(device.Iommu, options) })]),
+        }
+        : machine;
+
+    private static IommuOptions Configure(IommuOptions iommu, SoftwareBackendOptions options)
     {
-        ulong share = (ulong)((UInt128)bytes * tile.VisibleVramBytes / tile.VramBytes);
-        return Math.Max(share & ~PageConstants.BlockMask, PageConstants.BlockSize);
+        iommu = options.Configure(iommu);
+        iommu.Validate();
+        return iommu;
     }
 }

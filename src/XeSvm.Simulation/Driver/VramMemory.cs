@@ -3,9 +3,9 @@ using XeSvm.Interop.LibC;
 namespace XeSvm.Simulation.Driver;
 
 /// <summary>
-/// The bytes behind a device's VRAM: one window of this process's address space for all tiles, in which device pages live. A buffer object
-/// brings its own memory, which is laid over the window while the object is in VRAM: a translation that outlives the object's stay there
-/// finds other memory than the object's.
+/// The bytes behind a device's VRAM: one window of this process's address space for all tiles, in which device pages live. A buffer object,
+/// and device pages of a client that is another process, bring their own memory, which is laid over the window while they are in VRAM: a translation that outlives their stay there
+/// finds other memory than theirs.
 /// </summary>
 internal sealed unsafe class VramMemory : IDisposable
 {
@@ -21,6 +21,9 @@ internal sealed unsafe class VramMemory : IDisposable
 
     /// <summary>Host address of device address 0; null without VRAM.</summary>
     public byte* Window { get; }
+
+    /// <summary>Bytes of the window.</summary>
+    public ulong Size => _size;
 
     /// <summary>Makes the window; nothing is backed before it is touched.</summary>
     /// <returns>0, or a negative errno.</returns>
@@ -44,8 +47,12 @@ internal sealed unsafe class VramMemory : IDisposable
 
     /// <summary>Lays an object's memory over the window.</summary>
     /// <returns>0, or a negative errno.</returns>
-    public int Place(FileDescriptorHandle content, ulong offset, ulong size) =>
-        SystemCalls.MapShared(content, 0, (nuint)size, MemoryProtection.ReadWrite, (nint)(Window + offset), out _);
+    public int Place(FileDescriptorHandle content, ulong offset, ulong size) => Place(content, 0, offset, size);
+
+    /// <summary>Lays part of a file over the window.</summary>
+    /// <returns>0, or a negative errno.</returns>
+    public int Place(FileDescriptorHandle content, ulong contentOffset, ulong offset, ulong size) =>
+        SystemCalls.MapShared(content, contentOffset, (nuint)size, MemoryProtection.ReadWrite, (nint)(Window + offset), out _);
 
     /// <summary>Brings the window's own memory back to where an object was.</summary>
     /// <returns>0, or a negative errno.</returns>

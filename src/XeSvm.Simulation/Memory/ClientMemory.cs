@@ -98,10 +98,10 @@ internal abstract unsafe class ClientMemory
     }
 
     /// <summary>
-    /// Whether mappings may have been split behind the client's back. Where they are not, a boundary means something: neighbours with equal
+    /// Whether a boundary of mappings may have been made behind the client's back. Where it was not, it means something: neighbours with equal
     /// flags can differ in what they hold, as in guard pages (MADV_GUARD_INSTALL), which no flag shows.
     /// </summary>
-    protected virtual bool SplitsMappings => true;
+    protected virtual bool MayBeSplit(ulong boundary) => true;
 
     /// <summary>The client has unmapped a range, and nobody has reported it.</summary>
     protected virtual void MappingGone(ulong start, ulong end)
@@ -160,6 +160,27 @@ internal abstract unsafe class ClientMemory
     /// <summary>Ends it without effect.</summary>
     public virtual void AbortRelocation(Pagemap.DeviceMemoryAllocation from, ulong cookie, ulong start) => Residency.EndMove(from, cookie, null);
 
+    /// <summary>Whether <see cref="Join"/> can be done; if not, memory that lies in several places moves by way of system memory.</summary>
+    public virtual bool CanJoin => false;
+
+    /// <summary>
+    /// Ends open isolations and begun relocations together: all their pages are those of <paramref name="to"/>, also in <see cref="Residency"/>.
+    /// -EBUSY, without effect, when one has left meanwhile; then each is to be aborted.
+    /// </summary>
+    /// <param name="parts">What makes up all pages of <paramref name="to"/>.</param>
+    /// <param name="to">The allocation that has a copy.</param>
+    /// <param name="vram">Host address of the copy.</param>
+    /// <param name="hold">How long a CPU touch waits from now on, as for <see cref="Commit"/>.</param>
+    public virtual int Join(MigrationParts parts, Pagemap.DeviceMemoryAllocation to, byte* vram, TimeSpan hold) => -Errno.EBUSY;
+
+    /// <summary>VRAM is about to hold pages of this client: a client that cannot see the device's own brings memory for it. -EBUSY when it cannot now.</summary>
+    public virtual int PlaceDevicePages(Driver.SoftwareDevice device, ulong offset, ulong size) => 0;
+
+    /// <summary>Ends what <see cref="PlaceDevicePages"/> began: no page is there any more.</summary>
+    public virtual void RemoveDevicePages(Driver.SoftwareDevice device, ulong offset, ulong size)
+    {
+    }
+
     /// <summary>Brings home every allocation that has a device page in the range; returns the number of pages.</summary>
     public abstract int Restore(ulong address, int pages);
 
@@ -193,6 +214,37 @@ internal abstract unsafe class ClientMemory
     }
 
     /// <summary>
+    /// What the native compare-and-exchange on client memory means. The page is isolated for the moment of the exchange: what cannot be isolated
+    /// for good, because it is shared or of a file, cannot be exchanged; what is isolated already, or pinned, is to be tried again.
+    /// </summary>
+    protected int ExplainExchange(int result, ulong address)
+    {
+        switch (result)
+        {
+            case -Errno.ENODATA:
+                result = Populate(address & ~PageConstants.PageMask, 1, write: true);
+                return result < 0 ? -Errno.EFAULT : -Errno.EAGAIN;
+            case -Errno.EBUSY:
+                return WhyBusy(address);
+            case -Errno.EEXIST:
+                return -Errno.EAGAIN;
+            default:
+                return result;
+        }
+    }
+
+    private int WhyBusy(ulong address)
+    {
+        const ClientVmaFlags access = ClientVmaFlags.Read | ClientVmaFlags.Write;
+        if (FindVma(address, out ClientVma vma) < 0 || vma.Start > address || (vma.Flags & access) != access)
+        {
+            return -Errno.EFAULT;
+        }
+
+        return (vma.Flags & (ClientVmaFlags.Anonymous | ClientVmaFlags.Shared)) == ClientVmaFlags.Anonymous ? -Errno.EAGAIN : -Errno.EOPNOTSUPP;
+    }
+
+    /// <summary>
     /// The memory around an address as its owner mapped it, as far as <c>[low, high)</c> needs: where registering part of a mapping for faults
     /// splits it, neighbouring mappings with equal flags count as one.
     /// </summary>
@@ -206,13 +258,13 @@ internal abstract unsafe class ClientMemory
             return result < 0 ? result : -Errno.ENOENT;
         }
 
-        while (SplitsMappings && mapping.Start > low && FindVma(mapping.Start - 1, out ClientVma below) == 0
+        while (mapping.Start > low && MayBeSplit(mapping.Start) && FindVma(mapping.Start - 1, out ClientVma below) == 0
             && below.End == mapping.Start && below.Flags == mapping.Flags)
         {
             mapping = mapping with { Start = below.Start };
         }
 
-        while (SplitsMappings && mapping.End < high && FindVma(mapping.End, out ClientVma above) == 0
+        while (mapping.End < high && MayBeSplit(mapping.End) && FindVma(mapping.End, out ClientVma above) == 0
             && above.Start == mapping.End && above.Flags == mapping.Flags)
         {
             mapping = mapping with { End = above.End };

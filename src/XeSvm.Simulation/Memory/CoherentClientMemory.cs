@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 using XeSvm.Interop.Native;
 
 namespace XeSvm.Simulation.Memory;
@@ -12,14 +10,15 @@ namespace XeSvm.Simulation.Memory;
 internal unsafe class CoherentClientMemory(string reason) : ClientMemory
 {
     private readonly Lock _lock = new();
-    private readonly Stack<nint> _staging = new();
     private readonly List<Pagemap.DeviceMemoryAllocation> _homebound = [];
     private ulong _lastIsolation;
-    private bool _stagingReleased;
 
     public override CpuFaultMode Mode => CpuFaultMode.Coherent;
 
     public override string ModeReason { get; } = reason;
+
+    /// <summary>Buffers for copies of pages.</summary>
+    protected StagingPool Staging { get; } = new();
 
     /// <remarks>Nothing happens behind managed code's back here.</remarks>
     public override void Settle()
@@ -58,11 +57,11 @@ internal unsafe class CoherentClientMemory(string reason) : ClientMemory
         }
 
         RecordMappings(address, end);
-        byte* staging = TakeStaging();
+        byte* staging = Staging.Take();
         nuint length = (nuint)pages << PageConstants.PageShift;
         if (Read(address, staging, length) < 0)
         {
-            ReturnStaging(staging);
+            Staging.Return(staging);
             return -Errno.EFAULT;
         }
 
@@ -81,13 +80,13 @@ internal unsafe class CoherentClientMemory(string reason) : ClientMemory
     /// <remarks>No CPU touch is seen here, so none has to wait.</remarks>
     public override int Commit(in PageIsolation isolation, byte* vram, ulong allocation, TimeSpan hold)
     {
-        ReturnStaging(isolation.Staging);
+        Staging.Return(isolation.Staging);
         return 0;
     }
 
     public override int Abort(in PageIsolation isolation)
     {
-        ReturnStaging(isolation.Staging);
+        Staging.Return(isolation.Staging);
         return 0;
     }
 
@@ -109,6 +108,36 @@ internal unsafe class CoherentClientMemory(string reason) : ClientMemory
 
     public override void AbortRelocation(Pagemap.DeviceMemoryAllocation from, ulong cookie, ulong start) => Residency.EndMove(from, cookie, null);
 
+    public override bool CanJoin => true;
+
+    public override int Join(MigrationParts parts, Pagemap.DeviceMemoryAllocation to, byte* vram, TimeSpan hold)
+    {
+        lock (_lock)
+        {
+            foreach (ref readonly MovingAllocation from in parts.Allocations)
+            {
+                if (from.Allocation.Cookie != from.Cookie || from.Allocation.RemainingPages != from.Pages)
+                {
+                    return -Errno.EBUSY;
+                }
+            }
+
+            if (!Residency.TryBeginReplace(parts.Allocations, to))
+            {
+                return -Errno.EBUSY;
+            }
+
+            Residency.EndReplace(parts.Allocations, to, succeeded: true);
+        }
+
+        foreach (ref readonly PageIsolation isolation in parts.Isolations)
+        {
+            Staging.Return(isolation.Staging);
+        }
+
+        return 0;
+    }
+
     /// <remarks>The content is in the CPU's pages already: only the books change.</remarks>
     public override int Restore(ulong address, int pages)
     {
@@ -116,7 +145,7 @@ internal unsafe class CoherentClientMemory(string reason) : ClientMemory
     }
 
     /// <inheritdoc/>
-    protected override bool SplitsMappings => false;
+    protected override bool MayBeSplit(ulong boundary) => false;
 
     /// <remarks>Of an allocation that is gone in part, the rest is in the CPU's pages as ever.</remarks>
     protected override void MappingGone(ulong start, ulong end) => Leave(start, end, discarded: true);
@@ -141,17 +170,7 @@ internal unsafe class CoherentClientMemory(string reason) : ClientMemory
     }
 
     /// <summary>Gives the memory that migrations pass through back; a migration that is still under way gives its own back at its end.</summary>
-    internal void ReleaseStaging()
-    {
-        lock (_lock)
-        {
-            _stagingReleased = true;
-            while (_staging.TryPop(out nint slot))
-            {
-                NativeMemory.AlignedFree((void*)slot);
-            }
-        }
-    }
+    internal void ReleaseStaging() => Staging.Dispose();
 
     /// <summary>Fills the page table for a range, as the faulting walk of HMM does: 0, -EFAULT, or -EPERM when it is to be writable and is not.</summary>
     protected virtual int MakePresent(ulong address, int pages, bool write) => ProcessMappings.Populate(address, pages, write);
@@ -172,29 +191,5 @@ internal unsafe class CoherentClientMemory(string reason) : ClientMemory
         }
 
         return moved;
-    }
-
-    private byte* TakeStaging()
-    {
-        lock (_lock)
-        {
-            return _staging.TryPop(out nint slot)
-                ? (byte*)slot
-                : (byte*)NativeMemory.AlignedAlloc((nuint)PageConstants.BlockSize, (nuint)PageConstants.BlockSize);
-        }
-    }
-
-    private void ReturnStaging(byte* slot)
-    {
-        lock (_lock)
-        {
-            if (_stagingReleased)
-            {
-                NativeMemory.AlignedFree(slot);
-                return;
-            }
-
-            _staging.Push((nint)slot);
-        }
     }
 }

@@ -101,7 +101,7 @@ internal sealed unsafe class CpuFaultPump
                 count = NativeMethods.xesvm_pump_take_events(_pump, events, EventsAtOnce);
                 for (int i = 0; i < count; i++)
                 {
-                    SettleOne(events[i]);
+                    PumpAccounts.Settle(Memory, events[i]);
                 }
             }
             while (count == EventsAtOnce);
@@ -121,29 +121,6 @@ internal sealed unsafe class CpuFaultPump
             // Woken for events or to look at the flag above: settling is right in both cases.
             _ = NativeMethods.xesvm_pump_wait(_pump, -1);
             Settle();
-        }
-    }
-
-    private void SettleOne(in xesvm_pump_event e)
-    {
-        ulong end = e.address + ((ulong)e.pages << PageConstants.PageShift);
-        switch (e.type)
-        {
-            case Xesvm.XESVM_EVENT_HOME:
-            case Xesvm.XESVM_EVENT_DISCARD:
-                Memory.Owners.Find(e.allocation)?.PagesLeft(new DevicePagesLeft(
-                    e.address, (int)e.pages, (int)e.remaining, e.type == Xesvm.XESVM_EVENT_DISCARD, e.copy_ns));
-                break;
-            case Xesvm.XESVM_EVENT_INVALIDATE when e.invalidation == Xesvm.XESVM_INVALIDATE_REMOVE:
-                Memory.Notifiers.Invalidate(e.address, end, MmuEvent.Clear);
-                break;
-            case Xesvm.XESVM_EVENT_INVALIDATE:
-                Memory.Mappings.Remove(e.address, end);
-                Memory.Notifiers.Invalidate(e.address, end, MmuEvent.Unmap);
-                break;
-            case Xesvm.XESVM_EVENT_OVERFLOW:
-                Memory.Notifiers.Invalidate(0, ulong.MaxValue & ~PageConstants.PageMask, MmuEvent.Unmap);
-                break;
         }
     }
 }

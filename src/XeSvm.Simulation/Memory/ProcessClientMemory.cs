@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 
 using XeSvm.Interop.Native;
@@ -19,25 +18,10 @@ internal sealed unsafe class ProcessClientMemory(CpuFaultPump owner, xesvm_pump*
     public override void FormatCounters(StringBuilder text)
     {
         xesvm_pump_counters counters;
-        if (NativeMethods.xesvm_pump_read_counters(pump, &counters) < 0)
+        if (NativeMethods.xesvm_pump_read_counters(pump, &counters) >= 0)
         {
-            return;
+            PumpAccounts.Format(counters, text);
         }
-
-        Line("cpu_faults", counters.cpu_faults);
-        Line("cpu_faults_isolated", counters.cpu_faults_isolated);
-        Line("zero_pages", counters.zero_pages);
-        Line("isolations", counters.isolations);
-        Line("commits", counters.commits);
-        Line("aborts", counters.aborts);
-        Line("busy", counters.busy);
-        Line("pages_isolated", counters.pages_isolated);
-        Line("pages_committed", counters.pages_committed);
-        Line("pages_home", counters.pages_home);
-        Line("pages_discarded", counters.pages_discarded);
-        Line("restarts", counters.restarts);
-
-        void Line(string name, ulong value) => text.Append(CultureInfo.InvariantCulture, $"pump.{name}: {value}\n");
     }
 
     public override int Read(ulong address, void* destination, nuint length)
@@ -121,6 +105,39 @@ internal sealed unsafe class ProcessClientMemory(CpuFaultPump owner, xesvm_pump*
         Residency.EndMove(from, cookie, null);
     }
 
+    public override bool CanJoin => true;
+
+    public override int Join(MigrationParts parts, Pagemap.DeviceMemoryAllocation to, byte* vram, TimeSpan hold)
+    {
+        ReadOnlySpan<PageIsolation> isolated = parts.Isolations;
+        ulong* isolations = stackalloc ulong[MigrationParts.Most];
+        ulong* allocations = stackalloc ulong[MigrationParts.Most];
+        for (int i = 0; i < isolated.Length; i++)
+        {
+            isolations[i] = isolated[i].Id;
+        }
+
+        ReadOnlySpan<MovingAllocation> moved = parts.Allocations;
+        for (int i = 0; i < moved.Length; i++)
+        {
+            allocations[i] = moved[i].Cookie;
+        }
+
+        // As for a relocation: no event is settled between the books and the pages.
+        lock (owner.SettleLock)
+        {
+            if (!Residency.TryBeginReplace(moved, to))
+            {
+                return -Errno.EBUSY;
+            }
+
+            int result = NativeMethods.xesvm_pump_join(
+                pump, to.Start, (uint)to.Pages, isolations, (uint)isolated.Length, allocations, (uint)moved.Length, (ulong)vram, to.Cookie, HoldUntil(hold));
+            Residency.EndReplace(moved, to, result == 0);
+            return result;
+        }
+    }
+
     public override int Restore(ulong address, int pages) => NativeMethods.xesvm_pump_restore(pump, address, (uint)pages);
 
     public override int ReadDevice(ulong address, byte* vram, void* destination, int length) =>
@@ -145,46 +162,18 @@ internal sealed unsafe class ProcessClientMemory(CpuFaultPump owner, xesvm_pump*
         }
     }
 
-    /// <remarks>
-    /// The page is isolated for the moment of the exchange: what cannot be isolated for good, because it is shared or of a file, cannot be
-    /// exchanged; what is isolated already, or pinned, is to be tried again.
-    /// </remarks>
+    /// <inheritdoc/>
     public override int CompareExchange(ulong address, ulong expected, ulong desired, int size, out ulong seen)
     {
-        seen = 0;
-        int result;
         fixed (ulong* old = &seen)
         {
-            result = NativeMethods.xesvm_pump_client_compare_exchange(pump, address, expected, desired, (uint)size, old);
-        }
-
-        switch (result)
-        {
-            case -Errno.ENODATA:
-                result = Populate(address & ~PageConstants.PageMask, 1, write: true);
-                return result < 0 ? -Errno.EFAULT : -Errno.EAGAIN;
-            case -Errno.EBUSY:
-                return WhyBusy(address);
-            case -Errno.EEXIST:
-                return -Errno.EAGAIN;
-            default:
-                return result;
+            *old = 0;
+            return ExplainExchange(NativeMethods.xesvm_pump_client_compare_exchange(pump, address, expected, desired, (uint)size, old), address);
         }
     }
 
     private static ulong HoldUntil(TimeSpan hold) =>
         hold == TimeSpan.Zero ? 0 : (ulong)(NativeMethods.xesvm_clock_monotonic_ns() + (long)hold.TotalNanoseconds);
-
-    private int WhyBusy(ulong address)
-    {
-        const ClientVmaFlags access = ClientVmaFlags.Read | ClientVmaFlags.Write;
-        if (FindVma(address, out ClientVma vma) < 0 || vma.Start > address || (vma.Flags & access) != access)
-        {
-            return -Errno.EFAULT;
-        }
-
-        return (vma.Flags & (ClientVmaFlags.Anonymous | ClientVmaFlags.Shared)) == ClientVmaFlags.Anonymous ? -Errno.EAGAIN : -Errno.EOPNOTSUPP;
-    }
 
     /// <summary>Without the full mode a copy by system call does not fault device pages in: bring them home and copy again.</summary>
     private bool ShouldRetry(int result, ulong address, nuint length)

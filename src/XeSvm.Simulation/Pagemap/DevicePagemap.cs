@@ -72,11 +72,14 @@ internal sealed class DevicePagemap
     public int Migrate(ClientMemory client, ulong start, int pages, TimeSpan timeslice = default)
     {
         ulong end = start + ((ulong)pages << PageConstants.PageShift);
-        if (client.Residency.Examine(start, end, out DeviceMemoryAllocation? resident) == Residency.Device && resident!.Pagemap == this)
+        Residency residency = client.Residency.Examine(start, end, out DeviceMemoryAllocation? resident);
+        if (residency == Residency.Device && resident!.Pagemap == this)
         {
             return 0;
         }
 
+        MigrateMixed? mixed = residency == Residency.Mixed && client.CanJoin ? MigrateMixed.Current : null;
+        bool isMixed = mixed?.TryCollect(client, start, end, this) == true;
         DevicePagemap? source = resident?.Pagemap;
         if (source is not null && !source.Device.TryAddReference())
         {
@@ -85,8 +88,9 @@ internal sealed class DevicePagemap
         }
 
         s_migration.EnterReadLock();
-        int result = PopulateMm(client, start, pages, resident, timeslice);
+        int result = PopulateMm(client, start, pages, resident, isMixed ? mixed : null, timeslice);
         s_migration.ExitReadLock();
+        mixed?.Release();
         source?.Device.Release();
         if (result != -Errno.EBUSY)
         {
@@ -96,7 +100,7 @@ internal sealed class DevicePagemap
         // drm_gpusvm_range_evict: every page is faulted back to system memory, holes are filled, then one more attempt.
         s_migration.EnterWriteLock();
         result = EvictRange(client, start, pages);
-        result = result < 0 ? result : PopulateMm(client, start, pages, from: null, timeslice);
+        result = result < 0 ? result : PopulateMm(client, start, pages, from: null, mixed: null, timeslice);
         s_migration.ExitWriteLock();
         return result;
     }
@@ -191,6 +195,7 @@ internal sealed class DevicePagemap
         bool published = allocation.IsPublished;
         Tile.Occupants.Remove(allocation);
         _owners?.Set(allocation.VramOffset, allocation.Size, null);
+        allocation.Client.RemoveDevicePages(Device, allocation.VramOffset, allocation.Size);
         Vram.Free(allocation.VramOffset);
         allocation.Retire();
         lock (_lock)
@@ -228,7 +233,8 @@ internal sealed class DevicePagemap
     }
 
     /// <summary>VRAM for one chunk, then the migration itself (xe_drm_pagemap_populate_mm), with the buffer object pinned but not reserved meanwhile.</summary>
-    private int PopulateMm(ClientMemory client, ulong start, int pages, DeviceMemoryAllocation? from, TimeSpan timeslice)
+    private int PopulateMm(
+        ClientMemory client, ulong start, int pages, DeviceMemoryAllocation? from, MigrateMixed? mixed, TimeSpan timeslice)
     {
         if (Device.Loss.IsLost)
         {
@@ -267,6 +273,7 @@ internal sealed class DevicePagemap
         ulong cookie = allocation.Cookie;
         result = from is not null && MigrateBetweenDevices.IsPossible(from.Pagemap, this)
             ? MigrateBetweenDevices.Run(from, allocation, timeslice)
+            : mixed is not null ? mixed.Run(allocation, _migrate, timeslice)
             : _migrate.Run(allocation, timeslice);
         Unpin(allocation, cookie);
         if (result < 0)
@@ -293,7 +300,7 @@ internal sealed class DevicePagemap
         using ValidationScope validation = ValidationScope.Enter(locks);
         DeviceMemoryAllocation made = Rent();
         using CheckedLock.Scope reservation = made.Reservation.Take();
-        int result = TakeVram((ulong)pages << PageConstants.PageShift, out ulong offset);
+        int result = TakeVram(client, (ulong)pages << PageConstants.PageShift, out ulong offset);
         lock (_lock)
         {
             if (result < 0)
@@ -330,6 +337,21 @@ internal sealed class DevicePagemap
         }
 
         Tile.Occupants.Touch(allocation);
+    }
+
+    private int TakeVram(ClientMemory client, ulong size, out ulong offset)
+    {
+        int result = TakeVram(size, out offset);
+        if (result == 0)
+        {
+            result = client.PlaceDevicePages(Device, offset, size);
+            if (result < 0)
+            {
+                Vram.Free(offset);
+            }
+        }
+
+        return result;
     }
 
     private int TakeVram(ulong size, out ulong offset)

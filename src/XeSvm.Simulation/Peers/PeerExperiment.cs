@@ -17,19 +17,28 @@ internal readonly record struct PeerExperimentResult(PeerWork Work, TimeSpan Ela
 internal static class PeerExperiment
 {
     private static readonly string[] s_policies = ["per-page", "driver-owned", "broker"];
+    private static readonly string[] s_driverPolicies = [.. s_policies, "stub"];
 
-    /// <summary>The policies' names.</summary>
+    /// <summary>The names of the policies that are worth comparing.</summary>
     public static ReadOnlySpan<string> Policies => s_policies;
+
+    /// <summary>The names of all policies: those, and patch 7's stub, whose work is that of page by page.</summary>
+    public static ReadOnlySpan<string> DriverPolicies => s_driverPolicies;
 
     /// <summary>Makes a policy for a machine.</summary>
     /// <exception cref="FormatException">There is none of that name; the message lists those that there are.</exception>
     public static PeerMappingPolicy CreatePolicy(string name, PeerTopology topology, LockChecker locks) => name switch
     {
         "per-page" => new PeerPerPagePolicy(topology),
-        "driver-owned" => new DriverOwnedPolicy(topology, new DevicePagemapIova(topology, locks)),
-        "broker" => new BrokerPolicy(topology, new DevicePagemapIova(topology, locks)),
-        _ => throw new FormatException($"'{name}' is no policy; valid are {string.Join(", ", s_policies)}."),
+        "driver-owned" => new DriverOwnedPolicy(topology, CreateIova(name, topology, locks)),
+        "broker" => new BrokerPolicy(topology, CreateIova(name, topology, locks)),
+        "stub" => new DriverOwnedPolicy(topology, CreateIova(name, topology, locks), name),
+        _ => throw new FormatException($"'{name}' is no policy; valid are {string.Join(", ", s_driverPolicies)}."),
     };
+
+    /// <summary>The interface that get_pages has with a policy.</summary>
+    public static PagemapIova CreateIova(string policyName, PeerTopology topology, LockChecker locks) =>
+        policyName is "per-page" or "stub" ? new NoPagemapIova(locks) : new DevicePagemapIova(topology, locks);
 
     /// <summary>Migrates.</summary>
     /// <param name="topology">A machine of at least two devices.</param>

@@ -14,6 +14,10 @@ internal sealed record PeerLink(PeerRoute Route, int Distance, double GigabytesP
     public bool IsUsable => Route != PeerRoute.None && Distance >= 0;
 
     /// <summary>Modelled time of a transfer, in microseconds.</summary>
-    public double CopyMicroseconds(ulong bytes) =>
-        IsUsable ? (LatencyNanoseconds / 1000) + (bytes / (GigabytesPerSecond * 1000)) : double.PositiveInfinity;
+    /// <param name="bytes">Its size.</param>
+    /// <param name="bandwidthFactor">What to take of the assumed bandwidth, to sweep it.</param>
+    /// <param name="latencyFactor">What to take of the assumed latency.</param>
+    public double CopyMicroseconds(ulong bytes, double bandwidthFactor = 1, double latencyFactor = 1) => IsUsable
+        ? (LatencyNanoseconds * latencyFactor / 1000) + (bytes / (GigabytesPerSecond * bandwidthFactor * 1000))
+        : double.PositiveInfinity;
 }

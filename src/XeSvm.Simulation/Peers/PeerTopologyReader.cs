@@ -1,5 +1,6 @@
 using System.Text.Json;
 using XeSvm.Simulation.Cost;
+using XeSvm.Simulation.Driver.Profiles;
 using XeSvm.Simulation.Iommu;
 
 namespace XeSvm.Simulation.Peers;
@@ -64,22 +65,36 @@ internal static class PeerTopologyReader
 
     private static PeerDeviceDescription ReadDevice(PlacedJson node)
     {
-        node.RequireKnown("name", "tiles", "vramBytes", "iommu");
-        double bytes = node.Amount("vramBytes");
+        node.RequireKnown("name", "profile", "tiles", "vramBytes", "iommu");
+        string profileName = node.Has("profile") ? node.Text("profile") : PeerDeviceDescription.DefaultProfile;
+        DeviceProfile profile = ReadProfile(node, profileName);
+        double bytes = node.Has("vramBytes") || !node.Has("profile") ? node.Amount("vramBytes") : profile.Tiles[0].VramBytes;
         if (bytes is < 2097152 or > MaxVramBytes || bytes % 2097152 != 0)
         {
             throw new FormatException($"{node.Path}.vramBytes is {bytes}; valid is a multiple of 2097152 up to {MaxVramBytes}.");
         }
 
-        int tiles = node.Has("tiles") ? node.Count("tiles") : 1;
+        int tiles = node.Has("tiles") ? node.Count("tiles") : node.Has("profile") ? profile.Tiles.Count : 1;
         if (tiles > 8)
         {
             throw new FormatException($"{node.Path}.tiles is {tiles}; valid is 1 to 8.");
         }
 
         return bytes * tiles <= PeerPort.BarStride
-            ? new PeerDeviceDescription(node.Text("name"), tiles, (ulong)bytes, ReadIommu(node))
+            ? new PeerDeviceDescription(node.Text("name"), tiles, (ulong)bytes, ReadIommu(node)) { ProfileName = profileName, Profile = profile }
             : throw new FormatException($"{node.Path} has {tiles} times {bytes} bytes of VRAM, more than {PeerPort.BarStride} bytes.");
+    }
+
+    private static DeviceProfile ReadProfile(PlacedJson device, string name)
+    {
+        try
+        {
+            return MachineProfile.LoadDevice(name);
+        }
+        catch (FormatException error)
+        {
+            throw new FormatException($"{device.Path}.profile: {error.Message}", error);
+        }
     }
 
     private static IommuOptions ReadIommu(PlacedJson device)
@@ -143,7 +158,7 @@ internal static class PeerTopologyReader
         return links;
     }
 
-    // A device's own memory; only ratios to the other routes mean anything.
+    // A device's own memory. Assumed; only ratios to the other routes mean anything.
     private const double LocalGigabytesPerSecond = 400;
 
     private static int ReadDeviceName(PlacedJson node, string member, List<PeerDeviceDescription> devices)

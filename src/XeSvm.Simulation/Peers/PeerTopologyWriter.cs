@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using XeSvm.Simulation.Driver.Profiles;
 using XeSvm.Simulation.Iommu;
 
 namespace XeSvm.Simulation.Peers;
@@ -49,6 +50,12 @@ internal static class PeerTopologyWriter
         IommuOptions iommu = device.Iommu;
         json.WriteStartObject();
         json.WriteString("name", device.Name);
+        if (MachineProfile.BuiltInNames.Contains(device.ProfileName))
+        {
+            // The name of a file means nothing to whoever reads this.
+            json.WriteString("profile", device.ProfileName);
+        }
+
         json.WriteNumber("tiles", device.Tiles);
         json.WriteNumber("vramBytes", device.VramBytes);
         json.WriteStartObject("iommu");

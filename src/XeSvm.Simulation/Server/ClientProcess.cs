@@ -5,7 +5,7 @@ namespace XeSvm.Simulation.Server;
 /// <summary>One address space of a client: a process, until it ends or executes another program.</summary>
 internal sealed class ClientProcess : IDisposable
 {
-    private ClientProcess(int id, ulong addressSpace, FileDescriptorHandle process, RemoteClientMemory memory)
+    private ClientProcess(int id, ulong addressSpace, FileDescriptorHandle process, IRemoteClientMemory memory)
     {
         Id = id;
         AddressSpace = addressSpace;
@@ -22,14 +22,18 @@ internal sealed class ClientProcess : IDisposable
     /// <summary>Readable once the process has ended.</summary>
     public FileDescriptorHandle Process { get; }
 
-    public RemoteClientMemory Memory { get; }
+    public IRemoteClientMemory Memory { get; }
 
     /// <summary>Channels that are open. Under the server's lock.</summary>
     public int Channels { get; set; }
 
     /// <summary>Opens a process that is connected.</summary>
+    /// <param name="id">The process id, as this process sees it.</param>
+    /// <param name="addressSpace">What tells the address spaces of one process id apart.</param>
+    /// <param name="cpuFaults">Whether its CPU faults are to be noticed.</param>
+    /// <param name="client">The process when the result is 0.</param>
     /// <returns>0, or a negative errno.</returns>
-    public static int Open(int id, ulong addressSpace, out ClientProcess? client)
+    public static int Open(int id, ulong addressSpace, bool cpuFaults, out ClientProcess? client)
     {
         client = null;
         int result = SystemCalls.OpenProcess(id, out FileDescriptorHandle? process);
@@ -38,14 +42,14 @@ internal sealed class ClientProcess : IDisposable
             return result;
         }
 
-        result = RemoteClientMemory.Open(id, out RemoteClientMemory? memory);
+        result = RemoteAddressSpace.Open(id, out RemoteAddressSpace? space);
         if (result < 0)
         {
             process!.Dispose();
             return result;
         }
 
-        client = new ClientProcess(id, addressSpace, process!, memory!);
+        client = new ClientProcess(id, addressSpace, process!, cpuFaults ? new RemoteFaultingMemory(space!) : new RemoteClientMemory(space!));
         return 0;
     }
 

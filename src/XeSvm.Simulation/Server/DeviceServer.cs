@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
-using System.Security.Cryptography;
 
 using XeSvm.Interop;
 using XeSvm.Interop.LibC;
@@ -13,7 +12,7 @@ namespace XeSvm.Simulation.Server;
 /// may connect is decided by the credentials of the peer: the user of this process, and root. A client reaches its own files and memory only,
 /// and one that dies at any moment leaves nothing behind.
 /// </summary>
-public sealed unsafe class DeviceServer : IDisposable
+public sealed partial class DeviceServer : IDisposable
 {
     /// <summary>Connections that have not said hello yet; above this the oldest is dropped.</summary>
     private const int MostPending = 64;
@@ -26,6 +25,7 @@ public sealed unsafe class DeviceServer : IDisposable
     private readonly Lock _lock = new();
     private readonly SoftwareBackend _backend;
     private readonly bool _ownsBackend;
+    private readonly ServerCpuFaults _cpuFaults;
     private readonly IReadOnlyList<DrmNode> _nodes;
     private readonly FileDescriptorHandle _listener;
     private readonly FileDescriptorHandle _wake;
@@ -34,16 +34,18 @@ public sealed unsafe class DeviceServer : IDisposable
     private readonly Dictionary<(int Process, ulong Space), ClientProcess> _processes = [];
     private readonly List<ServerChannel> _channels = [];
     private readonly List<FileDescriptorHandle> _pending = [];
-    private readonly List<RemoteClientMemory> _departed = [];
+    private readonly List<IRemoteClientMemory> _departed = [];
     private readonly HashSet<SoftwareDevice> _devices = [];
     private readonly CountdownEvent _atWork = new(1);
     private ulong _lastFile;
     private volatile bool _stopping;
 
-    private DeviceServer(SoftwareBackend backend, bool ownsBackend, string path, FileDescriptorHandle listener, FileDescriptorHandle wake)
+    private DeviceServer(
+        SoftwareBackend backend, bool ownsBackend, ServerCpuFaults cpuFaults, string path, FileDescriptorHandle listener, FileDescriptorHandle wake)
     {
         _backend = backend;
         _ownsBackend = ownsBackend;
+        _cpuFaults = cpuFaults;
         _nodes = backend.Enumerate();
         SocketPath = path;
         _listener = listener;
@@ -87,8 +89,9 @@ public sealed unsafe class DeviceServer : IDisposable
 
     /// <summary>Makes the devices and begins to listen.</summary>
     /// <param name="options">
-    /// What the machine is like. <see cref="SoftwareBackendOptions.CpuFaults"/> may be <c>auto</c> or <c>coherent</c>: the memory of another
-    /// process is reached in place.
+    /// What the machine is like. <see cref="SoftwareBackendOptions.CpuFaults"/>: with <c>userfaultfd</c> and <c>userfaultfd-user-mode</c> memory
+    /// that migrates leaves the page tables of the clients, and a CPU touch brings it home; with <c>coherent</c>, and with <c>auto</c>, it is
+    /// reached in place.
     /// </param>
     /// <param name="socketPath">Where to listen: at most 107 bytes. Must not exist.</param>
     /// <exception cref="ArgumentException">An option has a value that is not valid; the message says which are.</exception>
@@ -98,16 +101,11 @@ public sealed unsafe class DeviceServer : IDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentException.ThrowIfNullOrEmpty(socketPath);
-        if (options.CpuFaults is not ("auto" or "coherent"))
-        {
-            throw new ArgumentException(
-                $"CPU faults of other processes cannot be noticed by '{options.CpuFaults}'; auto and coherent are possible.", nameof(options));
-        }
-
+        ServerCpuFaults cpuFaults = ServerCpuFaultsOption.Parse(options.CpuFaults);
         var backend = new SoftwareBackend(options with { CpuFaults = "coherent" });
         try
         {
-            return Start(backend, ownsBackend: true, socketPath);
+            return Start(backend, ownsBackend: true, cpuFaults, socketPath);
         }
         catch (IOException)
         {
@@ -124,10 +122,10 @@ public sealed unsafe class DeviceServer : IDisposable
     {
         ArgumentNullException.ThrowIfNull(backend);
         ArgumentException.ThrowIfNullOrEmpty(socketPath);
-        return Start(backend, ownsBackend: false, socketPath);
+        return Start(backend, ownsBackend: false, ServerCpuFaults.Coherent, socketPath);
     }
 
-    private static DeviceServer Start(SoftwareBackend backend, bool ownsBackend, string socketPath)
+    private static DeviceServer Start(SoftwareBackend backend, bool ownsBackend, ServerCpuFaults cpuFaults, string socketPath)
     {
         int result = SystemCalls.ListenAt(socketPath, out FileDescriptorHandle? listener);
         if (result < 0)
@@ -143,7 +141,19 @@ public sealed unsafe class DeviceServer : IDisposable
             throw new IOException($"An eventfd cannot be made: {Errno.Describe(result)}.");
         }
 
-        return new DeviceServer(backend, ownsBackend, socketPath, listener!, wake!);
+        try
+        {
+            SystemTree.Create(socketPath, backend.Enumerate(), backend.DeviceProfile);
+        }
+        catch (IOException)
+        {
+            wake!.Dispose();
+            listener!.Dispose();
+            File.Delete(socketPath);
+            throw;
+        }
+
+        return new DeviceServer(backend, ownsBackend, cpuFaults, socketPath, listener!, wake!);
     }
 
     /// <summary>Ends all connections, for which the device is gone from here on (ENODEV), and gives everything back.</summary>
@@ -158,6 +168,7 @@ public sealed unsafe class DeviceServer : IDisposable
         WakeUp();
         _thread.Join();
         File.Delete(SocketPath);
+        SystemTree.Remove(SocketPath);
         _listener.Dispose();
         _pending.ForEach(connection => connection.Dispose());
         lock (_lock)
@@ -205,7 +216,7 @@ public sealed unsafe class DeviceServer : IDisposable
         DrmNode node = _nodes[(int)index];
         if (name == "name")
         {
-            return $"{node.Driver} dev={node.BusAddress} unique={node.BusAddress}\n";
+            return SystemTree.NameFile(node);
         }
 
         if (_backend.Open(node, out DrmFile? file) < 0)
@@ -213,321 +224,30 @@ public sealed unsafe class DeviceServer : IDisposable
             return null;
         }
 
+        ClientProcess[] processes;
+        lock (_lock)
+        {
+            processes = [.. _processes.Values];
+        }
+
+        // What CPU faults of the clients have done is not in the counters yet.
+        Array.ForEach(processes, process => process.Memory.Memory.Settle());
         using (file)
         {
             return file!.ReadDebugFile(name).Text;
         }
     }
 
-    /// <summary>A channel's thread ends.</summary>
-    internal void Ended(ServerChannel channel)
+    /// <summary>What an answer tells a client of its memory.</summary>
+    internal uint FlagsFor(IRemoteClientMemory memory)
     {
-        ClientProcess? last = null;
-        lock (_lock)
+        uint flags = memory.Memory.Notifiers.IsEmpty ? 0 : AnswerMessage.Mirrored;
+        if (memory is RemoteFaultingMemory { WantsPump: true })
         {
-            if (_channels.Remove(channel) && --channel.Process.Channels == 0)
-            {
-                last = channel.Process;
-            }
-
-            if (last is not null)
-            {
-                Depart(last);
-            }
+            flags |= AnswerMessage.WantsPump | (_cpuFaults == ServerCpuFaults.UserMode ? AnswerMessage.UserMode : 0);
         }
 
-        channel.Dispose();
-        WakeUp();
-        _atWork.Signal();
+        return flags;
     }
-
     private void WakeUp() => _ = SystemCalls.Write(_wake, s_one);
-
-    /// <summary>The server's own thread: connections come and go, processes end.</summary>
-    private void Watch()
-    {
-        List<PollEntry> entries = [];
-        List<object> subjects = [];
-        while (!_stopping)
-        {
-            Prepare(entries, subjects);
-            Span<PollEntry> span = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(entries);
-            if (SystemCalls.WaitForAny(span) < 0)
-            {
-                continue; // a signal
-            }
-
-            for (int i = 0; i < span.Length && !_stopping; i++)
-            {
-                if (span[i].Happened != 0)
-                {
-                    Handle(subjects[i], span[i].Happened);
-                }
-            }
-        }
-    }
-
-    private void Prepare(List<PollEntry> entries, List<object> subjects)
-    {
-        entries.Clear();
-        subjects.Clear();
-        Add(_wake, PollEntry.Readable, _wake);
-        Add(_listener, PollEntry.Readable, _listener);
-        _pending.ForEach(connection => Add(connection, PollEntry.Readable, connection));
-        foreach (ServerFile file in _files.Values)
-        {
-            Add(file.Connection, PollEntry.Readable, file);
-        }
-
-        lock (_lock)
-        {
-            foreach (ServerChannel channel in _channels)
-            {
-                if (!channel.IsGone)
-                {
-                    Add(channel.Connection, 0, channel);
-                }
-            }
-
-            foreach (ClientProcess process in _processes.Values)
-            {
-                Add(process.Process, PollEntry.Readable, process);
-            }
-        }
-
-        void Add(FileDescriptorHandle handle, short wanted, object subject)
-        {
-            entries.Add(new PollEntry { Descriptor = (int)handle.DangerousGetHandle(), Wanted = wanted });
-            subjects.Add(subject);
-        }
-    }
-
-    private void Handle(object subject, short happened)
-    {
-        switch (subject)
-        {
-            case ServerFile file when (happened & PollEntry.Gone) == 0 && Discard(file.Connection):
-                break;
-            case ServerFile file:
-                Close(file);
-                break;
-            case ServerChannel channel:
-                channel.Abandon();
-                WakeBlockedCalls();
-                break;
-            case ClientProcess process:
-                Ended(process);
-                break;
-            case FileDescriptorHandle handle when handle == _listener:
-                Accept();
-                break;
-            case FileDescriptorHandle handle when handle == _wake:
-                Span<byte> count = stackalloc byte[sizeof(ulong)];
-                _ = SystemCalls.Read(_wake, count);
-                break;
-            case FileDescriptorHandle connection:
-                Welcome(connection);
-                break;
-        }
-    }
-
-    /// <summary>
-    /// Takes a message that nobody asked for: one may carry the client's own end, which would then stay open for as long as it waits here, and
-    /// with it the file (unix(7), SCM_RIGHTS). What is not received is closed by the kernel.
-    /// </summary>
-    /// <returns>False at the end of the connection.</returns>
-    private static bool Discard(FileDescriptorHandle connection)
-    {
-        byte first;
-        int result = SystemCalls.Receive(connection, &first, sizeof(byte), wait: false);
-        return result > 0 || result == -Errno.EAGAIN;
-    }
-
-    private void Accept()
-    {
-        if (SystemCalls.Accept(_listener, out FileDescriptorHandle? connection) < 0)
-        {
-            return; // gone again, or no descriptor is free: the next event comes to it
-        }
-
-        if (SystemCalls.FindPeer(connection!, out _, out uint user) < 0 || (user != 0 && user != SystemCalls.EffectiveUser))
-        {
-            connection!.Dispose();
-            return;
-        }
-
-        if (_pending.Count == MostPending)
-        {
-            _pending[0].Dispose();
-            _pending.RemoveAt(0);
-        }
-
-        _pending.Add(connection!);
-    }
-
-    private void Welcome(FileDescriptorHandle connection)
-    {
-        HelloMessage hello;
-        if (!_pending.Remove(connection))
-        {
-            return; // dropped by an event before this one
-        }
-
-        if (SystemCalls.Receive(connection, &hello, sizeof(HelloMessage), wait: false) != sizeof(HelloMessage)
-            || hello.Magic != ServerProtocol.HelloMagic || hello.Version != ServerProtocol.Version || hello.AddressSpace == 0
-            || SystemCalls.FindPeer(connection, out int process, out _) < 0)
-        {
-            connection.Dispose();
-            return;
-        }
-
-        int result = hello.Kind switch
-        {
-            ConnectionKind.File => OpenFile(connection, hello.Minor),
-            ConnectionKind.Channel => OpenChannel(connection, process, hello.AddressSpace),
-            _ => -Errno.EINVAL,
-        };
-        if (result < 0)
-        {
-            SendCard(connection, new CardMessage { Result = result });
-            connection.Dispose();
-        }
-    }
-
-    private static int SendCard(FileDescriptorHandle connection, CardMessage card)
-    {
-        card.Magic = ServerProtocol.CardMagic;
-        card.Version = ServerProtocol.Version;
-        return SystemCalls.Send(connection, &card, sizeof(CardMessage), descriptor: null);
-    }
-
-    private int OpenFile(FileDescriptorHandle connection, uint minor)
-    {
-        uint index = minor % ServerProtocol.FirstRenderMinor;
-        if (minor >= 2 * ServerProtocol.FirstRenderMinor || index >= _nodes.Count)
-        {
-            return -Errno.ENODEV;
-        }
-
-        int result = _backend.Open(_nodes[(int)index], out DrmFile? opened);
-        if (result < 0)
-        {
-            return result;
-        }
-
-        ulong secret = 0;
-        RandomNumberGenerator.Fill(new Span<byte>(&secret, sizeof(ulong)));
-        var file = new ServerFile(++_lastFile, secret, (SoftwareFile)opened!, connection);
-        lock (_lock)
-        {
-            _devices.Add(file.File.Device);
-        }
-
-        _files[file.Id] = file;
-        if (SendCard(connection, new CardMessage { Minor = minor, File = file.Id, Secret = secret }) < 0)
-        {
-            Close(file);
-        }
-
-        return 0;
-    }
-
-    private int OpenChannel(FileDescriptorHandle connection, int id, ulong addressSpace)
-    {
-        ServerChannel channel;
-        lock (_lock)
-        {
-            if (!_processes.TryGetValue((id, addressSpace), out ClientProcess? process))
-            {
-                int result = ClientProcess.Open(id, addressSpace, out process);
-                if (result < 0)
-                {
-                    return result;
-                }
-
-                _processes.Add((id, addressSpace), process!);
-            }
-
-            if (process!.Channels == MostChannels)
-            {
-                return -Errno.EMFILE;
-            }
-
-            process.Channels++;
-            channel = new ServerChannel(this, process, connection);
-            _channels.Add(channel);
-        }
-
-        _atWork.AddCount();
-        SendCard(connection, new CardMessage { Minor = (uint)_nodes.Count }); // when it cannot be sent, the channel finds its end at once
-        channel.Start();
-        return 0;
-    }
-
-    /// <summary>Nobody has the file open any more. Closing waits for calls and jobs, so others must not wait for it.</summary>
-    private void Close(ServerFile file)
-    {
-        if (_files.TryRemove(file.Id, out _))
-        {
-            _atWork.AddCount();
-            ThreadPool.UnsafeQueueUserWorkItem(CloseNow, file, preferLocal: false);
-        }
-    }
-
-    private void CloseNow(ServerFile file)
-    {
-        file.Dispose();
-        lock (_lock)
-        {
-            _departed.RemoveAll(IsForgotten);
-        }
-
-        _atWork.Signal();
-    }
-
-    /// <summary>Drops what work that was under way has left of memory that is gone; false while a file knows of it still. Under the lock.</summary>
-    private bool IsForgotten(RemoteClientMemory memory)
-    {
-        memory.DropDevicePages();
-        return !memory.IsMirrored && _devices.Sum(device => device.Frames.Forget(memory)) == 0;
-    }
-
-    /// <summary>A process has ended.</summary>
-    private void Ended(ClientProcess process)
-    {
-        lock (_lock)
-        {
-            _channels.ForEach(channel =>
-            {
-                if (channel.Process == process)
-                {
-                    channel.Abandon();
-                }
-            });
-            Depart(process);
-        }
-
-        WakeBlockedCalls();
-    }
-
-    /// <summary>An address space is no more. Under the lock.</summary>
-    private void Depart(ClientProcess process)
-    {
-        if (_processes.Remove((process.Id, process.AddressSpace)))
-        {
-            process.Dispose();
-            if (!IsForgotten(process.Memory))
-            {
-                _departed.Add(process.Memory);
-            }
-        }
-    }
-
-    private void WakeBlockedCalls()
-    {
-        foreach (ServerFile file in _files.Values)
-        {
-            file.File.WakeBlockedCalls();
-        }
-    }
 }

@@ -12,6 +12,7 @@ namespace XeSvm.Simulation.Server;
 internal sealed unsafe class ServerChannel(DeviceServer server, ClientProcess process, FileDescriptorHandle connection) : IoctlCaller, IDisposable
 {
     private const int StackBytes = 1 << 20;
+    private readonly ChannelWait _wait = new();
     private FileDescriptorHandle? _given;
     private volatile bool _isGone;
 
@@ -19,7 +20,7 @@ internal sealed unsafe class ServerChannel(DeviceServer server, ClientProcess pr
 
     public FileDescriptorHandle Connection { get; } = connection;
 
-    public override ClientMemory Memory => Process.Memory;
+    public override ClientMemory Memory => Process.Memory.Memory;
 
     public override bool IsGone => _isGone;
 
@@ -70,11 +71,11 @@ internal sealed unsafe class ServerChannel(DeviceServer server, ClientProcess pr
     {
         Enter();
         RequestMessage request;
-        while (!_isGone && SystemCalls.Receive(Connection, &request, sizeof(RequestMessage), wait: true) == sizeof(RequestMessage)
+        while (!_isGone && _wait.Receive(Connection, &request, sizeof(RequestMessage)) == sizeof(RequestMessage)
             && request.Magic == ServerProtocol.RequestMagic)
         {
             var answer = new AnswerMessage { Magic = ServerProtocol.AnswerMagic, Sequence = request.Sequence, Result = Run(request) };
-            answer.Flags = Process.Memory.IsMirrored ? AnswerMessage.Mirrored : 0;
+            answer.Flags = server.FlagsFor(Process.Memory);
             int sent = SystemCalls.Send(Connection, &answer, sizeof(AnswerMessage), _given);
             _given?.Dispose();
             _given = null;
@@ -101,6 +102,9 @@ internal sealed unsafe class ServerChannel(DeviceServer server, ClientProcess pr
                 return Invalidate(request.A, request.B, request.C);
             case ServerCall.DebugFile:
                 return ReadDebugFile(request);
+            case ServerCall.Settle:
+                Memory.Settle();
+                return 0;
             default:
                 return -Errno.EINVAL;
         }

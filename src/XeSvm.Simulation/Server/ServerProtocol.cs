@@ -25,6 +25,9 @@ internal enum ConnectionKind : uint
 
     /// <summary>The connection carries calls.</summary>
     Channel = 2,
+
+    /// <summary>The connection is a lane of a CPU-fault pump: the server asks and the client answers.</summary>
+    Pump = 3,
 }
 
 /// <summary>What a request asks for.</summary>
@@ -34,6 +37,9 @@ internal enum ServerCall : uint
     Map = 2,
     Invalidate = 3,
     DebugFile = 4,
+
+    /// <summary>The CPU-fault pump has events.</summary>
+    Settle = 5,
 }
 
 /// <summary>The first message of a client.</summary>
@@ -83,6 +89,12 @@ internal struct AnswerMessage
 {
     /// <summary>The server mirrors the client's memory: it wants to hear of changes.</summary>
     public const uint Mirrored = 1;
+
+    /// <summary>The client is to start a CPU-fault pump.</summary>
+    public const uint WantsPump = 2;
+
+    /// <summary>With it: of the unprivileged kind.</summary>
+    public const uint UserMode = 4;
 
     public uint Magic;
     public int Result;

@@ -13,7 +13,10 @@ public sealed class MachineTopology
         Devices =
         [
             .. topology.Devices.Select(device => new MachineDevice(
-                device.Name, device.Tiles, device.VramBytes, device.Iommu.EffectiveMode, device.Iommu.CoherentWalker)),
+                device.Name, device.Tiles, device.VramBytes, device.Iommu.EffectiveMode, device.Iommu.CoherentWalker)
+            {
+                Profile = device.ProfileName,
+            }),
         ];
     }
 

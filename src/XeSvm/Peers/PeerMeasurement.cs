@@ -38,7 +38,7 @@ public static class PeerMeasurement
             }
         }
 
-        return new PeerRecord(PeerRecord.CurrentSchema, "software", rows, breakEven);
+        return new PeerRecord(PeerRecord.CurrentSchema, "software", rows, breakEven) { Assumptions = PeerCostModel.Assumptions };
     }
 
     private static void Validate(PeerMeasurementPlan plan)
@@ -73,7 +73,8 @@ public static class PeerMeasurement
         MachineLink link = topology.Link(0, 1);
         MachineDevice initiator = topology.Devices[0];
         (double low, double high) = PeerCostModel.Cpu(in work, initiator.Iommu, (int)(bytes >> PageShift), link.Route == MachineRoute.None ? 2 : 1, migrations);
-        double copy = topology.Topology.Link(0, 1).CopyMicroseconds(bytes);
+        PeerLink way = topology.Topology.Link(0, 1);
+        (double? copyLow, double? copyHigh) = PeerCostModel.Copy(way, bytes);
         return new PeerMeasurementRow(
             topology.Name,
             link.RouteName,
@@ -92,7 +93,11 @@ public static class PeerMeasurement
             result.Memcpy.TotalMicroseconds / migrations,
             low,
             high,
-            double.IsFinite(copy) ? copy : null);
+            way.IsUsable ? way.CopyMicroseconds(bytes) : null)
+        {
+            ModelledCopyLowUs = copyLow,
+            ModelledCopyHighUs = copyHigh,
+        };
     }
 
     private static PeerBreakEven BreakEvenOf(MachineTopology topology, string policy)

@@ -39,6 +39,12 @@ public sealed record PeerMeasurementRow(
     double ModelledCpuHighUs,
     double? ModelledCopyUs)
 {
+    /// <summary>Modelled time of the transfer with bandwidth and latency at their low-cost ends, in us; <see langword="null"/> without a route.</summary>
+    public double? ModelledCopyLowUs { get; init; }
+
+    /// <summary>The same at their high-cost ends.</summary>
+    public double? ModelledCopyHighUs { get; init; }
+
     /// <summary>What a plain copy takes of a migration's time: 1 is as fast as memcpy.</summary>
     public double ShareOfMemcpy => MemcpyUs / MeasuredUs;
 
@@ -62,6 +68,9 @@ public sealed record PeerBreakEven(string Topology, string Route, string Policy,
 /// <param name="BreakEven">Break-even sizes.</param>
 public sealed record PeerRecord(string Schema, string Backend, IReadOnlyList<PeerMeasurementRow> Rows, IReadOnlyList<PeerBreakEven> BreakEven)
 {
+    /// <summary>What the modelled figures assume, and the range over which it was swept.</summary>
+    public IReadOnlyList<PeerAssumption> Assumptions { get; init; } = [];
+
     /// <summary>The schema that this version writes.</summary>
     public const string CurrentSchema = "xesvm.peers/1";
 }

@@ -44,6 +44,20 @@ public sealed class LockCheckerTests : IDisposable
     }
 
     [Fact]
+    public void Violations_without_end_are_counted_and_only_the_first_are_kept()
+    {
+        using (new CheckedLock(_locks, LockClass.Notifier, "notifier").Take())
+        {
+            for (int i = 0; i < LockChecker.MostKept + 10; i++)
+            {
+                Assert.False(_locks.Allows(LockedOperation.IovaAlloc));
+            }
+        }
+
+        Assert.Equal((LockChecker.MostKept, LockChecker.MostKept + 10L), (_locks.Violations.Count, _locks.ViolationCount));
+    }
+
+    [Fact]
     public void Two_reservations_need_one_transaction()
     {
         using (new CheckedLock(_locks, LockClass.Reservation, "one").Take())

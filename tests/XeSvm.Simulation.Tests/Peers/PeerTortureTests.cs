@@ -23,37 +23,21 @@ public class PeerTortureTests(ITestOutputHelper output)
     [InlineData("pair-p2p", "driver-owned")]
     public void All_pairs_migrate_into_each_other_and_no_byte_is_lost(string name, string policy)
     {
-        int seed = int.TryParse(Environment.GetEnvironmentVariable("XESVM_SEED"), out int given) ? given : Environment.TickCount;
-        output.WriteLine($"XESVM_SEED={seed}");
+        int seed = PeerTorture.Seed(output);
         PeerTopology topology = BuiltInPeerTopologies.Load(name).With(device =>
             device with { VramBytes = 2 * PeerMachines.Megabyte, Iommu = device.Iommu with { MaxTables = 5 } });
         using PeerMachine machine = new(topology);
         foreach (PeerDevice device in machine.Devices)
         {
-            foreach (FaultInjector faults in new[] { device.Faults, device.FabricFaults })
-            {
-                faults.Add(new FaultRule(FaultPoint.Link) { Probability = 0.0001 });
-                faults.Add(new FaultRule(FaultPoint.Map) { Probability = 0.0001 });
-                faults.Add(new FaultRule(FaultPoint.Sync) { Probability = 0.01 });
-                faults.Add(new FaultRule(FaultPoint.IovaAllocation) { Probability = 0.01 });
-            }
+            PeerTorture.InjectMappingFailures(device.Faults);
+            PeerTorture.InjectMappingFailures(device.FabricFaults);
         }
 
         PeerMover mover = PeerMachines.Mover(machine, policy);
         PeerAllocation[] shared = [.. Enumerable.Range(0, Shared).Select(_ => PeerMachines.Allocate(machine, PeerMachines.Megabyte))];
         int[,] added = new int[Shared, Counters];
         Worker[] workers = [.. Enumerable.Range(0, Threads).Select(i => new Worker(machine, mover, shared, added, new Random(seed + i)))];
-        Thread[] threads = [.. workers.Select(worker => new Thread(worker.Run))];
-        foreach (Thread thread in threads)
-        {
-            thread.Start();
-        }
-
-        foreach (Thread thread in threads)
-        {
-            thread.Join();
-        }
-
+        PeerTorture.RunAll(workers.Select(worker => (Action)worker.Run));
         Assert.All(workers, worker => Assert.Null(worker.Failure));
         PeerWork total = default;
         foreach (Worker worker in workers)

@@ -88,6 +88,11 @@ internal static class PublicApiText
             }
         }
 
+        foreach (EventInfo happening in type.GetEvents(Declared).Where(happening => IsShown(happening.AddMethod!)))
+        {
+            yield return $"{Modifiers(happening.AddMethod!)}event {happening.Name} : {Name(happening.EventHandlerType!)}";
+        }
+
         foreach (MethodInfo method in type.GetMethods(Declared).Where(method => IsShown(method) && !IsAccessor(method)))
         {
             string generic = method.IsGenericMethodDefinition ? $"<{string.Join(", ", method.GetGenericArguments().Select(Name))}>" : "";
@@ -145,8 +150,9 @@ internal static class PublicApiText
     }
 
     private static string Nullable(string name, ParameterInfo parameter) =>
-        !parameter.ParameterType.IsValueType && _nullability.Create(parameter).WriteState == NullabilityState.Nullable ? name + "?"
-        : !parameter.ParameterType.IsValueType && _nullability.Create(parameter).ReadState == NullabilityState.Nullable ? name + "?" : name;
+        !(parameter.ParameterType.IsByRef ? parameter.ParameterType.GetElementType()! : parameter.ParameterType).IsValueType
+            && _nullability.Create(parameter) is { } state && (state.WriteState == NullabilityState.Nullable || state.ReadState == NullabilityState.Nullable)
+            ? name + "?" : name;
 
     private static string Name(Type type)
     {

@@ -64,7 +64,15 @@ internal sealed record DeviceProfile
 /// <param name="VramBytes">Usable VRAM; 0 on integrated devices.</param>
 /// <param name="VisibleVramBytes">How much of it the CPU can reach; all of it with a full BAR.</param>
 /// <param name="Gts">The main GT, then the media GT if there is one.</param>
-internal sealed record TileProfile(ulong VramBytes, ulong VisibleVramBytes, IReadOnlyList<GtProfile> Gts);
+internal sealed record TileProfile(ulong VramBytes, ulong VisibleVramBytes, IReadOnlyList<GtProfile> Gts)
+{
+    /// <summary>The tile with another size of VRAM; the part that the CPU reaches changes in proportion.</summary>
+    public TileProfile WithVram(ulong bytes)
+    {
+        ulong share = (ulong)((UInt128)bytes * VisibleVramBytes / VramBytes);
+        return this with { VramBytes = bytes, VisibleVramBytes = Math.Max(share & ~PageConstants.BlockMask, PageConstants.BlockSize) };
+    }
+}
 
 /// <summary>One GT.</summary>
 internal sealed record GtProfile

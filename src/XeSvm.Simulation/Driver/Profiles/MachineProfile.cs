@@ -40,10 +40,29 @@ internal sealed record MachineProfile(string Name, string Description, int Devic
     public static MachineProfile Load(string nameOrPath)
     {
         ArgumentNullException.ThrowIfNull(nameOrPath);
-        bool isPath = nameOrPath.Contains('/', StringComparison.Ordinal) || nameOrPath.EndsWith(Extension, StringComparison.OrdinalIgnoreCase);
-        string text = isPath ? ReadFile(nameOrPath) : ReadBuiltIn(nameOrPath);
+        string text = IsPath(nameOrPath) ? ReadFile(nameOrPath) : ReadBuiltIn(nameOrPath);
         return MachineTopologies.IsTopology(text) ? MachineTopologies.ReadMachine(text) : MachineProfileReader.Read(text, nameOrPath);
     }
+
+    /// <summary>What a device of a topology is: a profile with VRAM, by name or from a file, without the rest of the machine that it describes.</summary>
+    /// <exception cref="FormatException">There is no such profile, it is not valid, or its device has no VRAM; the message says which, and what is valid.</exception>
+    public static DeviceProfile LoadDevice(string nameOrPath)
+    {
+        bool isPath = IsPath(nameOrPath);
+        if (!isPath && !BuiltInNames.Contains(nameOrPath))
+        {
+            throw new FormatException(
+                $"There is no device profile '{nameOrPath}'; there are {string.Join(", ", BuiltInNames)}, and any path of a profile file (with a '/', or ending in .json).");
+        }
+
+        DeviceProfile device = MachineProfileReader.Read(isPath ? ReadFile(nameOrPath) : ReadBuiltIn(nameOrPath), nameOrPath).Device;
+        return device.IsDiscrete
+            ? device
+            : throw new FormatException($"The device profile '{nameOrPath}' has no VRAM; a device of a topology is one with VRAM.");
+    }
+
+    private static bool IsPath(string nameOrPath) =>
+        nameOrPath.Contains('/', StringComparison.Ordinal) || nameOrPath.EndsWith(Extension, StringComparison.OrdinalIgnoreCase);
 
     private static string ReadBuiltIn(string name)
     {

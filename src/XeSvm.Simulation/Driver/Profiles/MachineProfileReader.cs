@@ -13,8 +13,10 @@ internal static class MachineProfileReader
     /// <summary>Most VRAM of one tile, in bytes.</summary>
     public const ulong LargestVram = 64UL << 30;
 
+    /// <summary>Most tiles of one device.</summary>
+    public const int MostTiles = 4;
+
     private const int MostDevices = 8;
-    private const int MostTiles = 4;
     private const int MostPatEntries = 64;
     private const int MostDss = 128;
     private const int MostL3Banks = 64;

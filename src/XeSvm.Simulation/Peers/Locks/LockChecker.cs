@@ -11,10 +11,14 @@ internal sealed class LockChecker : IDisposable
 {
     private static readonly int s_classes = Enum.GetValues<LockClass>().Length;
 
+    /// <summary>Violations that are kept; all are counted.</summary>
+    public const int MostKept = 256;
+
     // [a, b]: b was taken while a was held.
     private readonly int[,] _taken = new int[s_classes, s_classes];
     private readonly ConcurrentQueue<LockViolation> _violations = new();
     private readonly ThreadLocal<List<(LockClass Class, object Instance)>> _held = new(() => new(8));
+    private long _violationCount;
 
     /// <summary>A checker that knows the documented order from the start: outer classes before inner ones.</summary>
     public LockChecker()
@@ -28,8 +32,11 @@ internal sealed class LockChecker : IDisposable
         }
     }
 
-    /// <summary>Everything that was wrong so far; empty is healthy.</summary>
+    /// <summary>What was wrong so far, the first <see cref="MostKept"/> of it; empty is healthy.</summary>
     public IReadOnlyCollection<LockViolation> Violations => _violations;
+
+    /// <summary>How much was wrong so far.</summary>
+    public long ViolationCount => Volatile.Read(ref _violationCount);
 
     /// <summary>Whether this thread holds a lock of a class.</summary>
     public bool Holds(LockClass lockClass)
@@ -55,7 +62,11 @@ internal sealed class LockChecker : IDisposable
                 string rule = held == wanted
                     ? $"{name} wants {wanted} while another {held} is held outside of one transaction."
                     : $"{name} wants {wanted} while {held}, which nests inside it, is held.";
-                _violations.Enqueue(new LockViolation(name, held, rule));
+                if (Interlocked.Increment(ref _violationCount) <= MostKept)
+                {
+                    _violations.Enqueue(new LockViolation(name, held, rule));
+                }
+
                 return false;
             }
 

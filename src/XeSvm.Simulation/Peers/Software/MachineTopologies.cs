@@ -9,9 +9,6 @@ namespace XeSvm.Simulation.Peers.Software;
 /// <summary>Machines of the driver from topologies, and the other way round.</summary>
 internal static class MachineTopologies
 {
-    // Devices of a topology are of this kind, with VRAM, tiles and IOMMU as the topology says.
-    private const string DeviceKind = "bmg";
-
     // Assumed, as in the topology pair-p2p: PCIe 4.0 x16 less overhead, under one switch.
     private static readonly PeerLink s_pcie = new(PeerRoute.PciePeer, 4, 24, 900);
     private static readonly PeerLink s_local = new(PeerRoute.Local, 0, 400, 0);
@@ -36,7 +33,7 @@ internal static class MachineTopologies
         }
     }
 
-    /// <summary>A machine of Battlemage devices with the VRAM, the IOMMUs and the ways of a topology.</summary>
+    /// <summary>A machine of the devices of a topology: each of its profile, with the VRAM, the tiles, the IOMMU and the ways that the topology says.</summary>
     /// <exception cref="FormatException">The text is no topology, or has a device that the driver does not do.</exception>
     public static MachineProfile ReadMachine(string json)
     {
@@ -48,14 +45,17 @@ internal static class MachineTopologies
                 throw new FormatException(
                     $"The device '{device.Name}' has {device.VramBytes} bytes of VRAM; the driver does at most {MachineProfileReader.LargestVram}.");
             }
+
+            if (device.Tiles > MachineProfileReader.MostTiles)
+            {
+                throw new FormatException($"The device '{device.Name}' has {device.Tiles} tiles; the driver does at most {MachineProfileReader.MostTiles}.");
+            }
         }
 
-        MachineProfile kind = MachineProfile.Load(DeviceKind);
-        return kind with
+        string kinds = string.Join(", ", topology.Devices.Select(device => device.ProfileName).Distinct());
+        return new MachineProfile(
+            topology.Name, $"{topology.Devices.Count} devices of kind {kinds}.", topology.Devices.Count, HasPeerAccess: true, topology.Devices[0].Profile!)
         {
-            Name = topology.Name,
-            Description = $"{topology.Devices.Count} devices of kind {DeviceKind}.",
-            DeviceCount = topology.Devices.Count,
             DeclaredTopology = topology,
         };
     }
@@ -77,7 +77,11 @@ internal static class MachineTopologies
         return new PeerTopology(
             machine.Name,
             [.. Enumerable.Range(0, count).Select(index =>
-                new PeerDeviceDescription($"gpu{index}", machine.Device.Tiles.Count, tile.VramBytes, new IommuOptions()))],
+                new PeerDeviceDescription($"gpu{index}", machine.Device.Tiles.Count, tile.VramBytes, new IommuOptions())
+                {
+                    ProfileName = machine.Name,
+                    Profile = machine.Device,
+                })],
             links);
     }
 
@@ -92,15 +96,15 @@ internal static class MachineTopologies
         })]);
     }
 
-    /// <summary>What one device of a topology is: its own VRAM and tiles.</summary>
+    /// <summary>What one device of a topology is: its profile with its own VRAM and tiles.</summary>
     /// <param name="machine">The machine.</param>
     /// <param name="index">The device.</param>
     /// <param name="vramBytes">VRAM of a tile in place of the topology's; null: the topology's.</param>
     public static DeviceProfile DeviceOf(MachineProfile machine, int index, ulong? vramBytes)
     {
         PeerDeviceDescription description = machine.Topology.Devices[index];
-        ulong bytes = vramBytes ?? description.VramBytes;
-        TileProfile tile = machine.Device.Tiles[0] with { VramBytes = bytes, VisibleVramBytes = bytes };
-        return machine.Device with { Name = description.Name, Tiles = [.. Enumerable.Repeat(tile, description.Tiles)] };
+        DeviceProfile profile = description.Profile ?? machine.Device;
+        TileProfile tile = profile.Tiles[0].WithVram(vramBytes ?? description.VramBytes);
+        return profile with { Name = description.Name, Tiles = [.. Enumerable.Repeat(tile, description.Tiles)] };
     }
 }

@@ -82,7 +82,7 @@ internal sealed class PeerCounters
         text.WriteLine($"migrations_refused: {_migrationsRefused}");
         text.WriteLine($"evictions_refused: {_evictionsRefused}");
         text.WriteLine($"stale_accesses: {_staleAccesses}");
-        text.WriteLine($"lock_violations: {machine.Locks.Violations.Count}");
+        text.WriteLine($"lock_violations: {machine.Locks.ViolationCount}");
         Write("migrate", in migrate);
         Write("get_pages", in getPages);
         return text.ToString();

@@ -1,4 +1,5 @@
 using XeSvm.Simulation.Driver;
+using XeSvm.Simulation.Memory;
 using XeSvm.Simulation.Peers.Locks;
 using XeSvm.Simulation.Peers.Machine;
 using XeSvm.Simulation.Peers.Mapping;
@@ -14,16 +15,17 @@ internal sealed class SoftwareMachine : IDisposable
     private readonly PeerPort?[] _ports;
     private readonly bool _linksRuns;
     private int _references = 1;
+    private CoherentClientMemory? _coherentMemory;
 
     /// <param name="topology">Who there is.</param>
-    /// <param name="policy">Who makes addresses: a name of <see cref="PeerExperiment.Policies"/>.</param>
+    /// <param name="policy">Who makes addresses: a name of <see cref="PeerExperiment.DriverPolicies"/>.</param>
     /// <exception cref="FormatException">There is no such policy; the message lists those that there are.</exception>
     public SoftwareMachine(PeerTopology topology, string policy)
     {
         Topology = topology;
         _ports = new PeerPort?[topology.Devices.Count];
         Policy = PeerExperiment.CreatePolicy(policy, topology, Locks);
-        Iova = Policy is PeerPerPagePolicy ? new NoPagemapIova(Locks) : new DevicePagemapIova(topology, Locks);
+        Iova = PeerExperiment.CreateIova(policy, topology, Locks);
         _linksRuns = Policy is BrokerPolicy;
         Bus = new PeerBus(_ports, system: null);
         Owners = new PeerOwners(topology);
@@ -52,6 +54,11 @@ internal sealed class SoftwareMachine : IDisposable
 
     /// <summary>What has been done.</summary>
     public PeerCounters Counters { get; } = new();
+
+    /// <summary>The memory of this process where touches of the CPU are not noticed: one for all devices, as each must know what the others have.</summary>
+    /// <param name="reason">Why they are not.</param>
+    public ClientMemory CoherentMemory(string reason) =>
+        LazyInitializer.EnsureInitialized(ref _coherentMemory, () => new CoherentClientMemory(reason));
 
     /// <summary>A device that is up, or null.</summary>
     public SoftwareDevice? Device(int index) => (Volatile.Read(ref _ports[index]) as SoftwarePort)?.Device;
@@ -86,6 +93,7 @@ internal sealed class SoftwareMachine : IDisposable
         if (Interlocked.Decrement(ref _references) == 0)
         {
             Locks.Dispose();
+            _coherentMemory?.ReleaseStaging();
         }
     }
 }

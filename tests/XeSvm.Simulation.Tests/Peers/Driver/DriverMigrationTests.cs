@@ -87,25 +87,17 @@ public sealed unsafe class DriverMigrationTests
     [Fact]
     public void In_direct_mode_all_policies_count_the_same()
     {
-        string file = Path.GetTempFileName() + ".json";
-        File.WriteAllText(file, BuiltInPeerTopologies.Text("pair-p2p").Replace("strict", "passthrough", StringComparison.Ordinal));
-        try
+        using var topology = TopologyFile.BuiltInWith("pair-p2p", "strict", "passthrough");
+        List<string> counts = [];
+        foreach (string policy in PeerExperiment.DriverPolicies)
         {
-            List<string> counts = [];
-            foreach (string policy in PeerExperiment.Policies)
-            {
-                using var machine = new PeerDriver(file, policy);
-                PeerWork work = MigrateOnce(machine);
-                Assert.Equal((0UL, 512UL), (work.CookieAlloc, work.Direct));
-                counts.Add(string.Join(' ', DmaWork.ReadValues(in work.Initiator).ToArray()) + $" {work.Mmio}");
-            }
+            using var machine = new PeerDriver(topology.Path, policy);
+            PeerWork work = MigrateOnce(machine);
+            Assert.Equal((0UL, 512UL), (work.CookieAlloc, work.Direct));
+            counts.Add(string.Join(' ', DmaWork.ReadValues(in work.Initiator).ToArray()) + $" {work.Mmio}");
+        }
 
-            Assert.Single(counts.Distinct());
-        }
-        finally
-        {
-            File.Delete(file);
-        }
+        Assert.Single(counts.Distinct());
     }
 
     [Fact]
