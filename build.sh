@@ -20,6 +20,7 @@ usage: ./build.sh VERB [ARGUMENTS]
                  MODE is that of 'xesvm run': with userfaultfd memory in VRAM has left the page tables of the tests
   bench [ARGS]   build and run the benchmarks; ARGS go to BenchmarkDotNet (default: all benchmarks)
   bench soak     one hour of a daemon that is scraped, probed and reloaded: nothing of it may grow (--seconds N for another length)
+  publish        make the daemon xesvmd as a native program in artifacts/publish/xesvmd
   pack [--check] make NuGet packages, the native program xesvm, its man page and shell completions in artifacts/package;
                  with --check, install them outside the tree and run them, and go a new user's whole path from a clone, timed
   docs           build and write the API reference of the libraries as pages for a browser to artifacts/docs
@@ -155,6 +156,20 @@ tests() {
   return "$status"
 }
 
+# The daemon as a native program, with the libraries that belong beside it.
+publish() {
+  need_dotnet
+  need_c_toolchain
+  local out=artifacts/publish/xesvmd
+  rm -rf "$out"
+  dotnet publish src/XeSvm.Daemon -c "$configuration" -r linux-x64 -p:PublishAot=true -p:CppCompilerAndLinker="$(native_compiler)" -v quiet -o "$out"
+  mv "$out/XeSvm.Daemon" "$out/xesvmd"
+  rm -f "$out"/*.dbg "$out"/*.xml "$out"/*.pdb
+  say "$out: $(cd "$out" && find . -type f -printf '%P\n' | sort | paste -sd' ')"
+}
+
+native_compiler() { basename "$(command -v clang || command -v gcc || command -v cc)"; }
+
 # Packages, and the tool as one file with what belongs to it.
 pack() {
   build
@@ -183,10 +198,9 @@ pack() {
 
 # xesvm as one file, with the library that 'xesvm run' gives to programs, the manual page and the completion scripts.
 native_program() {
-  local out=$1 compiler
+  local out=$1
   say "== native program"
-  compiler=$(basename "$(command -v clang || command -v gcc || command -v cc)")
-  dotnet publish src/XeSvm.Cli -c "$configuration" -r linux-x64 --no-restore -p:PublishAot=true -p:CppCompilerAndLinker="$compiler" -v quiet
+  dotnet publish src/XeSvm.Cli -c "$configuration" -r linux-x64 --no-restore -p:PublishAot=true -p:CppCompilerAndLinker="$(native_compiler)" -v quiet
   mkdir -p "$out/linux-x64"
   cp artifacts/publish/XeSvm.Cli/release_linux-x64/XeSvm.Cli "$out/linux-x64/xesvm"
   cp artifacts/native/linux-x64/libxesvm_preload.so "$out/linux-x64/" # for 'xesvm run': the program that it starts loads it
@@ -219,6 +233,7 @@ case "$verb" in
     [ $# -gt 0 ] || set -- --filter '*'
     exec dotnet artifacts/bin/XeSvm.Benchmarks/release/XeSvm.Benchmarks.dll "$@"
     ;;
+  publish) publish ;;
   pack)
     if [ $# -gt 1 ] || [ "${1:---check}" != --check ]; then
       say "build.sh: pack takes --check or nothing"

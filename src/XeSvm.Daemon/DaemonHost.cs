@@ -27,6 +27,7 @@ namespace XeSvm.Daemon;
 /// <summary>Puts the daemon together.</summary>
 internal sealed class DaemonHost : IAsyncDisposable
 {
+    private const int BytesToRead = 80 * 1024; // of an answer, in the time that a client is given
     private static readonly TimeSpan s_drain = TimeSpan.FromSeconds(4);
     private readonly WebApplication _application;
     private readonly IReadOnlyList<int> _descriptors;
@@ -59,7 +60,7 @@ internal sealed class DaemonHost : IAsyncDisposable
         builder.WebHost.UseSockets(sockets => sockets.CreateBoundListenSocket = endpoint => Listeners.Bind(endpoint, settings.Current));
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
-            Limit(kestrel.Limits, settings.Current);
+            Limit(kestrel.Limits, settings.Current, parts.Patience);
             kestrel.AddServerHeader = false;
             Listeners.Add(kestrel, settings.Current, descriptors);
         });
@@ -161,7 +162,7 @@ internal sealed class DaemonHost : IAsyncDisposable
     }
 
     /// <summary>Nothing that a client does may cost more than a little memory or time.</summary>
-    private static void Limit(KestrelServerLimits limits, DaemonSettings settings)
+    private static void Limit(KestrelServerLimits limits, DaemonSettings settings, TimeSpan patience)
     {
         limits.MaxConcurrentConnections = settings.MaximumConnections;
         limits.MaxConcurrentUpgradedConnections = 0;
@@ -171,11 +172,11 @@ internal sealed class DaemonHost : IAsyncDisposable
         limits.MaxRequestLineSize = 4096;
         limits.MaxRequestHeadersTotalSize = 16 * 1024;
         limits.MaxRequestHeaderCount = 64;
-        limits.RequestHeadersTimeout = TimeSpan.FromSeconds(5);
+        limits.RequestHeadersTimeout = patience;
         limits.KeepAliveTimeout = TimeSpan.FromSeconds(30);
-        limits.MinRequestBodyDataRate = new MinDataRate(bytesPerSecond: 100, gracePeriod: TimeSpan.FromSeconds(3));
+        limits.MinRequestBodyDataRate = new MinDataRate(bytesPerSecond: 100, gracePeriod: patience);
         // Counted from what is written, so what the kernel buffers for a client that does not read adds to its time: see Listeners.Bind.
-        limits.MinResponseDataRate = new MinDataRate(bytesPerSecond: 16 * 1024, gracePeriod: TimeSpan.FromSeconds(5));
+        limits.MinResponseDataRate = new MinDataRate(BytesToRead / patience.TotalSeconds, gracePeriod: patience);
     }
 }
 
@@ -187,6 +188,9 @@ internal sealed record DaemonParts
     internal TextWriter LogOutput { get; init; } = Console.Error;
 
     internal TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>How long a client may take to begin what it sends and to read what it gets; more than a second.</summary>
+    internal TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(5);
 
     internal Func<BackendChoice, SoftwareBackendOptions, BackendSelection> Select { get; init; } = (choice, options) => XeBackends.Select(choice, options);
 }

@@ -97,6 +97,7 @@ def fill(folder):
         database.execute(
             f"WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {MINUTES_OF_A_WEEK - 1}) "
             f"INSERT OR REPLACE INTO minute SELECT id, {start} + i * 60000, {values} FROM n, series")
+        database.execute("UPDATE progress SET blocks_until = 0")  # blocks are made of them when the daemon starts
         rows = database.execute("SELECT count(*) FROM minute").fetchone()[0]
     database.close()
     return rows

@@ -3,7 +3,9 @@ using XeSvm.Daemon.Logs;
 using XeSvm.Daemon.Settings;
 using XeSvm.Hosting.Statistics;
 using XeSvm.Interop;
+using XeSvm.Interop.LibC;
 using XeSvm.Simulation;
+using XeSvm.Simulation.Server;
 
 namespace XeSvm.Daemon.Devices;
 
@@ -20,6 +22,7 @@ internal sealed class DeviceManager : IDisposable
     private readonly TimeProvider _time;
     private readonly ILogger<DeviceManager> _logger;
     private BackendSelection? _selection;
+    private DeviceServer? _server;
     private WatchedDevice[] _devices = [];
     private DaemonSettings _settings;
     private string _reason = "no device was looked for yet";
@@ -56,7 +59,7 @@ internal sealed class DeviceManager : IDisposable
     /// <param name="settings">The settings in force.</param>
     internal void Update(DaemonSettings settings)
     {
-        if (settings.Backend != _settings.Backend || settings.Software != _settings.Software)
+        if (settings.Backend != _settings.Backend || settings.Software != _settings.Software || settings.ServerSocket != _settings.ServerSocket)
         {
             CloseAll();
             _looked = false;
@@ -81,6 +84,7 @@ internal sealed class DeviceManager : IDisposable
         else
         {
             OpenNewNodes();
+            ServePrograms();
         }
     }
 
@@ -116,7 +120,8 @@ internal sealed class DeviceManager : IDisposable
         _nodesSeen = NodesNow();
         try
         {
-            Take(_select(choice, _settings.Software));
+            // Pages of other processes are reached in place only.
+            Take(_select(choice, _settings.ServerSocket.Length > 0 ? _settings.Software with { CpuFaults = "coherent" } : _settings.Software));
             _faults.Clear("backend");
         }
         catch (Exception exception) when (exception is XeException or BackendChoiceException)
@@ -149,6 +154,7 @@ internal sealed class DeviceManager : IDisposable
         Volatile.Write(ref _selection, selection);
         Volatile.Write(ref _reason, selection.Reason);
         OpenNewNodes();
+        ServePrograms();
         DaemonLog.BackendTaken(_logger, Backend, _devices.Length, Reason);
     }
 
@@ -177,8 +183,43 @@ internal sealed class DeviceManager : IDisposable
         }
     }
 
+    /// <summary>Lets unmodified programs use the software devices, when the settings name a socket for them.</summary>
+    private void ServePrograms()
+    {
+        const string Subject = "server";
+        if (_server is not null || _settings.ServerSocket.Length == 0 || _selection!.Backend is not SoftwareBackend software)
+        {
+            return;
+        }
+
+        try
+        {
+            RemoveAbandoned(_settings.ServerSocket);
+            _server = DeviceServer.Start(software, _settings.ServerSocket);
+            _faults.Clear(Subject);
+            DaemonLog.ServingPrograms(_logger, _settings.ServerSocket);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            _faults.Report(Subject, exception.Message);
+        }
+    }
+
+    /// <summary>Removes the socket of a daemon that was killed; one that somebody listens at, and any file with something in it, stays.</summary>
+    private static void RemoveAbandoned(string path)
+    {
+        int result = SystemCalls.ConnectTo(path, out FileDescriptorHandle? connection);
+        connection?.Dispose();
+        if (result == -Errno.ECONNREFUSED && new FileInfo(path).Length == 0)
+        {
+            File.Delete(path);
+        }
+    }
+
     private void CloseAll()
     {
+        _server?.Dispose();
+        _server = null;
         WatchedDevice[] devices = _devices;
         Volatile.Write(ref _devices, []);
         foreach (WatchedDevice device in devices)

@@ -3,10 +3,13 @@ using XeSvm.Daemon.Settings;
 
 namespace XeSvm.Daemon.History;
 
-/// <summary>Keeps the database small: samples become minutes, old rows go, and when it is too large the oldest tenth goes.</summary>
+/// <summary>Keeps the database small and quick: samples become minutes, minutes blocks, old rows go, and when it is too large the oldest tenth goes.</summary>
 internal static class HistoryMaintenance
 {
     internal const long MinuteMilliseconds = 60_000;
+
+    /// <summary>Ten minutes: what long questions are answered from, with a tenth of the rows.</summary>
+    internal const long BlockMilliseconds = 10 * MinuteMilliseconds;
 
     private const int MostRounds = 20;
 
@@ -17,20 +20,27 @@ internal static class HistoryMaintenance
         long minute = HistoryStore.Milliseconds(now) / MinuteMilliseconds * MinuteMilliseconds;
         using (SqliteTransaction transaction = connection.BeginTransaction())
         {
-            string sums = string.Join(", ", HistorySchema.Sums.Select(name => $"sum({name})"));
-            Execute(connection, $"""
-                INSERT OR REPLACE INTO minute SELECT series, time / {MinuteMilliseconds} * {MinuteMilliseconds}, {sums} FROM sample
-                    WHERE time >= (SELECT minutes_until FROM progress) AND time < $until GROUP BY series, time / {MinuteMilliseconds};
-                UPDATE progress SET minutes_until = max(minutes_until, $until);
-                """, minute);
+            AddUp(connection, "sample", "minute", MinuteMilliseconds, minute);
+            AddUp(connection, "minute", "block", BlockMilliseconds, minute / BlockMilliseconds * BlockMilliseconds);
             long oldest = HistoryStore.Milliseconds(now - settings.HistoryMaximumAge);
             Execute(connection, "DELETE FROM sample WHERE time < $until", HistoryStore.Milliseconds(now - settings.HistoryRawAge));
-            Execute(connection, "DELETE FROM minute WHERE time < $until; DELETE FROM probe WHERE time < $until; DELETE FROM event WHERE time < $until", oldest);
+            Execute(connection, "DELETE FROM minute WHERE time < $until; DELETE FROM block WHERE time < $until; DELETE FROM probe WHERE time < $until; DELETE FROM event WHERE time < $until", oldest);
             transaction.Commit();
         }
 
         return ShrinkTo(connection, settings.HistoryMaximumSize);
     }
+
+    /// <summary>
+    /// Makes rows of a coarser table of all finer ones that are complete and not made yet. A clock that was set back leaves a progress in the
+    /// future behind, up to which nothing would be made: it begins anew from now.
+    /// </summary>
+    private static void AddUp(SqliteConnection connection, string finer, string coarser, long length, long until) => Execute(connection, $"""
+        UPDATE progress SET {coarser}s_until = $until WHERE {coarser}s_until > $until;
+        INSERT OR REPLACE INTO {coarser} SELECT series, time / {length} * {length}, {string.Join(", ", HistorySchema.Sums.Select(name => $"sum({name})"))} FROM {finer}
+            WHERE time >= (SELECT {coarser}s_until FROM progress) AND time < $until GROUP BY series, time / {length};
+        UPDATE progress SET {coarser}s_until = $until;
+        """, until);
 
     private static long ShrinkTo(SqliteConnection connection, long most)
     {
@@ -39,7 +49,7 @@ internal static class HistoryMaintenance
         {
             using (SqliteTransaction transaction = connection.BeginTransaction())
             {
-                foreach (string table in new[] { "sample", "minute", "probe", "event" })
+                foreach (string table in new[] { "sample", "minute", "block", "probe", "event" })
                 {
                     Execute(connection, $"""
                         DELETE FROM {table} WHERE time <= (SELECT min(time) + (max(time) - min(time)) / 10 FROM {table})

@@ -23,7 +23,10 @@ internal static class HistoryQueries
         "SELECT id, device, gt, backend FROM series ORDER BY device, gt, backend",
         row => new SeriesRow(row.GetInt64(0), row.GetString(1), row.GetInt32(2), row.GetString(3)));
 
-    /// <summary>The points of a series. Single samples for stretches below a minute, else minutes.</summary>
+    /// <summary>
+    /// The points of a series: of single samples for stretches below a minute, of minutes, or, for stretches of ten minutes and more, of blocks and of the
+    /// minutes that are in no block yet.
+    /// </summary>
     /// <param name="connection">The database.</param>
     /// <param name="series">The series.</param>
     /// <param name="from">The first moment.</param>
@@ -33,12 +36,14 @@ internal static class HistoryQueries
     {
         long stepMilliseconds = Math.Max(1, (long)step.TotalMilliseconds);
         long start = HistoryStore.Milliseconds(from);
-        string table = step < TimeSpan.FromMinutes(1) ? "sample" : "minute";
+        string rows = stepMilliseconds < HistoryMaintenance.MinuteMilliseconds ? Rows("sample", "time >= $from")
+            : stepMilliseconds < HistoryMaintenance.BlockMilliseconds ? Rows("minute", "time >= $from")
+            : $"{Rows("block", "time >= $from AND time < (SELECT blocks_until FROM progress)")} UNION ALL {Rows("minute", "time >= max($from, (SELECT blocks_until FROM progress))")}";
         return Read(
             connection,
             $"""
             SELECT (time - $from) / $step AS slot, {string.Join(", ", HistorySchema.Sums.Select(name => $"sum({name})"))}
-            FROM {table} WHERE series = $series AND time >= $from AND time < $until GROUP BY slot ORDER BY slot
+            FROM ({rows}) GROUP BY slot ORDER BY slot
             """,
             row => new HistoryPoint(DateTimeOffset.FromUnixTimeMilliseconds(start + (row.GetInt64(0) * stepMilliseconds)), FiguresOf(row)),
             ("$series", series),
@@ -46,6 +51,9 @@ internal static class HistoryQueries
             ("$until", HistoryStore.Milliseconds(until)),
             ("$step", stepMilliseconds));
     }
+
+    private static string Rows(string table, string from) =>
+        $"SELECT time, {string.Join(", ", HistorySchema.Sums)} FROM {table} WHERE series = $series AND {from} AND time < $until";
 
     internal static IReadOnlyList<ProbeRow> Probes(SqliteConnection connection, string? device, int limit) => Read(
         connection,

@@ -4,7 +4,12 @@ namespace XeSvm.Daemon.History;
 internal static class HistorySchema
 {
     /// <summary>Stored as <c>user_version</c>; a database of another version is set aside.</summary>
-    internal const int Version = 1;
+    internal const int Version = 2;
+
+    /// <summary>Version 1 had no blocks; they are made of its minutes at the first maintenance.</summary>
+    internal const int VersionWithoutBlocks = 1;
+
+    internal const string AddBlocks = "ALTER TABLE progress ADD COLUMN blocks_until INTEGER NOT NULL DEFAULT 0;";
 
     /// <summary>The columns that are added up, the same for samples and minutes. Four for each size, smallest size first.</summary>
     internal static readonly string[] Sums =
@@ -17,8 +22,9 @@ internal static class HistorySchema
             UNIQUE(device, gt, backend));
         CREATE TABLE IF NOT EXISTS sample(series INTEGER NOT NULL, time INTEGER NOT NULL, {Columns}, PRIMARY KEY(series, time)) WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS minute(series INTEGER NOT NULL, time INTEGER NOT NULL, {Columns}, PRIMARY KEY(series, time)) WITHOUT ROWID;
-        CREATE TABLE IF NOT EXISTS progress(id INTEGER PRIMARY KEY CHECK(id = 1), minutes_until INTEGER NOT NULL);
-        INSERT OR IGNORE INTO progress VALUES(1, 0);
+        CREATE TABLE IF NOT EXISTS block(series INTEGER NOT NULL, time INTEGER NOT NULL, {Columns}, PRIMARY KEY(series, time)) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS progress(id INTEGER PRIMARY KEY CHECK(id = 1), minutes_until INTEGER NOT NULL, blocks_until INTEGER NOT NULL DEFAULT 0);
+        INSERT OR IGNORE INTO progress(id, minutes_until) VALUES(1, 0);
         CREATE TABLE IF NOT EXISTS probe(id INTEGER PRIMARY KEY, time INTEGER NOT NULL, device TEXT NOT NULL, size TEXT NOT NULL, face TEXT NOT NULL,
             cpu REAL NOT NULL, noise REAL NOT NULL, share REAL, migrations INTEGER NOT NULL, context TEXT NOT NULL, verdict TEXT NOT NULL);
         CREATE INDEX IF NOT EXISTS probe_time ON probe(time);

@@ -16,7 +16,7 @@ internal sealed class HistoryStore : IDisposable
     private const string Subject = "history";
     private const int Corrupt = 11; // SQLITE_CORRUPT
     private const int NotADatabase = 26; // SQLITE_NOTADB
-    private static readonly TimeSpan s_retry = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_retry = TimeSpan.FromSeconds(2);
 
     private readonly Lock _lock = new();
     private readonly string _path;
@@ -297,7 +297,7 @@ internal sealed class HistoryStore : IDisposable
             connection = new SqliteConnection(ConnectionString(SqliteOpenMode.ReadWriteCreate));
             connection.Open();
             long version = HistoryQueries.Scalar(connection, "PRAGMA user_version");
-            if (version is not (0 or HistorySchema.Version))
+            if (version is not (0 or HistorySchema.VersionWithoutBlocks or HistorySchema.Version))
             {
                 reason = $"it is of version {version}, this program writes version {HistorySchema.Version}";
                 unusable = true;
@@ -306,6 +306,11 @@ internal sealed class HistoryStore : IDisposable
             }
 
             Execute(connection, "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 4194304; PRAGMA cache_size = -2000;");
+            if (version == HistorySchema.VersionWithoutBlocks)
+            {
+                Execute(connection, HistorySchema.AddBlocks);
+            }
+
             Execute(connection, HistorySchema.Create);
             _connection = connection;
             reason = "";

@@ -17,6 +17,9 @@ internal static partial class DaemonLog
     [LoggerMessage(EventId = 103, EventName = "DeviceLost", Level = LogLevel.Error, Message = "{Device} is lost: {Reason}")]
     internal static partial void DeviceLost(ILogger logger, string device, string reason);
 
+    [LoggerMessage(EventId = 104, EventName = "ServingPrograms", Level = LogLevel.Information, Message = "Programs reach the software devices at XESVM_SERVER={Socket}")]
+    internal static partial void ServingPrograms(ILogger logger, string socket);
+
     [LoggerMessage(EventId = 110, EventName = "FaultBegan", Level = LogLevel.Warning, Message = "{Subject}: {Reason}")]
     internal static partial void FaultBegan(ILogger logger, string subject, string reason);
 

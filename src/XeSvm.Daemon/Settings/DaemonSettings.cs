@@ -7,6 +7,7 @@ internal sealed record DaemonSettings
 {
     internal BackendChoice Backend { get; init; } = BackendChoice.Auto;
     internal SoftwareBackendOptions Software { get; init; } = new();
+    internal string ServerSocket { get; init; } = "";
     internal TimeSpan SamplingInterval { get; init; } = TimeSpan.FromSeconds(1);
     internal TimeSpan DevicesRetry { get; init; } = TimeSpan.FromSeconds(5);
     internal ProbeMode Probe { get; init; } = ProbeMode.Auto;

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using XeSvm.Costs;
 using XeSvm.Simulation;
 using XeSvm.Simulation.Iommu;
@@ -10,6 +11,8 @@ namespace XeSvm.Daemon.Settings;
 internal static class SettingTable
 {
     internal const string VariablePrefix = "XESVMD_";
+
+    private const int LongestUnixPath = 100; // sun_path has 108 bytes, of which the name while binding needs a few
 
     private static readonly TimeSpan s_second = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_hour = TimeSpan.FromHours(1);
@@ -35,6 +38,8 @@ internal static class SettingTable
             (s, v) => s with { Software = Checked(s.Software with { CpuFaults = v }, new SoftwareBackendOptions { CpuFaults = v }) }),
         new("software.faults", "", "a plan such as lost:at=1000", "Failures to inject into the software backend, for trying alarms.",
             (s, v) => s with { Software = s.Software with { Faults = FaultPlan.Parse(v) } }),
+        new("server.socket", "", "an absolute path, or empty", "Socket at which unmodified programs reach the software backend's devices (XESVM_SERVER); empty: none. Programs of the daemon's own user only.",
+            (s, v) => s with { ServerSocket = SocketPath(v) }),
         new("sampling.interval", "1s", "100ms to 1h", "How often the statistics are read.",
             (s, v) => s with { SamplingInterval = SettingValue.Duration(v, TimeSpan.FromMilliseconds(100), s_hour) }),
         new("devices.retry", "5s", "100ms to 1h", "How often new devices are looked for.",
@@ -78,7 +83,7 @@ internal static class SettingTable
             (s, v) => s with { TokenFile = v }),
         new("http.maximum-connections", "256", "8 to 65536", "Connections at once; more are closed.",
             (s, v) => s with { MaximumConnections = SettingValue.Count(v, 8, 65536) }) { Reloadable = false },
-        new("otlp.endpoint", "", "a URL, or empty", "Where metrics are sent by OTLP; empty: nowhere.",
+        new("otlp.endpoint", "", "a URL, or empty", "Where metrics are sent by OTLP, such as http://127.0.0.1:4317 for grpc and http://127.0.0.1:4318/v1/metrics for http/protobuf; empty: nowhere.",
             (s, v) => s with { OtlpEndpoint = Endpoint(v) }) { Reloadable = false },
         new("otlp.protocol", "grpc", "grpc, http/protobuf", "How.",
             (s, v) => s with { OtlpProtocol = SettingValue.OneOf(v, "grpc", "http/protobuf") }) { Reloadable = false },
@@ -89,6 +94,12 @@ internal static class SettingTable
         new("log.format", "auto", "auto, journal, text, json", "auto: journal under a service manager, else text.",
             (s, v) => s with { LogFormat = SettingValue.OneOf(v, "auto", "journal", "text", "json") }) { Reloadable = false },
     ];
+
+    /// <summary>What is wrong with settings that are valid each on its own.</summary>
+    internal static IReadOnlyList<string> Contradictions(DaemonSettings settings) =>
+        settings.ServerSocket.Length > 0 && settings.Software.CpuFaults is not ("auto" or "coherent")
+            ? [$"server.socket and software.cpu-faults: CPU faults of other processes cannot be noticed by '{settings.Software.CpuFaults}'; auto and coherent are possible."]
+            : [];
 
     /// <summary>Finds a setting by its key.</summary>
     internal static Setting? Find(string key) => All.FirstOrDefault(setting => setting.Key == key);
@@ -132,16 +143,20 @@ internal static class SettingTable
         }
     }
 
+    private static string SocketPath(string text) =>
+        text.Length == 0 || (text[0] == '/' && Encoding.UTF8.GetByteCount(text) < LongestUnixPath && !text.Contains('\0', StringComparison.Ordinal))
+            ? text
+            : throw new FormatException($"an absolute path of less than {LongestUnixPath} bytes is valid, or nothing");
+
     private static IReadOnlyList<string> Addresses(string text)
     {
         const string Valid = "a list of ADDRESS:PORT (such as 127.0.0.1:9477 or [::1]:9477) and unix:/PATH is valid";
         const string UnixPrefix = "unix:/";
-        const int LongestUnixPath = 100; // sun_path has 108 bytes, of which the name while binding needs a few
         IReadOnlyList<string> addresses = SettingValue.List(text);
         foreach (string address in addresses)
         {
             bool valid = address.StartsWith(UnixPrefix, StringComparison.Ordinal)
-                ? address.Length is > 6 and < LongestUnixPath && !address.Contains('\0', StringComparison.Ordinal)
+                ? address.Length > UnixPrefix.Length && Encoding.UTF8.GetByteCount(address) < LongestUnixPath && !address.Contains('\0', StringComparison.Ordinal)
                 : IPEndPoint.TryParse(address, out _) && address.Contains(':', StringComparison.Ordinal);
             if (!valid)
             {

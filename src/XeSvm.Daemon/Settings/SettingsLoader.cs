@@ -45,6 +45,7 @@ internal sealed class SettingsLoader
             settings = Apply(settings, origin, key, value, origins, errors);
         }
 
+        errors.AddRange(SettingTable.Contradictions(settings));
         return errors.Count == 0
             ? new LoadedSettings(settings, origins, given.GroupBy(item => item.Key).ToDictionary(group => group.Key, group => group.Last().Value))
             : throw new SettingsException(errors);

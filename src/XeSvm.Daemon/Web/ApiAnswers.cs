@@ -181,7 +181,7 @@ internal sealed class ApiAnswers(
             : throw new ApiException(NotFound, "There is no probe to make a baseline of; probe first, and name a device as /api/v1/state does.");
     }
 
-    /// <summary>The length of a point: whole minutes where single samples are not kept for long enough.</summary>
+    /// <summary>The length of a point: whole minutes where single samples are not kept for long enough, and whole blocks from ten minutes on.</summary>
     internal static TimeSpan StepOf(TimeSpan last, int points, DaemonSettings settings)
     {
         TimeSpan minute = TimeSpan.FromMinutes(1);
@@ -191,7 +191,9 @@ internal sealed class ApiAnswers(
             return step < settings.SamplingInterval ? settings.SamplingInterval : step;
         }
 
-        return step <= minute ? minute : TimeSpan.FromMinutes(Math.Ceiling(step.TotalMinutes));
+        TimeSpan block = TimeSpan.FromMilliseconds(HistoryMaintenance.BlockMilliseconds);
+        TimeSpan whole = step < block - minute ? minute : block;
+        return Math.Max(1, Math.Ceiling(step / whole)) * whole;
     }
 
     private static T Parse<T>(ApiRequest request, string name, string fallback, Func<string, T> parse)

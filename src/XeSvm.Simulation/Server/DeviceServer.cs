@@ -24,6 +24,7 @@ public sealed partial class DeviceServer : IDisposable
 
     private readonly Lock _lock = new();
     private readonly SoftwareBackend _backend;
+    private readonly bool _ownsBackend;
     private readonly ServerCpuFaults _cpuFaults;
     private readonly IReadOnlyList<DrmNode> _nodes;
     private readonly FileDescriptorHandle _listener;
@@ -39,9 +40,11 @@ public sealed partial class DeviceServer : IDisposable
     private ulong _lastFile;
     private volatile bool _stopping;
 
-    private DeviceServer(SoftwareBackend backend, ServerCpuFaults cpuFaults, string path, FileDescriptorHandle listener, FileDescriptorHandle wake)
+    private DeviceServer(
+        SoftwareBackend backend, bool ownsBackend, ServerCpuFaults cpuFaults, string path, FileDescriptorHandle listener, FileDescriptorHandle wake)
     {
         _backend = backend;
+        _ownsBackend = ownsBackend;
         _cpuFaults = cpuFaults;
         _nodes = backend.Enumerate();
         SocketPath = path;
@@ -100,10 +103,33 @@ public sealed partial class DeviceServer : IDisposable
         ArgumentException.ThrowIfNullOrEmpty(socketPath);
         ServerCpuFaults cpuFaults = ServerCpuFaultsOption.Parse(options.CpuFaults);
         var backend = new SoftwareBackend(options with { CpuFaults = "coherent" });
+        try
+        {
+            return Start(backend, ownsBackend: true, cpuFaults, socketPath);
+        }
+        catch (IOException)
+        {
+            backend.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Begins to listen for a backend that others use too, and that stays theirs: it must end after the server.</summary>
+    /// <param name="backend">The backend; made with <see cref="SoftwareBackendOptions.CpuFaults"/> <c>coherent</c>.</param>
+    /// <param name="socketPath">Where to listen: at most 107 bytes. Must not exist.</param>
+    /// <exception cref="IOException">The socket cannot be made; the message says why.</exception>
+    public static DeviceServer Start(SoftwareBackend backend, string socketPath)
+    {
+        ArgumentNullException.ThrowIfNull(backend);
+        ArgumentException.ThrowIfNullOrEmpty(socketPath);
+        return Start(backend, ownsBackend: false, ServerCpuFaults.Coherent, socketPath);
+    }
+
+    private static DeviceServer Start(SoftwareBackend backend, bool ownsBackend, ServerCpuFaults cpuFaults, string socketPath)
+    {
         int result = SystemCalls.ListenAt(socketPath, out FileDescriptorHandle? listener);
         if (result < 0)
         {
-            backend.Dispose();
             throw new IOException($"The socket '{socketPath}' cannot be made: {Errno.Describe(result)}.");
         }
 
@@ -111,21 +137,23 @@ public sealed partial class DeviceServer : IDisposable
         if (result < 0)
         {
             listener!.Dispose();
-            backend.Dispose();
+            File.Delete(socketPath);
             throw new IOException($"An eventfd cannot be made: {Errno.Describe(result)}.");
         }
 
-        var server = new DeviceServer(backend, cpuFaults, socketPath, listener!, wake!);
         try
         {
-            SystemTree.Create(socketPath, server._nodes, backend.DeviceProfile);
-            return server;
+            SystemTree.Create(socketPath, backend.Enumerate(), backend.DeviceProfile);
         }
         catch (IOException)
         {
-            server.Dispose();
+            wake!.Dispose();
+            listener!.Dispose();
+            File.Delete(socketPath);
             throw;
         }
+
+        return new DeviceServer(backend, ownsBackend, cpuFaults, socketPath, listener!, wake!);
     }
 
     /// <summary>Ends all connections, for which the device is gone from here on (ENODEV), and gives everything back.</summary>
@@ -163,7 +191,11 @@ public sealed partial class DeviceServer : IDisposable
             }
         }
 
-        _backend.Dispose();
+        if (_ownsBackend)
+        {
+            _backend.Dispose();
+        }
+
         _atWork.Dispose();
         _wake.Dispose();
     }

@@ -118,13 +118,7 @@ public sealed class HistoryStoreTests : IDisposable
     [Fact]
     public void A_database_of_another_version_is_set_aside()
     {
-        using (SqliteConnection other = new($"Data Source={DatabasePath};Pooling=False"))
-        {
-            other.Open();
-            using SqliteCommand command = other.CreateCommand();
-            command.CommandText = "PRAGMA user_version = 99; CREATE TABLE x(y);";
-            command.ExecuteNonQuery();
-        }
+        Change("PRAGMA user_version = 99; CREATE TABLE x(y);");
 
         using HistoryStore store = Open();
         store.Append([Sample(1, migrations: 5)]);
@@ -167,36 +161,136 @@ public sealed class HistoryStoreTests : IDisposable
     }
 
     [Fact]
-    public void A_week_of_minutes_of_four_gts_is_answered_quickly()
+    public void Long_questions_which_blocks_answer_have_the_sums_of_the_minutes_up_to_the_last_one()
     {
+        const int Minutes = 137;
         using HistoryStore store = Open();
-        store.Append([Sample(0, 1), Sample(0, 1) with { Gt = 1 }, Sample(0, 1, "b"), Sample(0, 1, "b") with { Gt = 1 }]);
-        using (SqliteConnection connection = new($"Data Source={DatabasePath};Pooling=False"))
+        for (int minute = 0; minute < Minutes; minute++)
         {
-            connection.Open();
-            using SqliteCommand command = connection.CreateCommand();
-            command.CommandText = $"""
-                WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 10079)
-                INSERT INTO minute SELECT id, {HistoryStore.Milliseconds(s_start)} + i * 60000, 60, {string.Join(", ", Enumerable.Repeat("i % 100", HistorySchema.Sums.Length - 1))} FROM n, series
-                """;
-            command.ExecuteNonQuery();
+            store.Append([Sample(minute * 60, migrations: minute % 13), Sample((minute * 60) + 30, migrations: minute % 7, device: "b")]);
+            store.Maintain(s_start.AddMinutes(minute), new DaemonSettings());
         }
 
+        store.Maintain(s_start.AddMinutes(Minutes), new DaemonSettings());
+
+        Assert.Equal(2 * 13, store.Query(connection => HistoryQueries.Scalar(connection, "SELECT count(*) FROM block"), -1));
+        foreach ((string device, int modulus) in new[] { ("a", 13), ("b", 7) })
+        {
+            IReadOnlyList<HistoryPoint> points = Points(store, device, TimeSpan.FromMinutes(Minutes), TimeSpan.FromMinutes(20));
+            Assert.Equal(
+                Enumerable.Range(0, Minutes).GroupBy(minute => minute / 20).Select(slot => slot.Sum(minute => (long)(minute % modulus))),
+                points.Select(point => point.Figures.Sizes[2].Migrations));
+        }
+    }
+
+    [Fact]
+    public void A_clock_that_is_set_back_loses_at_most_a_block_and_makes_minutes_and_blocks_again()
+    {
+        DaemonSettings settings = new();
+        using HistoryStore store = Open();
+        for (int minute = 0; minute < 40; minute++)
+        {
+            store.Append([Sample((60 * 60 * 24) + (minute * 60), migrations: 1)]);
+            store.Maintain(s_start.AddDays(1).AddMinutes(minute), settings);
+        }
+
+        for (int minute = 0; minute < 40; minute++)
+        {
+            store.Append([Sample(minute * 60, migrations: 2)]);
+            store.Maintain(s_start.AddMinutes(minute), settings);
+        }
+
+        long migrations = Points(store, "a", TimeSpan.FromMinutes(40), TimeSpan.FromMinutes(1)).Sum(point => point.Figures.Sizes[2].Migrations);
+        Assert.InRange(migrations, 2 * 38, 2 * 40);
+        Assert.InRange(Points(store, "a", TimeSpan.FromMinutes(40), TimeSpan.FromMinutes(10)).Sum(point => point.Figures.Sizes[2].Migrations), 2 * 30, 2 * 40);
+
+        // What was written at the later time is there still, once.
+        Assert.Equal(39, Points(store, "a", TimeSpan.FromDays(2), TimeSpan.FromMinutes(10)).Where(point => point.Time >= s_start.AddDays(1)).Sum(point => point.Figures.Sizes[2].Migrations));
+    }
+
+    [Fact]
+    public void A_database_without_blocks_is_taken_over_and_they_are_made()
+    {
+        using (HistoryStore store = Open())
+        {
+            for (int minute = 0; minute <= 30; minute++)
+            {
+                store.Append([Sample(minute * 60, migrations: 1)]);
+                store.Maintain(s_start.AddMinutes(minute), new DaemonSettings());
+            }
+        }
+
+        Change("DROP TABLE block; ALTER TABLE progress DROP COLUMN blocks_until; PRAGMA user_version = 1;");
+
+        using HistoryStore again = Open();
+        again.Append([Sample(31 * 60, migrations: 1)]);
+        Assert.Equal(30, Points(again, "a", TimeSpan.FromHours(1), TimeSpan.FromMinutes(1)).Count);
+        again.Maintain(s_start.AddMinutes(31), new DaemonSettings());
+
+        Assert.Equal([10, 10, 10, 1], Points(again, "a", TimeSpan.FromHours(1), TimeSpan.FromMinutes(10)).Select(point => point.Figures.Sizes[2].Migrations));
+        Assert.Empty(Directory.GetFiles(_folder.FullPath, "h.db.unusable-*"));
+    }
+
+    [Fact]
+    public void A_database_that_is_damaged_while_it_is_open_is_set_aside_and_a_new_one_begun()
+    {
+        using HistoryStore store = Open();
+        store.Append([.. Enumerable.Range(0, 2000).SelectMany(second => Both(second))]);
+        Change("PRAGMA wal_checkpoint(TRUNCATE)");
+        using (FileStream file = new(DatabasePath, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite))
+        {
+            file.Position = 4096;
+            file.Write(Enumerable.Repeat((byte)0xa5, (int)file.Length - 4096).ToArray());
+        }
+
+        // A page that is damaged is noticed when it is read; another process's write made the cached ones stale.
+        Change("PRAGMA user_version = 2");
+        for (int second = 3000; second < 3010; second++)
+        {
+            store.Append([Sample(second, migrations: 1)]);
+            _time.Advance(TimeSpan.FromSeconds(3));
+        }
+
+        Assert.Single(Directory.GetFiles(_folder.FullPath, "h.db.unusable-*"));
+        Assert.Empty(_faults.Ongoing);
+        Assert.InRange(store.Query(connection => HistoryQueries.Scalar(connection, "SELECT count(*) FROM sample"), -1), 1, 10);
+    }
+
+    [Fact]
+    public void A_week_of_minutes_of_four_gts_is_answered_quickly()
+    {
+        const int LoadedMachine = 8; // the goal of 50 ms, and what a machine may need that runs other tests beside
+        using HistoryStore store = Open();
+        store.Append([Sample(0, 1), Sample(0, 1) with { Gt = 1 }, Sample(0, 1, "b"), Sample(0, 1, "b") with { Gt = 1 }]);
+        Change($"""
+            WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 10079)
+            INSERT INTO minute SELECT id, {HistoryStore.Milliseconds(s_start)} + i * 60000, 60, {string.Join(", ", Enumerable.Repeat("i % 100", HistorySchema.Sums.Length - 1))} FROM n, series
+            """);
+        store.Maintain(s_start.AddDays(7), new DaemonSettings());
+
         TimeSpan best = TimeSpan.MaxValue;
-        for (int attempt = 0; attempt < 20; attempt++)
+        for (int attempt = 0; attempt < 10; attempt++)
         {
             long begin = Stopwatch.GetTimestamp();
             int points = store.Query(
                 connection => HistoryQueries.Series(connection).Sum(series =>
-                    HistoryQueries.Points(connection, series.Id, s_start, s_start.AddDays(7), TimeSpan.FromMinutes(34)).Count), 0);
+                    HistoryQueries.Points(connection, series.Id, s_start, s_start.AddDays(7), TimeSpan.FromMinutes(40)).Count), 0);
             TimeSpan taken = Stopwatch.GetElapsedTime(begin);
             best = taken < best ? taken : best;
-            Assert.Equal(4 * 297, points);
+            Assert.Equal(4 * 252, points);
         }
 
-        // The goal is 50 ms on an idle machine; the best of twenty on a busy one may take several times that.
-        Assert.InRange(best.TotalMilliseconds, 0, 400);
+        Assert.InRange(best.TotalMilliseconds, 0, 50 * LoadedMachine);
+    }
 
+    /// <summary>Does something with the database from outside.</summary>
+    private void Change(string sql)
+    {
+        using SqliteConnection connection = new($"Data Source={DatabasePath};Pooling=False");
+        connection.Open();
+        using SqliteCommand command = connection.CreateCommand();
+        command.CommandText = sql;
+        command.ExecuteNonQuery();
     }
 
     private static GtSample[] Both(int second) => [Sample(second, migrations: 1), Sample(second, migrations: 1, device: "b")];

@@ -151,7 +151,7 @@ public sealed class DaemonProcessTests : IDisposable
         await early.ConnectAsync(new UnixDomainSocketEndPoint(_folder.PathOf("s.sock")));
         await early.SendAsync("GET /api/v1/state HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"u8.ToArray());
 
-        await using DaemonProcess daemon = await DaemonProcess.StartAsync(_folder, activation: socket);
+        await using DaemonProcess daemon = await DaemonProcess.StartAsync(_folder, launcher: socket.Launcher);
 
         using StreamReader answer = new(new NetworkStream(early));
         Assert.StartsWith("HTTP/1.1 200", await answer.ReadLineAsync(), StringComparison.Ordinal);

@@ -19,14 +19,14 @@ internal sealed class DaemonProcess : IAsyncDisposable
     private readonly System.Diagnostics.Process _process;
     private readonly Task _reading;
 
-    private DaemonProcess(TestFolder folder, string name, TimeSpan? watchdog, SystemdSocket? activation, string? program)
+    private DaemonProcess(TestFolder folder, string name, TimeSpan? watchdog, IReadOnlyList<string> launcher, string? program)
     {
         _folder = folder;
         string manager = folder.PathOf(name + ".notify");
         File.Delete(manager);
         _manager.Bind(new UnixDomainSocketEndPoint(manager));
         string[] command = [program ?? Path.Combine(AppContext.BaseDirectory, "XeSvm.Daemon"), "run", "--config", folder.PathOf("c.json")];
-        command = activation is null ? command : [.. activation.Launcher, .. command];
+        command = [.. launcher, .. command];
         ProcessStartInfo start = new(command[0], command[1..]) { RedirectStandardError = true };
         start.Environment["NOTIFY_SOCKET"] = manager;
 
@@ -89,9 +89,9 @@ internal sealed class DaemonProcess : IAsyncDisposable
 
     /// <summary>Starts one and waits until it says that it is ready.</summary>
     internal static async Task<DaemonProcess> StartAsync(
-        TestFolder folder, TimeSpan? watchdog = null, string name = "manager", SystemdSocket? activation = null, string? program = null)
+        TestFolder folder, TimeSpan? watchdog = null, string name = "manager", IReadOnlyList<string>? launcher = null, string? program = null)
     {
-        DaemonProcess daemon = new(folder, name, watchdog, activation, program);
+        DaemonProcess daemon = new(folder, name, watchdog, launcher ?? [], program);
         await daemon.NotificationAsync("READY=1");
         return daemon;
     }

@@ -15,7 +15,7 @@ internal sealed class RunningDaemon : IAsyncDisposable
     private readonly DaemonHost _host;
     private readonly StringWriter _log = new();
 
-    private RunningDaemon(params string[] arguments)
+    private RunningDaemon(DaemonParts parts, string[] arguments)
     {
         _folder.Write("token", Token + "\n");
         SettingsHolder settings = new(new SettingsLoader(
@@ -24,10 +24,15 @@ internal sealed class RunningDaemon : IAsyncDisposable
                 "--sampling.interval=100ms", $"--history.path={_folder.PathOf("h.db")}", $"--http.token-file={_folder.PathOf("token")}", .. arguments,
             ],
             new Dictionary<string, string>()));
-        _host = DaemonHost.Build(settings, new DaemonParts { Environment = new Dictionary<string, string>(), LogOutput = TextWriter.Synchronized(_log) });
+        _host = DaemonHost.Build(settings, parts with { LogOutput = TextWriter.Synchronized(_log) });
     }
 
+    /// <summary>What a daemon without service manager has, and little patience with clients.</summary>
+    internal static DaemonParts Parts => new() { Environment = new Dictionary<string, string>(), Patience = TimeSpan.FromSeconds(1.5) };
+
     internal Uri Address => new(_host.Addresses.First());
+
+    internal string HistoryPath => _folder.PathOf("h.db");
 
     internal string Log => _log.ToString();
 
@@ -36,10 +41,17 @@ internal sealed class RunningDaemon : IAsyncDisposable
     /// <summary>Starts one and waits for its first sample.</summary>
     internal static async Task<RunningDaemon> StartAsync(params string[] arguments)
     {
-        RunningDaemon daemon = new(arguments);
+        RunningDaemon daemon = await StartAsync(Parts, arguments);
+        await daemon.UntilAsync("/api/v1/state", state => state.GetProperty("samples").GetInt64() > 1);
+        return daemon;
+    }
+
+    /// <summary>Starts one with other surroundings.</summary>
+    internal static async Task<RunningDaemon> StartAsync(DaemonParts parts, params string[] arguments)
+    {
+        RunningDaemon daemon = new(parts, arguments);
         await daemon._host.StartAsync();
         daemon.Client = new HttpClient { BaseAddress = daemon.Address, Timeout = TimeSpan.FromSeconds(60) };
-        await daemon.UntilAsync("/api/v1/state", state => state.GetProperty("samples").GetInt64() > 1);
         return daemon;
     }
 

@@ -1,5 +1,7 @@
 using System.Net;
 using System.Text.Json;
+using Microsoft.OpenApi;
+using Microsoft.OpenApi.Reader;
 using XeSvm.Daemon.Documentation;
 using XeSvm.Daemon.Metrics;
 using XeSvm.Daemon.Tests.Support;
@@ -43,6 +45,25 @@ public sealed class ServerTests : IAsyncLifetime
         }
 
         Assert.True(checkedCount >= 7);
+    }
+
+    [Fact]
+    public async Task The_openapi_document_is_one_for_the_readers_of_others()
+    {
+        string text = await _daemon.Client.GetStringAsync(new Uri("/openapi.json", UriKind.Relative));
+
+        ReadResult read = OpenApiDocument.Parse(text, "json");
+
+        OpenApiDiagnostic diagnostic = read.Diagnostic!;
+        OpenApiDocument document = read.Document!;
+        Assert.Empty(diagnostic.Errors);
+        Assert.Empty(diagnostic.Warnings);
+        Assert.Equal(OpenApiSpecVersion.OpenApi3_1, diagnostic.SpecificationVersion);
+        Assert.Empty(document.Validate(ValidationRuleSet.GetDefaultRuleSet()));
+        Assert.Equal(14, document.Paths.Sum(path => path.Value.Operations!.Count));
+        OpenApiOperation baseline = document.Paths["/api/v1/baseline"].Operations![HttpMethod.Post];
+        Assert.Equal("token", Assert.Single(Assert.Single(baseline.Security!).Keys).Reference.Id);
+        Assert.Equal("token", Assert.Single(document.Components!.SecuritySchemes!).Key);
     }
 
     [Fact]
