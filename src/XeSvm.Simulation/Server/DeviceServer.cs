@@ -36,6 +36,7 @@ public sealed partial class DeviceServer : IDisposable
     private readonly List<IRemoteClientMemory> _departed = [];
     private readonly HashSet<SoftwareDevice> _devices = [];
     private readonly CountdownEvent _atWork = new(1);
+    private SystemTree? _tree;
     private ulong _lastFile;
     private volatile bool _stopping;
 
@@ -90,7 +91,7 @@ public sealed partial class DeviceServer : IDisposable
     /// that migrates leaves the page tables of the clients, and a CPU touch brings it home; with <c>coherent</c>, and with <c>auto</c>, it is
     /// reached in place.
     /// </param>
-    /// <param name="socketPath">Where to listen: at most 107 bytes. Must not exist.</param>
+    /// <param name="socketPath">Where to listen: at most 107 bytes. Must not exist, nor what has its name with <c>.sys</c> at the end.</param>
     /// <exception cref="ArgumentException">An option has a value that is not valid; the message says which are.</exception>
     /// <exception cref="FormatException">A device, a strategy or a layout has no such name.</exception>
     /// <exception cref="IOException">The socket cannot be made; the message says why.</exception>
@@ -118,7 +119,7 @@ public sealed partial class DeviceServer : IDisposable
         var server = new DeviceServer(backend, cpuFaults, socketPath, listener!, wake!);
         try
         {
-            SystemTree.Create(socketPath, server._nodes, backend.DeviceProfile);
+            server._tree = SystemTree.Create(socketPath, server._nodes, backend.DeviceProfile);
             return server;
         }
         catch (IOException)
@@ -140,7 +141,7 @@ public sealed partial class DeviceServer : IDisposable
         WakeUp();
         _thread.Join();
         File.Delete(SocketPath);
-        SystemTree.Remove(SocketPath);
+        _tree?.Dispose();
         _listener.Dispose();
         _pending.ForEach(connection => connection.Dispose());
         lock (_lock)
