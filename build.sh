@@ -14,8 +14,10 @@ usage: ./build.sh VERB [ARGUMENTS]
   run [ARGS]     build and run xesvm; without ARGS: xesvm measure
   test [FILTER]  build and run all tests, C and .NET; the last line is 'N passed, N failed, N skipped'
                  FILTER is handed to 'dotnet test --filter'
-  igt [LIST]     build, make a Debian root with the kernel driver's own test suite (IGT) in artifacts/igt or $IGT, and run its subtests
-                 on the software device: those of tests/igt/targets.txt, or of LIST with lines "binary subtest". As root
+  igt [--cpu-faults MODE] [LIST]
+                 build, make a Debian root with the kernel driver's own test suite (IGT) in artifacts/igt or $IGT, and run its subtests
+                 on the software device: those of tests/igt/targets.txt, or of LIST with lines "binary subtest". As root.
+                 MODE is that of 'xesvm run': with userfaultfd memory in VRAM has left the page tables of the tests
   bench [ARGS]   build and run the benchmarks; ARGS go to BenchmarkDotNet (default: all benchmarks)
   bench soak     one hour of a daemon that is scraped, probed and reloaded: nothing of it may grow (--seconds N for another length)
   pack [--check] make NuGet packages, the native program xesvm, its man page and shell completions in artifacts/package;
@@ -72,6 +74,10 @@ has_igt_root() { [ -x "$(igt_root)/usr/libexec/igt-gpu-tools/xe_query" ]; }
 run_igt() { tests/igt/run.sh "$(igt_root)" artifacts/bin/XeSvm.Cli/release "$1" artifacts/igt-results "${IGT_JOBS:-1}"; }
 
 igt() {
+  if [ "${1:-}" = --cpu-faults ] && [ $# -ge 2 ]; then
+    export XESVM_CPU_FAULTS=$2
+    shift 2
+  fi
   build
   if ! has_igt_root; then
     say "Making a Debian root with IGT in $(igt_root)"
@@ -168,7 +174,7 @@ pack() {
     say "== the native program is left out: the packages of the native compiler (ILCompiler) cannot be had"
   fi
   if [ $# -gt 0 ]; then
-    tests/packages/check.sh "$out/release" jit aot tool
+    tests/packages/check.sh "$out/release" native jit aot tool
     say "== a new user's path, of what is committed"
     tests/new-user-path.sh
   fi

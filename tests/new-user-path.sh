@@ -38,9 +38,13 @@ compared() {
 }
 sample() { dotnet run --project samples/HelloSvm -c Release; }
 packed() {
-  ./build.sh pack && mkdir "$folder/fresh" && cd "$folder/fresh" && dotnet new console -n Fresh -o . &&
+  # The packages go to a folder of their own: those of the user's would keep this version for ever, and later tests would take it.
+  local cache=${NUGET_PACKAGES:-$HOME/.nuget/packages} others=
+  [ -d "$cache" ] && ! compgen -G "$cache/xesvm*" > /dev/null && others="<fallbackPackageFolders><add key=\"user\" value=\"$cache\" /></fallbackPackageFolders>"
+  ./build.sh pack && export NUGET_PACKAGES="$folder/packages" && mkdir "$folder/fresh" && cd "$folder/fresh" && dotnet new console -n Fresh -o . &&
     cat > nuget.config <<XML && dotnet add package XeSvm --version "$(ls "$folder"/XeSvm/artifacts/package/release/XeSvm.[0-9]*.nupkg | sed 's/.*XeSvm\.\([0-9].*\)\.nupkg/\1/')" &&
 <configuration>
+  $others
   <packageSources><add key="local" value="$folder/XeSvm/artifacts/package/release" /></packageSources>
 </configuration>
 XML

@@ -182,6 +182,14 @@ XESVM_EXPORT int32_t xesvm_pump_relocate_begin(xesvm_pump *pump, uint64_t va, ui
  * -EBUSY: a page has left meanwhile. Nothing else has changed then, and the copy is to be forgotten. */
 XESVM_EXPORT int32_t xesvm_pump_relocate_end(xesvm_pump *pump, uint64_t va, uint64_t allocation, uint64_t to_vram, uint64_t to,
                                              uint64_t hold_until_ns);
+/* Ends several migrations as one: the pages are device pages of one allocation now, the first at host address vram, held as by
+ * xesvm_pump_commit_held. They are those of the open isolations and of the allocations under relocation that the two lists name (at most
+ * XESVM_JOIN_PARTS each, none twice), and no others. -EBUSY: a page has left meanwhile, or they are not that. Nothing has changed then: abort
+ * the isolations, and end the relocations with to_vram 0. */
+#define XESVM_JOIN_PARTS 64u
+XESVM_EXPORT int32_t xesvm_pump_join(xesvm_pump *pump, uint64_t va, uint32_t pages, const uint64_t *isolations,
+                                     uint32_t isolation_count, const uint64_t *allocations, uint32_t allocation_count,
+                                     uint64_t vram, uint64_t allocation, uint64_t hold_until_ns);
 /* One XESVM_PAGE_* per page. */
 XESVM_EXPORT int32_t xesvm_pump_query(xesvm_pump *pump, uint64_t va, uint32_t pages, uint8_t *states);
 /* Makes every page of the range present for the CPU (as HMM's faulting walk does): device pages come home, holes are filled.

@@ -34,7 +34,7 @@ struct window {
 /* Used by one thread. */
 struct lane {
     int32_t fd;
-    pthread_t thread;
+    struct pump_thread thread;
     struct protocol_pump_request request;
     uint32_t length; /* of the request's data */
     int32_t descriptor; /* that came with it, or -1 */
@@ -49,7 +49,7 @@ static struct service {
     struct window windows[MOST_DEVICES];     /* the prompt lane's */
     uint64_t isolations[MOST_ISOLATIONS];    /* the prompt lane's: open ones, 0 is a free place */
     struct lane lanes[PROTOCOL_LANES];
-    pthread_t events;
+    struct pump_thread events;
     _Atomic uint32_t stop;
     _Atomic uint32_t users; /* threads of the program that use the pump */
     bool watches_forks;
@@ -369,10 +369,9 @@ static void *run_prompt(void *argument)
     atomic_store(&service.stop, 1);
     break_lane(patient);
     xesvm_pump_wake(service.pump);
-    pthread_join(patient->thread, NULL);
-    pthread_join(service.events, NULL);
+    thread_join(&patient->thread);
+    thread_join(&service.events);
     bring_home();
-    pthread_detach(pthread_self());
     atomic_store(&service.space, 0);
     return NULL;
 }
@@ -457,16 +456,17 @@ static int32_t start_threads(void)
             return 0;
         atomic_store(&service.stop, 1);
         xesvm_pump_wake(service.pump);
-        pthread_join(service.events, NULL);
+        thread_join(&service.events);
     }
     break_lane(&service.lanes[PROTOCOL_LANE_PATIENT]);
-    pthread_join(service.lanes[PROTOCOL_LANE_PATIENT].thread, NULL);
+    thread_join(&service.lanes[PROTOCOL_LANE_PATIENT].thread);
     return result;
 }
 
 /* The lanes are the parent's: a child that kept them open would keep its parent's end from being seen. */
 static void leave_to_parent(void)
 {
+    service.lanes[PROTOCOL_LANE_PROMPT].thread.stack = 0;
     if (atomic_load(&service.space) == 0)
         return;
     close_lanes();
@@ -496,7 +496,7 @@ static int32_t start(uint32_t flags)
     uint32_t user_mode = flags & PROTOCOL_USER_MODE ? XESVM_PUMP_USER_MODE_ONLY : 0;
     int32_t result;
 
-    if (!&pthread_create || !&pthread_getattr_np)
+    if (!&pthread_create || !&pthread_join)
         return -ENOSYS; /* a program without libpthread, and a C library from before 2.34 */
     for (uint32_t i = 0; i < PROTOCOL_LANES; i++)
         service.lanes[i].fd = -1;
@@ -504,6 +504,7 @@ static int32_t start(uint32_t flags)
         service.watches_forks = pthread_atfork(NULL, NULL, leave_to_parent) == 0;
     if (!service.watches_forks)
         return -ENOMEM;
+    thread_join(&service.lanes[PROTOCOL_LANE_PROMPT].thread); /* of a service that has ended */
     result = xesvm_pump_create(XESVM_PUMP_HIGH_DESCRIPTORS | user_mode, &service.pump, &info);
     if (result < 0)
         return result;

@@ -14,18 +14,12 @@
 
 __asm__(".symver pthread_create, pthread_create@" OLDEST);
 __asm__(".symver pthread_join, pthread_join@" OLDEST);
-__asm__(".symver pthread_detach, pthread_detach@" OLDEST);
+__asm__(".symver pthread_attr_setstack, pthread_attr_setstack@" OLDEST);
 __asm__(".symver pthread_sigmask, pthread_sigmask@" OLDEST);
-__asm__(".symver pthread_getattr_np, pthread_getattr_np@" OLDEST);
-__asm__(".symver pthread_attr_setstacksize, pthread_attr_setstacksize@" OLDEST);
-__asm__(".symver pthread_attr_getstack, pthread_attr_getstack@" OLDEST);
 
 #pragma weak pthread_create
 #pragma weak pthread_join
-#pragma weak pthread_detach
+#pragma weak pthread_attr_setstack
 #pragma weak pthread_sigmask
-#pragma weak pthread_getattr_np
-#pragma weak pthread_attr_setstacksize
-#pragma weak pthread_attr_getstack
 
 #endif

@@ -93,6 +93,19 @@ bool migration_is(const struct migration *migration, uint64_t id)
     return atomic_load_explicit(&migration->id, memory_order_acquire) == id;
 }
 
+void migration_become_device(struct migration *migration, uint64_t vram, uint64_t allocation, uint64_t hold_until_ns)
+{
+    migration_close(migration);
+    migration->phase = MIGRATION_DEVICE;
+    migration->source = vram;
+    migration->allocation = allocation;
+    migration->hold_until_ns = hold_until_ns;
+    migration->staging = 0;
+    migration->moving = false;
+    for (uint32_t word = 0; word < BITMAP_WORDS; word++)
+        migration->present[word] = ~(uint64_t)0;
+}
+
 bool migration_is_held(const struct migration *migration)
 {
     return (migration->phase == MIGRATION_ISOLATED || migration->phase == MIGRATION_DEVICE) && migration->hold_until_ns != 0 &&

@@ -115,6 +115,8 @@ void migration_close(struct migration *migration);
 /* The open isolation with this id; NULL when there is none. To be asked again, by migration_is, under its bucket's lock. */
 struct migration *migration_find(struct table *table, uint64_t id);
 bool migration_is(const struct migration *migration, uint64_t id);
+/* An isolation, or pages of other VRAM, become pages on the device; a staging slot is left to the caller. */
+void migration_become_device(struct migration *migration, uint64_t vram, uint64_t allocation, uint64_t hold_until_ns);
 /* Whether CPU faults have to wait yet. */
 bool migration_is_held(const struct migration *migration);
 

@@ -315,45 +315,31 @@ static void *run(void *argument)
 }
 
 /* A thread's stack, with its control block and thread-local storage, is not shared memory like the rest of the pump: glibc links
- * the control blocks of threads, and a forked child, which relinks its own, would write into ours. So isolate has to refuse it. */
-static int32_t keep_own_stack(xesvm_pump *pump)
+ * the control blocks of threads, and a forked child, which relinks its own, would write into ours. So isolate has to refuse it. What
+ * surrounds it cannot be read, so that it never becomes part of a mapping of the client's, which could then not be isolated as a whole. */
+static int64_t make_stack(xesvm_pump *pump)
 {
-    pthread_attr_t attributes;
-    void *stack;
-    size_t length;
-    int error = pthread_getattr_np(pthread_self(), &attributes);
-
-    if (error)
-        return -error;
-    error = pthread_attr_getstack(&attributes, &stack, &length);
-    pthread_attr_destroy(&attributes);
-    if (error)
-        return -error;
-    return frame_keep(&pump->frames, (uint64_t)(uintptr_t)stack, length) ? 0 : -ENOMEM;
-}
-
-/* A thread on its way to what it is for. */
-struct newborn {
-    xesvm_pump *pump;
-    void *(*run)(void *pump);
-    _Atomic uint32_t ready; /* futex: result is there, and the thread has no more need of this */
+    int64_t address = system_mmap(STACK_BYTES + 2 * PAGE_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK);
+    uint64_t stack = (uint64_t)address + PAGE_BYTES;
     int32_t result;
-};
 
-static void *begin(void *argument)
-{
-    struct newborn *newborn = argument;
-    xesvm_pump *pump = newborn->pump;
-    void *(*run_it)(void *) = newborn->run;
-    int32_t result = keep_own_stack(pump);
-
-    newborn->result = result;
-    atomic_store(&newborn->ready, 1);
-    futex_wake_all(&newborn->ready);
-    return result == 0 ? run_it(pump) : NULL;
+    if (address < 0 && address > -4096)
+        return address;
+    result = system_mprotect(stack, STACK_BYTES, PROT_READ | PROT_WRITE);
+    if (result == 0 && !frame_keep(&pump->frames, stack, STACK_BYTES))
+        result = -ENOMEM;
+    if (result == 0)
+        return (int64_t)stack;
+    system_munmap((uint64_t)address, STACK_BYTES + 2 * PAGE_BYTES);
+    return result;
 }
 
-static int32_t create_thread(pthread_t *thread, struct newborn *newborn)
+static void release_stack(uint64_t stack)
+{
+    system_munmap(stack - PAGE_BYTES, STACK_BYTES + 2 * PAGE_BYTES);
+}
+
+static int32_t create_thread(xesvm_pump *pump, struct pump_thread *thread, void *(*run_it)(void *))
 {
     pthread_attr_t attributes;
     sigset_t all;
@@ -362,52 +348,59 @@ static int32_t create_thread(pthread_t *thread, struct newborn *newborn)
 
     if (error)
         return -error;
-    error = pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    error = pthread_attr_setstack(&attributes, (void *)(uintptr_t)thread->stack, STACK_BYTES);
     if (!error) {
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &before); /* the new thread inherits it */
-        error = pthread_create(thread, &attributes, begin, newborn);
+        error = pthread_create(&thread->thread, &attributes, run_it, pump);
         pthread_sigmask(SIG_SETMASK, &before, NULL);
     }
     pthread_attr_destroy(&attributes);
     return -error;
 }
 
-int32_t thread_spawn(xesvm_pump *pump, pthread_t *thread, void *(*run_it)(void *pump))
+int32_t thread_spawn(xesvm_pump *pump, struct pump_thread *thread, void *(*run_it)(void *pump))
 {
-    struct newborn newborn = {.pump = pump, .run = run_it};
-    int32_t result = create_thread(thread, &newborn);
+    int64_t stack = make_stack(pump);
+    int32_t result;
 
-    if (result < 0)
-        return result;
-    while (!atomic_load(&newborn.ready))
-        futex_wait(&newborn.ready, 0, -1);
-    if (newborn.result < 0)
-        pthread_join(*thread, NULL);
-    return newborn.result;
+    thread->stack = 0;
+    if (stack < 0)
+        return (int32_t)stack;
+    thread->stack = (uint64_t)stack;
+    result = create_thread(pump, thread, run_it);
+    if (result < 0) {
+        release_stack(thread->stack);
+        thread->stack = 0;
+    }
+    return result;
+}
+
+void thread_join(struct pump_thread *thread)
+{
+    if (thread->stack == 0)
+        return;
+    pthread_join(thread->thread, NULL);
+    release_stack(thread->stack);
+    thread->stack = 0;
 }
 
 int32_t thread_start(xesvm_pump *pump)
 {
     struct fault_thread *thread = &pump->thread;
-    int32_t result;
 
     if (!backlog_reserve(&thread->changes, 1) || !backlog_reserve(&thread->faults, 1))
         return -ENOMEM;
-    result = thread_spawn(pump, &thread->thread, run);
-    thread->started = result == 0;
-    return result;
+    return thread_spawn(pump, &thread->thread, run);
 }
 
 void thread_stop(xesvm_pump *pump)
 {
     struct fault_thread *thread = &pump->thread;
 
-    if (thread->started) {
-        atomic_store(&thread->stop, 1);
-        thread_poke(pump);
-        pthread_join(thread->thread, NULL);
-    }
+    atomic_store(&thread->stop, 1);
+    thread_poke(pump);
+    thread_join(&thread->thread);
     shared_unmap(thread->changes.messages, backlog_bytes(thread->changes.capacity));
     shared_unmap(thread->faults.messages, backlog_bytes(thread->faults.capacity));
 }

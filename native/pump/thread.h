@@ -33,9 +33,14 @@ struct backlog {
     uint32_t count;
 };
 
-struct fault_thread {
+/* A thread of the pump's own: signals blocked, its stack never isolated. */
+struct pump_thread {
     pthread_t thread;
-    bool started;
+    uint64_t stack; /* 0: there is no thread */
+};
+
+struct fault_thread {
+    struct pump_thread thread;
     _Atomic uint32_t stop;
     struct backlog changes; /* in order; faults wait until there is none */
     struct backlog faults;
@@ -43,8 +48,10 @@ struct fault_thread {
     uint32_t retries; /* rounds in which the kernel asked to come again, since a fault was resolved */
 };
 
-/* A thread of the pump's own: signals blocked, its stack never isolated. 0 or -errno. */
-int32_t thread_spawn(xesvm_pump *pump, pthread_t *thread, void *(*run)(void *pump));
+/* 0 or -errno. */
+int32_t thread_spawn(xesvm_pump *pump, struct pump_thread *thread, void *(*run)(void *pump));
+/* Waits for its end. Nothing when there is no thread. */
+void thread_join(struct pump_thread *thread);
 /* 0 or -errno. */
 int32_t thread_start(xesvm_pump *pump);
 /* Returns when the thread has ended. */

@@ -331,7 +331,102 @@ static void only_whole_allocations_on_the_device_are_relocated(void)
     fixture_close(&f);
 }
 
+/* 48 pages: 8 in system memory, 16 of allocation 1, 8 the last 4 of which are holes, 16 of allocation 2. */
+static void prepare_join(struct fixture *f, uint8_t *memory, uint64_t ids[2])
+{
+    struct xesvm_isolation isolation;
+    uint64_t va = address_of(memory);
+
+    fill_pages(memory, 28, 9);
+    fill_pages(memory + 32 * PAGE, 16, 9);
+    CHECK_EQ(migrate(f, memory + 8 * PAGE, 16, 0, 1), 0);
+    CHECK_EQ(migrate(f, memory + 32 * PAGE, 16, 16, 2), 0);
+    CHECK_EQ(xesvm_pump_relocate_begin(f->pump, va + 8 * PAGE, 16, address_of(f->vram), 1), 0);
+    CHECK_EQ(xesvm_pump_relocate_begin(f->pump, va + 32 * PAGE, 16, address_of(f->vram) + 16 * PAGE, 2), 0);
+    CHECK_EQ(xesvm_pump_isolate(f->pump, va, 8, &isolation), 0);
+    copy_isolation(&isolation, 8, f->vram + 64 * PAGE);
+    ids[0] = isolation.id;
+    CHECK_EQ(xesvm_pump_isolate(f->pump, va + 24 * PAGE, 8, &isolation), 0);
+    copy_isolation(&isolation, 8, f->vram + 88 * PAGE);
+    ids[1] = isolation.id;
+    memcpy(f->vram + 72 * PAGE, f->vram, 16 * PAGE);
+    memcpy(f->vram + 96 * PAGE, f->vram + 16 * PAGE, 16 * PAGE);
+}
+
+static void joined_pages_are_of_one_allocation_and_come_home_together(void)
+{
+    struct fixture f = fixture_open();
+    uint8_t *memory = client_memory(48);
+    uint64_t va = address_of(memory);
+    uint64_t to = address_of(f.vram) + 64 * PAGE;
+    uint64_t allocations[2] = {1, 2};
+    uint64_t ids[2];
+    uint64_t value = 0;
+    struct xesvm_pump_event event;
+
+    prepare_join(&f, memory, ids);
+    CHECK_EQ(xesvm_pump_join(f.pump, va, 48, ids, 2, allocations, 2, to, 3, 0), 0);
+    memset(f.vram, 0, 32 * PAGE);
+    CHECK_EQ(state_of(&f, memory, 48), XESVM_PAGE_DEVICE);
+    CHECK_EQ(xesvm_pump_abort(f.pump, ids[0]), -ENOENT);
+    CHECK_EQ(xesvm_pump_device_read(f.pump, va + 8 * PAGE, address_of(f.vram), &value, 8), -EAGAIN);
+    CHECK_EQ(xesvm_pump_device_read(f.pump, va + 8 * PAGE, to + 8 * PAGE, &value, 8), 0);
+    CHECK_EQ(xesvm_pump_relocate_begin(f.pump, va, 48, to, 3), 0);
+    CHECK_EQ(xesvm_pump_relocate_end(f.pump, va, 3, 0, 0, 0), 0);
+    CHECK(pages_hold(memory, 28, 9));
+    CHECK(pages_are_zero(memory + 28 * PAGE, 4));
+    CHECK(pages_hold(memory + 32 * PAGE, 16, 9));
+    event = next_event(&f, XESVM_EVENT_HOME);
+    CHECK_EQ(event.allocation, 3);
+    CHECK_EQ(event.pages, 48);
+    CHECK_EQ(event.remaining, 0);
+    client_release(memory, 48);
+    fixture_close(&f);
+}
+
+static void a_join_that_is_not_complete_changes_nothing(void)
+{
+    struct fixture f = fixture_open();
+    uint8_t *memory = client_memory(48);
+    uint64_t va = address_of(memory);
+    uint64_t to = address_of(f.vram) + 64 * PAGE;
+    uint64_t allocations[2] = {1, 2};
+    uint64_t twice[2] = {1, 1};
+    uint64_t ids[3];
+
+    prepare_join(&f, memory, ids);
+    ids[2] = 12345;
+    CHECK_EQ(xesvm_pump_join(f.pump, va, 48, ids, 1, allocations, 2, to, 3, 0), -EBUSY);
+    CHECK_EQ(xesvm_pump_join(f.pump, va, 48, ids, 3, allocations, 2, to, 3, 0), -EBUSY);
+    CHECK_EQ(xesvm_pump_join(f.pump, va, 48, ids, 2, allocations, 1, to, 3, 0), -EBUSY);
+    CHECK_EQ(xesvm_pump_join(f.pump, va, 40, ids, 2, allocations, 2, to, 3, 0), -EBUSY);
+    CHECK_EQ(xesvm_pump_join(f.pump, va + 8 * PAGE, 40, ids, 2, allocations, 2, to, 3, 0), -EBUSY);
+    CHECK_EQ(xesvm_pump_join(f.pump, va, 48, ids, 2, twice, 2, to, 3, 0), -EINVAL);
+    CHECK_EQ(xesvm_pump_join(f.pump, va, 48, NULL, 2, allocations, 2, to, 3, 0), -EINVAL);
+    CHECK_EQ(xesvm_pump_join(f.pump, va, 48, ids, 0, allocations, 0, to, 3, 0), -EINVAL);
+    CHECK_EQ(xesvm_pump_join(f.pump, va, 48, ids, XESVM_JOIN_PARTS + 1, allocations, 2, to, 3, 0), -EINVAL);
+    CHECK_EQ(xesvm_pump_join(f.pump, va, 48, ids, 2, allocations, 2, va, 3, 0), -EINVAL);
+    CHECK_EQ(xesvm_pump_join(f.pump, va + 1, 48, ids, 2, allocations, 2, to, 3, 0), -EINVAL);
+
+    /* One page of the first isolation, and with it all of it, has gone home. */
+    CHECK(pages_hold(memory, 1, 9));
+    CHECK_EQ(xesvm_pump_join(f.pump, va, 48, ids, 2, allocations, 2, to, 3, 0), -EBUSY);
+    CHECK_EQ(xesvm_pump_abort(f.pump, ids[0]), 0);
+    CHECK_EQ(xesvm_pump_abort(f.pump, ids[1]), 0);
+    CHECK_EQ(xesvm_pump_relocate_end(f.pump, va + 8 * PAGE, 1, 0, 0, 0), 0);
+    CHECK_EQ(xesvm_pump_relocate_end(f.pump, va + 32 * PAGE, 2, 0, 0, 0), 0);
+    CHECK_EQ(state_of(&f, memory, 8), XESVM_PAGE_SYSTEM);
+    CHECK_EQ(state_of(&f, memory + 8 * PAGE, 16), XESVM_PAGE_DEVICE);
+    CHECK(pages_hold(memory, 28, 9));
+    CHECK(pages_hold(memory + 32 * PAGE, 16, 9));
+    client_release(memory, 48);
+    fixture_close(&f);
+}
+
 static const struct test tests[] = {
+    {"joined_pages_are_of_one_allocation_and_come_home_together", joined_pages_are_of_one_allocation_and_come_home_together,
+     TEST_BOTH},
+    {"a_join_that_is_not_complete_changes_nothing", a_join_that_is_not_complete_changes_nothing, TEST_BOTH},
     {"relocated_pages_keep_their_content_and_their_way_home", relocated_pages_keep_their_content_and_their_way_home, TEST_BOTH},
     {"a_touch_of_the_cpu_wins_over_a_relocation", a_touch_of_the_cpu_wins_over_a_relocation, TEST_BOTH},
     {"only_whole_allocations_on_the_device_are_relocated", only_whole_allocations_on_the_device_are_relocated, TEST_BOTH},

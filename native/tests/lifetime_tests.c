@@ -237,9 +237,26 @@ static void vram_that_was_taken_away_gives_SIGBUS_not_a_hang(void)
     CHECK_EQ(WTERMSIG(status), SIGBUS);
 }
 
+static void high_descriptors_leave_the_low_numbers_alone(void)
+{
+    struct fixture f = fixture_open();
+    xesvm_pump *high;
+    int lowest = dup(0);
+    int32_t result;
+
+    close(lowest);
+    result = xesvm_pump_create(XESVM_PUMP_HIGH_DESCRIPTORS, &high, NULL);
+    CHECK_EQ(result, 0);
+    CHECK_EQ(dup(0), lowest);
+    close(lowest);
+    CHECK_EQ(xesvm_pump_destroy(high), 0);
+    fixture_close(&f);
+}
+
 static const struct test tests[] = {
     {"create_tells_the_mode_and_the_features", create_tells_the_mode_and_the_features, TEST_BOTH},
     {"create_and_destroy_leave_nothing_behind", create_and_destroy_leave_nothing_behind, TEST_BOTH},
+    {"high_descriptors_leave_the_low_numbers_alone", high_descriptors_leave_the_low_numbers_alone, TEST_ONCE},
     {"destroy_brings_everything_home", destroy_brings_everything_home, TEST_BOTH},
     {"destroy_refuses_while_isolations_are_open", destroy_refuses_while_isolations_are_open, TEST_BOTH},
     {"destroy_under_load_loses_nothing", destroy_under_load_loses_nothing, TEST_BOTH},

@@ -46,7 +46,7 @@ static void bad_bounds_are_EINVAL(void)
     CHECK_EQ(xesvm_pump_query(f.pump, va, 0, &state), -EINVAL);
     CHECK_EQ(xesvm_pump_query(f.pump, va, 1, NULL), -EINVAL);
     CHECK_EQ(xesvm_pump_populate(f.pump, va + 1, 1, 0), -EINVAL);
-    CHECK_EQ(xesvm_pump_create(2, &f.pump, NULL), -EINVAL);
+    CHECK_EQ(xesvm_pump_create(4, &f.pump, NULL), -EINVAL);
     CHECK_EQ(xesvm_pump_create(0, NULL, NULL), -EINVAL);
     CHECK_EQ(xesvm_pump_destroy(NULL), -EINVAL);
     client_release(memory, 1024);

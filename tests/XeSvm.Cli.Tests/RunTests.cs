@@ -65,6 +65,49 @@ public sealed class RunTests : IDisposable
     [Fact]
     public void A_run_without_a_program_is_a_usage_error() => Assert.Equal(ExitCode.Usage, CliRun.Of("run").ExitCode);
 
+    [SkippableFact]
+    public void CPU_faults_of_a_program_are_noticed_when_that_is_asked_for()
+    {
+        string program = CompileSample();
+        const string script = "\"$0\" && cat /sys/kernel/debug/dri/0/gt0/stats";
+        (int code, string output, string error) = Run("run", "--cpu-faults", "userfaultfd", "--", "sh", "-c", script, program);
+        Skip.If(error.Contains("cannot be noticed", StringComparison.Ordinal), error);
+        Assert.Equal((0, ""), (code, error));
+        Assert.StartsWith("the GPU wrote 42\n", output, StringComparison.Ordinal);
+        Assert.Contains("svm_2M_cpu_copy_kb: 2048\n", output, StringComparison.Ordinal);
+        Assert.Contains("svm_2M_cpu_copy_kb: 0\n", Run("run", "--cpu-faults", "coherent", "--", "sh", "-c", script, program).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_way_to_notice_CPU_faults_that_there_is_not_is_refused()
+    {
+        (int code, string output, string error) = Run("run", "--cpu-faults", "by-magic", "--", "true");
+        Assert.Equal((ExitCode.Usage, ""), (code, output));
+        Assert.Contains("'by-magic' is no way to notice CPU faults; auto, userfaultfd, userfaultfd-user-mode, coherent are.", error, StringComparison.Ordinal);
+    }
+
+    [SkippableTheory]
+    [InlineData("coherent", 0)]
+    [InlineData("userfaultfd", 512)]
+    public void A_server_that_is_killed_takes_no_data_along(string cpuFaults, int away)
+    {
+        string program = Compile("../XeSvm.Simulation.Tests/Server/faults.c", "-I", SourceOf("../../samples/HelloC"));
+        string socket = _folder.PathOf("device");
+        using Process server = Start("serve", "--socket", socket, "--cpu-faults", cpuFaults);
+        string? setting = server.StandardOutput.ReadLine();
+        Skip.If(setting is null, server.StandardError.ReadToEnd());
+        string preload = server.StandardOutput.ReadLine()!;
+        var start = new ProcessStartInfo("env", [setting!, preload, program, "stay"]) { RedirectStandardInput = true, RedirectStandardOutput = true };
+        using Process client = Process.Start(start)!;
+        Assert.Equal($"{away} pages away", client.StandardOutput.ReadLine());
+        server.Kill();
+        server.WaitForExit();
+        client.StandardInput.WriteLine();
+        Assert.Equal("home\n", client.StandardOutput.ReadToEnd());
+        client.WaitForExit();
+        Assert.Equal(0, client.ExitCode);
+    }
+
     [Theory]
     [InlineData("-INT")]
     [InlineData("-TERM")]
@@ -104,10 +147,10 @@ public sealed class RunTests : IDisposable
         return Compile(sample);
     }
 
-    private string Compile(string source)
+    private string Compile(string source, params string[] options)
     {
         string program = _folder.PathOf(Path.GetFileNameWithoutExtension(source));
-        using Process compiler = Process.Start("cc", ["-Wall", "-Wextra", "-Werror", "-o", program, SourceOf(source)]);
+        using Process compiler = Process.Start("cc", [.. options, "-Wall", "-Wextra", "-Werror", "-o", program, SourceOf(source)]);
         compiler.WaitForExit();
         Assert.Equal(0, compiler.ExitCode);
         return program;

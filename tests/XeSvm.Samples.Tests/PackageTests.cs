@@ -23,10 +23,11 @@ public sealed class PackageTests
             }
 
             string[] files = [.. packages.EnumerateFiles().Select(file => file.Name)];
-            (int status, string text) = await Execute("bash", Path.Combine(Root(), "tests", "packages", "check.sh"), packages.FullName, "jit");
+            (int status, string text) = await Execute("bash", Path.Combine(Root(), "tests", "packages", "check.sh"), packages.FullName, "native", "jit");
             Skip.If(text.Contains("NU1301", StringComparison.Ordinal), "the package source cannot be reached");
 
             Assert.True(status == 0, text);
+            Assert.Contains("native: passed for linux-", text, StringComparison.Ordinal);
             Assert.Contains("jit: passed with XeSvm", text, StringComparison.Ordinal);
             Assert.Equal(3, files.Count(name => name.EndsWith(".snupkg", StringComparison.Ordinal)));
         }

@@ -17,6 +17,16 @@ internal static class Options
             : Refuse<BackendChoice?>(result, "--backend", result.Tokens[0].Value, "auto, kernel, software"),
     };
 
+    /// <summary><c>--cpu-faults</c> of commands that serve a software device; null when it is not given.</summary>
+    internal static Option<string?> CpuFaults() => new("--cpu-faults")
+    {
+        Description =
+            "How a CPU touch of memory in VRAM is noticed. userfaultfd: memory that migrates leaves the program's page table, and a touch brings it " +
+            "home; userfaultfd-user-mode: the same without privileges, where a system call that meets such memory gets EFAULT; coherent: the GPU " +
+            "works on the program's pages. Without it, XESVM_CPU_FAULTS decides, and then auto, which is coherent here.",
+        HelpName = "auto|userfaultfd|userfaultfd-user-mode|coherent",
+    };
+
     /// <summary><c>--json</c> of commands whose result is one object.</summary>
     internal static Option<bool> JsonToOutput() => new("--json") { Description = "Prints JSON instead of text." };
 

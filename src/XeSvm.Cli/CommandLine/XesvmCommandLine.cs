@@ -104,8 +104,10 @@ internal static class XesvmCommandLine
             HelpName = "-- PROGRAM ARGUMENTS",
             Arity = ArgumentArity.OneOrMore,
         };
+        Option<string?> cpuFaults = Options.CpuFaults();
+        command.Options.Add(cpuFaults);
         command.Arguments.Add(program);
-        command.SetAction(parsed => RunExecution.Run(parsed.GetRequiredValue(program), console));
+        command.SetAction(parsed => RunExecution.Run(parsed.GetRequiredValue(program), parsed.GetValue(cpuFaults), console));
         return command;
     }
 
@@ -115,8 +117,10 @@ internal static class XesvmCommandLine
             "serve",
             "Serves a software device to programs of this user until it is interrupted, and prints the environment that they have to be run with.");
         Option<string> socket = new("--socket") { Description = "Path of the socket, which must not exist.", HelpName = "PATH", Required = true };
+        Option<string?> cpuFaults = Options.CpuFaults();
         command.Options.Add(socket);
-        command.SetAction(parsed => ServeExecution.Run(parsed.GetRequiredValue(socket), console, cancellation));
+        command.Options.Add(cpuFaults);
+        command.SetAction(parsed => ServeExecution.Run(parsed.GetRequiredValue(socket), parsed.GetValue(cpuFaults), console, cancellation));
         return command;
     }
 

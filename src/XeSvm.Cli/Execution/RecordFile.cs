@@ -40,16 +40,29 @@ internal sealed class RecordFile : IDisposable
         }
     }
 
-    /// <summary>Replaces the file's content.</summary>
+    /// <summary>Replaces the file's content, wholly or not at all: what was there stays when the disk is full.</summary>
+    /// <exception cref="IOException">It cannot be written.</exception>
     internal void Write(string text)
     {
-        if (_stream.CanSeek && _stream.Length > 0)
+        byte[] bytes = Encoding.UTF8.GetBytes(text);
+        try
         {
-            _stream.SetLength(0);
+            if (_stream.CanSeek && _stream.Length > 0)
+            {
+                Replace(bytes);
+            }
+            else
+            {
+                _stream.Write(bytes);
+                _stream.Flush();
+            }
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException)
+        {
+            // EFBIG comes as ArgumentOutOfRangeException.
+            throw new IOException($"{_path} cannot be written: {exception.Message}", exception);
         }
 
-        _stream.Write(Encoding.UTF8.GetBytes(text));
-        _stream.Flush();
         _written = true;
     }
 
@@ -60,6 +73,33 @@ internal sealed class RecordFile : IDisposable
         if (_isNew && !_written)
         {
             File.Delete(_path);
+        }
+    }
+
+    /// <summary>Writes a file beside the old one, on the same file system, and puts it in its place; over the old one in a folder where no file can be made.</summary>
+    private void Replace(byte[] bytes)
+    {
+        string place = File.ResolveLinkTarget(_path, returnFinalTarget: true)?.FullName ?? _path;
+        string beside = $"{place}.{Environment.ProcessId}.new";
+        try
+        {
+            using (FileStream stream = new(beside, FileMode.CreateNew, FileAccess.Write))
+            {
+                stream.Write(bytes);
+                stream.Flush(flushToDisk: true);
+            }
+
+            File.Move(beside, place, overwrite: true);
+        }
+        catch (UnauthorizedAccessException)
+        {
+            _stream.SetLength(0);
+            _stream.Write(bytes);
+            _stream.Flush();
+        }
+        finally
+        {
+            File.Delete(beside);
         }
     }
 

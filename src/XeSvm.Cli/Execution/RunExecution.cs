@@ -8,7 +8,7 @@ namespace XeSvm.Cli.Execution;
 internal static class RunExecution
 {
     /// <summary>Runs a program with a software device of its own; the result is the program's exit code, or 128 + the signal that ended it.</summary>
-    internal static int Run(string[] program, CliConsole console)
+    internal static int Run(string[] program, string? cpuFaults, CliConsole console)
     {
         string preload = PreloadLibrary.Find();
 
@@ -16,7 +16,7 @@ internal static class RunExecution
         DirectoryInfo folder = Directory.CreateTempSubdirectory("xesvm-");
         try
         {
-            using DeviceServer server = ServerStart.At(Path.Combine(folder.FullName, "device"));
+            using DeviceServer server = ServerStart.At(Path.Combine(folder.FullName, "device"), cpuFaults);
             return Run(program, server.SocketPath, preload, console);
         }
         finally

@@ -7,12 +7,15 @@ namespace XeSvm.Cli.Execution;
 internal static class ServerStart
 {
     /// <summary>A server of the machine that the environment describes.</summary>
-    /// <exception cref="BackendChoiceException">A variable has a value that is not valid, or cannot be had for other processes.</exception>
-    internal static DeviceServer At(string socket)
+    /// <param name="socket">Where it listens.</param>
+    /// <param name="cpuFaults">How CPU faults are noticed, in place of what the environment says, or null.</param>
+    /// <exception cref="BackendChoiceException">A variable or the option has a value that is not valid, or cannot be had for other processes.</exception>
+    internal static DeviceServer At(string socket, string? cpuFaults)
     {
         try
         {
-            return DeviceServer.Start(SoftwareBackendOptions.FromEnvironment(), socket);
+            SoftwareBackendOptions options = SoftwareBackendOptions.FromEnvironment();
+            return DeviceServer.Start(cpuFaults is null ? options : options with { CpuFaults = cpuFaults }, socket);
         }
         catch (Exception exception) when (exception is ArgumentException or FormatException)
         {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Numerics;
 using XeSvm.Statistics;
 
 namespace XeSvm.Cli.Rendering;
@@ -8,6 +9,8 @@ internal static class Figures
 {
     /// <summary>What stands where there is no figure.</summary>
     internal const string None = "-";
+
+    private static readonly string[] s_units = ["B", "KiB", "MiB", "GiB", "TiB"];
 
     /// <summary>A time in us with two digits behind the point.</summary>
     internal static string Microseconds(decimal? value) => value?.ToString("0.00", CultureInfo.InvariantCulture) ?? None;
@@ -45,14 +48,20 @@ internal static class Figures
     /// <summary>A size in the largest binary unit that divides it.</summary>
     internal static string Bytes(ulong value)
     {
-        string[] units = ["B", "KiB", "MiB", "GiB", "TiB"];
         int unit = 0;
-        while (unit < units.Length - 1 && value != 0 && value % 1024 == 0)
+        while (unit < s_units.Length - 1 && value != 0 && value % 1024 == 0)
         {
             value /= 1024;
             unit++;
         }
 
-        return string.Create(CultureInfo.InvariantCulture, $"{value} {units[unit]}");
+        return string.Create(CultureInfo.InvariantCulture, $"{value} {s_units[unit]}");
+    }
+
+    /// <summary>Bytes in the largest unit that they fill, with one digit where they are no whole number of it.</summary>
+    internal static string RoundedBytes(ulong value)
+    {
+        int unit = value == 0 ? 0 : Math.Min(BitOperations.Log2(value) / 10, s_units.Length - 1);
+        return string.Create(CultureInfo.InvariantCulture, $"{value / Math.Pow(1024, unit):0.#} {s_units[unit]}");
     }
 }

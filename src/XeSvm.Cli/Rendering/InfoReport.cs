@@ -95,8 +95,8 @@ internal sealed class InfoReport(XeDevice device, BackendReport report)
         {
             table.Add(
                 NameOf(region), region.Instance.ToString(CultureInfo.InvariantCulture), Figures.Bytes(region.MinimumPageSize),
-                Figures.Bytes(region.TotalSize), Figures.Bytes(region.UsedSize),
-                region.MemoryClass == XeMemoryClass.System ? Figures.None : Figures.Bytes(region.CpuVisibleSize));
+                Figures.RoundedBytes(region.TotalSize), Figures.RoundedBytes(region.UsedSize),
+                region.MemoryClass == XeMemoryClass.System ? Figures.None : Figures.RoundedBytes(region.CpuVisibleSize));
         }
 
         return table;

@@ -48,6 +48,23 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(LibraryName)]
     internal static partial int xesvm_pump_relocate_end(xesvm_pump* pump, ulong va, ulong allocation, ulong toVram, ulong to, ulong holdUntilNs);
 
+    /// <summary>
+    /// Makes the pages of open isolations and of allocations under relocation device pages of one allocation, at <paramref name="vram"/>; -EBUSY,
+    /// without effect, when a page has left or has never been one of theirs.
+    /// </summary>
+    [LibraryImport(LibraryName)]
+    internal static partial int xesvm_pump_join(
+        xesvm_pump* pump,
+        ulong va,
+        uint pages,
+        ulong* isolations,
+        uint isolationCount,
+        ulong* allocations,
+        uint allocationCount,
+        ulong vram,
+        ulong allocation,
+        ulong holdUntil);
+
     /// <summary>Writes one of <c>XESVM_PAGE_*</c> for each page.</summary>
     [LibraryImport(LibraryName)]
     internal static partial int xesvm_pump_query(xesvm_pump* pump, ulong va, uint pages, byte* states);

@@ -64,6 +64,7 @@ internal static class Xesvm
 
     /// <summary>The page is in VRAM: a CPU touch brings it home.</summary>
     internal const byte XESVM_PAGE_DEVICE = 2;
+    internal const int XESVM_JOIN_PARTS = 64;
 
     // xesvm_pump_event.type
 

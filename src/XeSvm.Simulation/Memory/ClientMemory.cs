@@ -98,10 +98,10 @@ internal abstract unsafe class ClientMemory
     }
 
     /// <summary>
-    /// Whether mappings may have been split behind the client's back. Where they are not, a boundary means something: neighbours with equal
+    /// Whether a boundary of mappings may have been made behind the client's back. Where it was not, it means something: neighbours with equal
     /// flags can differ in what they hold, as in guard pages (MADV_GUARD_INSTALL), which no flag shows.
     /// </summary>
-    protected virtual bool SplitsMappings => true;
+    protected virtual bool MayBeSplit(ulong boundary) => true;
 
     /// <summary>The client has unmapped a range, and nobody has reported it.</summary>
     protected virtual void MappingGone(ulong start, ulong end)
@@ -159,6 +159,19 @@ internal abstract unsafe class ClientMemory
 
     /// <summary>Ends it without effect.</summary>
     public virtual void AbortRelocation(Pagemap.DeviceMemoryAllocation from, ulong cookie, ulong start) => Residency.EndMove(from, cookie, null);
+
+    /// <summary>Whether <see cref="Join"/> can be done; if not, memory that lies in several places moves by way of system memory.</summary>
+    public virtual bool CanJoin => false;
+
+    /// <summary>
+    /// Ends open isolations and begun relocations together: all their pages are those of <paramref name="to"/>, also in <see cref="Residency"/>.
+    /// -EBUSY, without effect, when one has left meanwhile; then each is to be aborted.
+    /// </summary>
+    /// <param name="parts">What makes up all pages of <paramref name="to"/>.</param>
+    /// <param name="to">The allocation that has a copy.</param>
+    /// <param name="vram">Host address of the copy.</param>
+    /// <param name="hold">How long a CPU touch waits from now on, as for <see cref="Commit"/>.</param>
+    public virtual int Join(MigrationParts parts, Pagemap.DeviceMemoryAllocation to, byte* vram, TimeSpan hold) => -Errno.EBUSY;
 
     /// <summary>VRAM is about to hold pages of this client: a client that cannot see the device's own brings memory for it. -EBUSY when it cannot now.</summary>
     public virtual int PlaceDevicePages(Driver.SoftwareDevice device, ulong offset, ulong size) => 0;
@@ -245,13 +258,13 @@ internal abstract unsafe class ClientMemory
             return result < 0 ? result : -Errno.ENOENT;
         }
 
-        while (SplitsMappings && mapping.Start > low && FindVma(mapping.Start - 1, out ClientVma below) == 0
+        while (mapping.Start > low && MayBeSplit(mapping.Start) && FindVma(mapping.Start - 1, out ClientVma below) == 0
             && below.End == mapping.Start && below.Flags == mapping.Flags)
         {
             mapping = mapping with { Start = below.Start };
         }
 
-        while (SplitsMappings && mapping.End < high && FindVma(mapping.End, out ClientVma above) == 0
+        while (mapping.End < high && MayBeSplit(mapping.End) && FindVma(mapping.End, out ClientVma above) == 0
             && above.Start == mapping.End && above.Flags == mapping.Flags)
         {
             mapping = mapping with { End = above.End };

@@ -16,20 +16,23 @@ internal sealed class ClientMemoryLease : IDisposable
     /// <summary>Takes a share.</summary>
     /// <param name="cpuFaults"><c>auto</c>, <c>userfaultfd</c>, <c>userfaultfd-user-mode</c> or <c>coherent</c>.</param>
     /// <param name="faults">May say that userfaultfd cannot be used.</param>
+    /// <param name="coherent">
+    /// Gives the memory as it is without userfaultfd, for a reason: one for all devices of a machine, as each must know what the others have.
+    /// </param>
     /// <param name="lease">The share.</param>
     /// <returns>0; a negative errno when userfaultfd was asked for by name and this process may not use it.</returns>
-    public static int Acquire(string cpuFaults, FaultInjector faults, out ClientMemoryLease? lease)
+    public static int Acquire(string cpuFaults, FaultInjector faults, Func<string, ClientMemory> coherent, out ClientMemoryLease? lease)
     {
         lease = null;
         if (cpuFaults == "coherent")
         {
-            lease = new ClientMemoryLease(new CoherentClientMemory("It was asked for."), null);
+            lease = new ClientMemoryLease(coherent("It was asked for."), null);
             return 0;
         }
 
         if (faults.Fails(FaultPoint.Userfaultfd))
         {
-            return AcquireWithout(-Errno.ENOSYS, cpuFaults, "userfaultfd is gone by fault injection.", out lease);
+            return AcquireWithout(-Errno.ENOSYS, cpuFaults, "userfaultfd is gone by fault injection.", coherent, out lease);
         }
 
         int result = CpuFaultPump.Acquire(cpuFaults == "userfaultfd-user-mode", out CpuFaultPump? pump, out string reason);
@@ -39,22 +42,18 @@ internal sealed class ClientMemoryLease : IDisposable
         }
         else
         {
-            result = AcquireWithout(result, cpuFaults, reason, out lease);
+            result = AcquireWithout(result, cpuFaults, reason, coherent, out lease);
         }
 
         return result;
     }
 
     /// <summary>Without userfaultfd: coherent when the way was left open, else the error.</summary>
-    private static int AcquireWithout(int error, string cpuFaults, string reason, out ClientMemoryLease? lease)
+    private static int AcquireWithout(int error, string cpuFaults, string reason, Func<string, ClientMemory> coherent, out ClientMemoryLease? lease)
     {
-        lease = cpuFaults == "auto" ? new ClientMemoryLease(new CoherentClientMemory(reason), null) : null;
+        lease = cpuFaults == "auto" ? new ClientMemoryLease(coherent(reason), null) : null;
         return lease is null ? error : 0;
     }
 
-    public void Dispose()
-    {
-        _pump?.Release();
-        (Memory as CoherentClientMemory)?.ReleaseStaging();
-    }
+    public void Dispose() => _pump?.Release();
 }

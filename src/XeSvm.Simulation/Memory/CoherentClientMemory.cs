@@ -108,6 +108,36 @@ internal unsafe class CoherentClientMemory(string reason) : ClientMemory
 
     public override void AbortRelocation(Pagemap.DeviceMemoryAllocation from, ulong cookie, ulong start) => Residency.EndMove(from, cookie, null);
 
+    public override bool CanJoin => true;
+
+    public override int Join(MigrationParts parts, Pagemap.DeviceMemoryAllocation to, byte* vram, TimeSpan hold)
+    {
+        lock (_lock)
+        {
+            foreach (ref readonly MovingAllocation from in parts.Allocations)
+            {
+                if (from.Allocation.Cookie != from.Cookie || from.Allocation.RemainingPages != from.Pages)
+                {
+                    return -Errno.EBUSY;
+                }
+            }
+
+            if (!Residency.TryBeginReplace(parts.Allocations, to))
+            {
+                return -Errno.EBUSY;
+            }
+
+            Residency.EndReplace(parts.Allocations, to, succeeded: true);
+        }
+
+        foreach (ref readonly PageIsolation isolation in parts.Isolations)
+        {
+            Staging.Return(isolation.Staging);
+        }
+
+        return 0;
+    }
+
     /// <remarks>The content is in the CPU's pages already: only the books change.</remarks>
     public override int Restore(ulong address, int pages)
     {
@@ -115,7 +145,7 @@ internal unsafe class CoherentClientMemory(string reason) : ClientMemory
     }
 
     /// <inheritdoc/>
-    protected override bool SplitsMappings => false;
+    protected override bool MayBeSplit(ulong boundary) => false;
 
     /// <remarks>Of an allocation that is gone in part, the rest is in the CPU's pages as ever.</remarks>
     protected override void MappingGone(ulong start, ulong end) => Leave(start, end, discarded: true);

@@ -77,6 +77,60 @@ internal sealed class DeviceResidency
         }
     }
 
+    /// <summary>
+    /// Puts one allocation in the place of those that are moved into it, and of system pages between them; on its way until
+    /// <see cref="EndReplace"/>. False, and nothing has changed, when another allocation has part of its range.
+    /// </summary>
+    public bool TryBeginReplace(ReadOnlySpan<MovingAllocation> moved, DeviceMemoryAllocation to)
+    {
+        lock (_lock)
+        {
+            foreach (ref readonly MovingAllocation from in moved)
+            {
+                if (from.Allocation.Cookie != from.Cookie || !_chunks.TryFind(from.Start, out DeviceMemoryAllocation? found) || found != from.Allocation)
+                {
+                    return false;
+                }
+            }
+
+            foreach (ref readonly MovingAllocation from in moved)
+            {
+                _chunks.Remove(from.Allocation);
+            }
+
+            if (_chunks.Overlaps(to.Start, to.Start + to.Size))
+            {
+                PutBack(moved);
+                return false;
+            }
+
+            to.IsMoving = true;
+            _chunks.Add(to);
+            return true;
+        }
+    }
+
+    /// <summary>Ends that: the new allocation has the pages, or those that it was made of still do.</summary>
+    public void EndReplace(ReadOnlySpan<MovingAllocation> moved, DeviceMemoryAllocation to, bool succeeded)
+    {
+        lock (_lock)
+        {
+            to.IsMoving = false;
+            if (succeeded)
+            {
+                foreach (ref readonly MovingAllocation from in moved)
+                {
+                    from.Allocation.IsMoving = false;
+                }
+
+                return;
+            }
+
+            _chunks.Remove(to);
+            PutBack(moved);
+        }
+    }
+
     /// <summary>Records how many pages an allocation has left; without any it is no longer found.</summary>
     public void Shrink(DeviceMemoryAllocation allocation, int remainingPages)
     {
@@ -105,6 +159,14 @@ internal sealed class DeviceResidency
         lock (_lock)
         {
             _chunks.Collect(start, end, into);
+        }
+    }
+
+    private void PutBack(ReadOnlySpan<MovingAllocation> moved)
+    {
+        foreach (ref readonly MovingAllocation from in moved)
+        {
+            _chunks.Add(from.Allocation);
         }
     }
 

@@ -105,6 +105,39 @@ internal sealed unsafe class ProcessClientMemory(CpuFaultPump owner, xesvm_pump*
         Residency.EndMove(from, cookie, null);
     }
 
+    public override bool CanJoin => true;
+
+    public override int Join(MigrationParts parts, Pagemap.DeviceMemoryAllocation to, byte* vram, TimeSpan hold)
+    {
+        ReadOnlySpan<PageIsolation> isolated = parts.Isolations;
+        ulong* isolations = stackalloc ulong[MigrationParts.Most];
+        ulong* allocations = stackalloc ulong[MigrationParts.Most];
+        for (int i = 0; i < isolated.Length; i++)
+        {
+            isolations[i] = isolated[i].Id;
+        }
+
+        ReadOnlySpan<MovingAllocation> moved = parts.Allocations;
+        for (int i = 0; i < moved.Length; i++)
+        {
+            allocations[i] = moved[i].Cookie;
+        }
+
+        // As for a relocation: no event is settled between the books and the pages.
+        lock (owner.SettleLock)
+        {
+            if (!Residency.TryBeginReplace(moved, to))
+            {
+                return -Errno.EBUSY;
+            }
+
+            int result = NativeMethods.xesvm_pump_join(
+                pump, to.Start, (uint)to.Pages, isolations, (uint)isolated.Length, allocations, (uint)moved.Length, (ulong)vram, to.Cookie, HoldUntil(hold));
+            Residency.EndReplace(moved, to, result == 0);
+            return result;
+        }
+    }
+
     public override int Restore(ulong address, int pages) => NativeMethods.xesvm_pump_restore(pump, address, (uint)pages);
 
     public override int ReadDevice(ulong address, byte* vram, void* destination, int length) =>

@@ -72,11 +72,14 @@ internal sealed class DevicePagemap
     public int Migrate(ClientMemory client, ulong start, int pages, TimeSpan timeslice = default)
     {
         ulong end = start + ((ulong)pages << PageConstants.PageShift);
-        if (client.Residency.Examine(start, end, out DeviceMemoryAllocation? resident) == Residency.Device && resident!.Pagemap == this)
+        Residency residency = client.Residency.Examine(start, end, out DeviceMemoryAllocation? resident);
+        if (residency == Residency.Device && resident!.Pagemap == this)
         {
             return 0;
         }
 
+        MigrateMixed? mixed = residency == Residency.Mixed && client.CanJoin ? MigrateMixed.Current : null;
+        bool isMixed = mixed?.TryCollect(client, start, end, this) == true;
         DevicePagemap? source = resident?.Pagemap;
         if (source is not null && !source.Device.TryAddReference())
         {
@@ -85,8 +88,9 @@ internal sealed class DevicePagemap
         }
 
         s_migration.EnterReadLock();
-        int result = PopulateMm(client, start, pages, resident, timeslice);
+        int result = PopulateMm(client, start, pages, resident, isMixed ? mixed : null, timeslice);
         s_migration.ExitReadLock();
+        mixed?.Release();
         source?.Device.Release();
         if (result != -Errno.EBUSY)
         {
@@ -96,7 +100,7 @@ internal sealed class DevicePagemap
         // drm_gpusvm_range_evict: every page is faulted back to system memory, holes are filled, then one more attempt.
         s_migration.EnterWriteLock();
         result = EvictRange(client, start, pages);
-        result = result < 0 ? result : PopulateMm(client, start, pages, from: null, timeslice);
+        result = result < 0 ? result : PopulateMm(client, start, pages, from: null, mixed: null, timeslice);
         s_migration.ExitWriteLock();
         return result;
     }
@@ -229,7 +233,8 @@ internal sealed class DevicePagemap
     }
 
     /// <summary>VRAM for one chunk, then the migration itself (xe_drm_pagemap_populate_mm), with the buffer object pinned but not reserved meanwhile.</summary>
-    private int PopulateMm(ClientMemory client, ulong start, int pages, DeviceMemoryAllocation? from, TimeSpan timeslice)
+    private int PopulateMm(
+        ClientMemory client, ulong start, int pages, DeviceMemoryAllocation? from, MigrateMixed? mixed, TimeSpan timeslice)
     {
         if (Device.Loss.IsLost)
         {
@@ -268,6 +273,7 @@ internal sealed class DevicePagemap
         ulong cookie = allocation.Cookie;
         result = from is not null && MigrateBetweenDevices.IsPossible(from.Pagemap, this)
             ? MigrateBetweenDevices.Run(from, allocation, timeslice)
+            : mixed is not null ? mixed.Run(allocation, _migrate, timeslice)
             : _migrate.Run(allocation, timeslice);
         Unpin(allocation, cookie);
         if (result < 0)

@@ -37,8 +37,9 @@ internal static unsafe class MigrateBetweenDevices
     public static int Run(DeviceMemoryAllocation from, DeviceMemoryAllocation to, TimeSpan timeslice)
     {
         ClientMemory client = to.Client;
-        ulong cookie = from.Cookie;
-        ulong offset = from.VramOffset;
+        MovingAllocation moving = MovingAllocation.Of(from);
+        ulong cookie = moving.Cookie;
+        ulong offset = moving.VramOffset;
         if (!client.Residency.TryBeginMove(from, to.Start, to.Pages))
         {
             return -Errno.EBUSY;
@@ -50,7 +51,7 @@ internal static unsafe class MigrateBetweenDevices
             : client.BeginRelocation(from, from.Pagemap.Device.VramBase + offset);
         if (result == 0)
         {
-            result = Copy(from.Pagemap, offset, to);
+            result = Copy([moving], to);
             if (result == 0)
             {
                 to.Pagemap.Count(to);
@@ -68,26 +69,37 @@ internal static unsafe class MigrateBetweenDevices
         return 0;
     }
 
-    private static int Copy(DevicePagemap source, ulong offset, DeviceMemoryAllocation to)
+    /// <summary>
+    /// Copies one peer segment: neighbouring allocations of one device, which writes them over its way to the destination. Their destination is
+    /// mapped once.
+    /// </summary>
+    /// <param name="sources">The allocations, by address, without gaps, all of one pagemap.</param>
+    /// <param name="to">Where they go.</param>
+    internal static int Copy(ReadOnlySpan<MovingAllocation> sources, DeviceMemoryAllocation to)
     {
+        DevicePagemap source = sources[0].Allocation.Pagemap;
         SoftwareDevice initiator = source.Device;
         SoftwareDevice target = to.Pagemap.Device;
         PeerMappingPolicy policy = initiator.Machine.Policy;
         Arrays arrays = t_arrays ??= new Arrays();
-        Span<PeerPage> pages = arrays.Pages.AsSpan(0, to.Pages);
-        Span<BusAddress> addresses = arrays.Addresses.AsSpan(0, to.Pages);
+        ulong first = to.VramOffset + (sources[0].Start - to.Start);
+        int count = (int)((sources[^1].End - sources[0].Start) >> PageConstants.PageShift);
+        Span<PeerPage> pages = arrays.Pages.AsSpan(0, count);
+        Span<BusAddress> addresses = arrays.Addresses.AsSpan(0, count);
         for (int i = 0; i < pages.Length; i++)
         {
-            pages[i] = new PeerPage(to.VramOffset + ((ulong)i << PageConstants.PageShift), 0, IsHole: false);
+            pages[i] = new PeerPage(first + ((ulong)i << PageConstants.PageShift), 0, IsHole: false);
         }
 
         addresses.Clear();
         PeerMapping mapping = default;
         PeerWork work = default;
         int result = policy.Map(target.Port, initiator.Port, pages, DmaDirection.FromDevice, addresses, ref mapping, ref work);
-        if (result == 0)
+        Span<BusAddress> rest = addresses;
+        for (int i = 0; i < sources.Length && result == 0; i++)
         {
-            result = initiator.Tiles[source.Gt.TileId].CopyEngine.CopyToPeer(offset, addresses, ref work);
+            result = initiator.Tiles[source.Gt.TileId].CopyEngine.CopyToPeer(sources[i].VramOffset, rest[..sources[i].Pages], ref work);
+            rest = rest[sources[i].Pages..];
         }
 
         policy.Unmap(target.Port, initiator.Port, addresses, DmaDirection.FromDevice, ref mapping, ref work);

@@ -13,6 +13,9 @@ namespace XeSvm.Simulation.Pagemap;
 /// </summary>
 internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
 {
+    /// <summary>For how long a CPU touch waits for pages that move for an access that must have them in VRAM, the first time.</summary>
+    internal static TimeSpan FirstHold => s_firstHold;
+
     private static readonly TimeSpan s_firstHold = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan s_lastHold = TimeSpan.FromMilliseconds(80);
 
@@ -140,23 +143,25 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
         pagemap.Gt.Statistics.AddCopyJob(CopyDirection.ToSystem, (ulong)left.Pages << PageConstants.PageShift);
     }
 
-    private int CopyIsolated(DeviceMemoryAllocation allocation, in PageIsolation isolation)
+    /// <summary>Copies isolated pages, all of an allocation's or some, to their place in its VRAM.</summary>
+    internal int CopyIsolated(DeviceMemoryAllocation allocation, in PageIsolation isolation)
     {
         SoftwareDevice device = pagemap.Device;
         MigrateArrays arrays = t_toDevice ??= new MigrateArrays();
-        Span<MigratePage> pages = arrays.Pages.AsSpan(0, allocation.Pages);
-        Span<DeviceAddress> addresses = arrays.Addresses.AsSpan(0, allocation.Pages);
+        Span<MigratePage> pages = arrays.Pages.AsSpan(0, isolation.Pages);
+        Span<DeviceAddress> addresses = arrays.Addresses.AsSpan(0, isolation.Pages);
         addresses.Clear();
-        PageFrameBlock block = device.Frames.Block(allocation.Client, allocation.Start);
-        int first = PageIndex(allocation.Start);
+        PageFrameBlock block = device.Frames.Block(allocation.Client, isolation.Address);
+        int first = PageIndex(isolation.Address);
         Collect(block, first, isolation, pages);
+        ulong vramOffset = allocation.VramOffset + (isolation.Address - allocation.Start);
 
         DmaWork work = default;
         int result = 0;
         for (int at = 0; at < pages.Length && result == 0;)
         {
             MigrateSegment segment = MigrateSegment.At(pages, at);
-            result = MigrateOne(allocation, segment, pages, addresses, ref work);
+            result = MigrateOne(vramOffset, segment, pages, addresses, ref work);
             at = segment.End;
         }
 
@@ -166,13 +171,13 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
     }
 
     private int MigrateOne(
-        DeviceMemoryAllocation allocation, in MigrateSegment segment, Span<MigratePage> pages, Span<DeviceAddress> addresses, ref DmaWork work)
+        ulong vramOffset, in MigrateSegment segment, Span<MigratePage> pages, Span<DeviceAddress> addresses, ref DmaWork work)
     {
         SoftwareDevice device = pagemap.Device;
-        ulong vramOffset = allocation.VramOffset + ((ulong)segment.First << PageConstants.PageShift);
+        vramOffset += (ulong)segment.First << PageConstants.PageShift;
         if (segment.IsDevice)
         {
-            // Pages of a peer: there is none that this device could copy from.
+            // Isolated pages are never a peer's: those are no part of an isolation.
             return -Errno.EBUSY;
         }
 

@@ -150,7 +150,12 @@ public sealed unsafe partial class DeviceServer
             }
 
             int result = memory.Pump.Connect(connection, hello.Minor & 0xff, (hello.Minor >> 8) & 0xff);
-            return result < 0 ? result : Math.Min(SendCard(connection, default), 0);
+            if (result == 0 && SendCard(connection, default) < 0)
+            {
+                memory.Pump.Break(); // whose connection it is by now
+            }
+
+            return result;
         }
     }
 }

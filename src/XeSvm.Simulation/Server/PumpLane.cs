@@ -37,8 +37,6 @@ internal sealed unsafe class PumpLane : IDisposable
 
     public FileDescriptorHandle Connection { get; }
 
-    public bool IsBroken => _isBroken;
-
     /// <summary>Asks.</summary>
     /// <param name="request">What; magic and sequence are filled in here.</param>
     /// <param name="values">The values of the answer, when the result is not <see cref="Broken"/>.</param>

@@ -21,6 +21,7 @@ internal sealed unsafe class RemoteFaultingMemory(RemoteAddressSpace space) : Cl
     private readonly RemotePump _pump = new();
     private readonly SharedVram _vram = new();
     private readonly StagingPool _staging = new();
+    private readonly SplitBoundaries _boundaries = new();
     private int _refused;
 
     public ClientMemory Memory => this;
@@ -132,6 +133,7 @@ internal sealed unsafe class RemoteFaultingMemory(RemoteAddressSpace space) : Cl
     public override int Isolate(ulong address, int pages, TimeSpan hold, out PageIsolation isolation)
     {
         isolation = default;
+        _boundaries.Add(address, address + ((ulong)pages << PageConstants.PageShift));
         int result = AskPrompt(
             new PumpRequestMessage { Call = PumpCall.Isolate, A = address, B = (ulong)pages, C = Nanoseconds(hold) }, out PumpValues values);
         if (result < 0)
@@ -275,6 +277,9 @@ internal sealed unsafe class RemoteFaultingMemory(RemoteAddressSpace space) : Cl
         _vram.Dispose();
         _staging.Dispose();
     }
+
+    /// <inheritdoc/>
+    protected override bool MayBeSplit(ulong boundary) => _boundaries.Contains(boundary);
 
     private static ulong Nanoseconds(TimeSpan hold) => (ulong)hold.TotalNanoseconds;
 

@@ -47,14 +47,14 @@ internal sealed unsafe class RemotePump : IDisposable
         }
     }
 
-    /// <summary>Adds the connections of the lanes to a list.</summary>
+    /// <summary>Adds the connections of the lanes to a list, broken ones too: that is how it is found out.</summary>
     public void AddConnections(List<FileDescriptorHandle> connections)
     {
         lock (_lock)
         {
             foreach (PumpLane? lane in _lanes)
             {
-                if (lane is { IsBroken: false })
+                if (lane is not null)
                 {
                     connections.Add(lane.Connection);
                 }

@@ -11,14 +11,12 @@ namespace XeSvm;
 /// The mapping keeps the memory alive after the buffer is disposed. There is no finalizer, as a span could outlive this object: a mapping
 /// that nobody disposes stays until the process ends.
 /// </remarks>
-public sealed unsafe class XeBufferMapping : IMemoryOwner<byte>
+public sealed unsafe class XeBufferMapping : IMemoryOwner<byte>, IPinnableMemory<byte>
 {
     private readonly DeviceFile _file;
-    private readonly Lock _lock = new();
     private readonly nint _address;
-    private MappingMemoryManager? _manager;
-    private int _pins;
-    private bool _disposed;
+    private readonly PinnedLifetime _lifetime;
+    private PinnableMemoryManager<byte>? _manager;
 
     private XeBufferMapping(DeviceFile file, nint address, nuint length, bool isWritable)
     {
@@ -26,6 +24,7 @@ public sealed unsafe class XeBufferMapping : IMemoryOwner<byte>
         _address = address;
         Length = length;
         IsWritable = isWritable;
+        _lifetime = new PinnedLifetime(Unmap);
     }
 
     /// <summary>Length in bytes.</summary>
@@ -40,7 +39,7 @@ public sealed unsafe class XeBufferMapping : IMemoryOwner<byte>
     {
         get
         {
-            ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed), this);
+            ObjectDisposedException.ThrowIf(_lifetime.IsDisposed, this);
             return _address;
         }
     }
@@ -58,7 +57,7 @@ public sealed unsafe class XeBufferMapping : IMemoryOwner<byte>
         get
         {
             _ = Address;
-            return (_manager ??= new MappingMemoryManager(this, SpanLength())).Memory;
+            return (_manager ??= new PinnableMemoryManager<byte>(this, 0, SpanLength())).Memory;
         }
     }
 
@@ -80,22 +79,17 @@ public sealed unsafe class XeBufferMapping : IMemoryOwner<byte>
     }
 
     /// <summary>Unmaps the memory, or lets the last unpinning do it.</summary>
-    public void Dispose()
-    {
-        lock (_lock)
-        {
-            if (_disposed)
-            {
-                return;
-            }
+    public void Dispose() => _lifetime.Dispose();
 
-            _disposed = true;
-            if (_pins == 0)
-            {
-                Unmap();
-            }
-        }
+    /// <inheritdoc/>
+    MemoryHandle IPinnableMemory<byte>.Pin(nuint element, IPinnable owner)
+    {
+        _lifetime.Pin(this);
+        return new MemoryHandle((byte*)_address + element, default, owner);
     }
+
+    /// <inheritdoc/>
+    void IPinnableMemory<byte>.Unpin() => _lifetime.Unpin();
 
     /// <summary>Maps an object of the file; it takes a reference of its own to the file.</summary>
     internal static XeResult TryMap(
@@ -116,53 +110,5 @@ public sealed unsafe class XeBufferMapping : IMemoryOwner<byte>
     {
         _ = _file.Unmap(_address, Length);
         _file.Release();
-    }
-
-    private MemoryHandle Pin(int offset, IPinnable owner)
-    {
-        lock (_lock)
-        {
-            byte* pointer = (byte*)Address + offset;
-            _pins++;
-            return new MemoryHandle(pointer, default, owner);
-        }
-    }
-
-    private void Unpin()
-    {
-        lock (_lock)
-        {
-            if (_pins == 0)
-            {
-                throw new InvalidOperationException("The mapping is not pinned.");
-            }
-
-            _pins--;
-            if (_pins == 0 && _disposed)
-            {
-                Unmap();
-            }
-        }
-    }
-
-    private sealed class MappingMemoryManager(XeBufferMapping mapping, int length) : MemoryManager<byte>
-    {
-        public override Memory<byte> Memory => CreateMemory(length);
-
-        public override Span<byte> GetSpan() => mapping.AsSpan(0, length);
-
-        public override MemoryHandle Pin(int elementIndex = 0)
-        {
-            ArgumentOutOfRangeException.ThrowIfNegative(elementIndex);
-            ArgumentOutOfRangeException.ThrowIfGreaterThan(elementIndex, length);
-            return mapping.Pin(elementIndex, this);
-        }
-
-        public override void Unpin() => mapping.Unpin();
-
-        protected override void Dispose(bool disposing)
-        {
-            // The memory is the mapping's.
-        }
     }
 }

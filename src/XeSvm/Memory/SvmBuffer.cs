@@ -13,15 +13,13 @@ namespace XeSvm;
 /// unmaps it: spans taken earlier must not be used any more, and a GPU access to it bans the queue. Memory that is pinned through
 /// <see cref="AsMemory(nuint, int)"/> stays until it is unpinned. A buffer that is never disposed stays until the process ends.
 /// </remarks>
-public sealed unsafe class SvmBuffer<T> : IDisposable
+public sealed unsafe class SvmBuffer<T> : IPinnableMemory<T>, IDisposable
     where T : unmanaged
 {
     private readonly AnonymousMemory _memory;
     private readonly DeviceFile _file;
     private readonly ISvmMemoryOwner? _owner;
-    private readonly Lock _lock = new();
-    private int _pins;
-    private bool _disposed;
+    private readonly PinnedLifetime _lifetime;
 
     /// <summary>Allocates memory; it takes a reference of its own to the file.</summary>
     /// <param name="vm">The mirror VM.</param>
@@ -40,6 +38,7 @@ public sealed unsafe class SvmBuffer<T> : IDisposable
         _memory = AnonymousMemory.Map(length * (nuint)sizeof(T));
         _file = file.Reference();
         _owner = owner;
+        _lifetime = new PinnedLifetime(Release);
         Vm = vm;
         Length = length;
     }
@@ -124,7 +123,7 @@ public sealed unsafe class SvmBuffer<T> : IDisposable
     {
         CheckPart(start, length);
         _ = Pointer;
-        return new SvmMemoryManager<T>(this, start, length).Memory;
+        return new PinnableMemoryManager<T>(this, start, length).Memory;
     }
 
     /// <summary>All elements, in a form that can be kept and pinned.</summary>
@@ -192,57 +191,23 @@ public sealed unsafe class SvmBuffer<T> : IDisposable
         Vm.PrefetchAsync(Range, location, cancellationToken);
 
     /// <summary>Unmaps the memory, or lets the last unpinning do it.</summary>
-    public void Dispose()
-    {
-        lock (_lock)
-        {
-            if (_disposed)
-            {
-                return;
-            }
+    public void Dispose() => _lifetime.Dispose();
 
-            _disposed = true;
-            if (_pins == 0)
-            {
-                Release();
-            }
-        }
+    /// <inheritdoc/>
+    MemoryHandle IPinnableMemory<T>.Pin(nuint element, IPinnable owner)
+    {
+        _lifetime.Pin(this);
+        return new MemoryHandle((T*)_memory.Address + element, default, owner);
     }
 
-    /// <summary>Keeps the memory mapped until <see cref="Unpin"/>.</summary>
-    internal MemoryHandle Pin(nuint element, IPinnable owner)
-    {
-        lock (_lock)
-        {
-            T* pointer = (T*)Pointer + element;
-            _pins++;
-            return new MemoryHandle(pointer, default, owner);
-        }
-    }
-
-    /// <summary>Ends what <see cref="Pin"/> began.</summary>
-    internal void Unpin()
-    {
-        lock (_lock)
-        {
-            if (_pins == 0)
-            {
-                throw new InvalidOperationException("The buffer is not pinned.");
-            }
-
-            _pins--;
-            if (_pins == 0 && _disposed)
-            {
-                Release();
-            }
-        }
-    }
+    /// <inheritdoc/>
+    void IPinnableMemory<T>.Unpin() => _lifetime.Unpin();
 
     private nint Pointer
     {
         get
         {
-            ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed), this);
+            ObjectDisposedException.ThrowIf(_lifetime.IsDisposed, this);
             return _memory.Address;
         }
     }

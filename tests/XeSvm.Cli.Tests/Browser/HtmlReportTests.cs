@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using XeSvm.Cli.Rendering.Html;
 using XeSvm.Measurement;
 
@@ -30,6 +31,34 @@ public sealed class HtmlReportTests : IDisposable
                 Assert.True(layout.LowContrast.Length == 0, $"{view.Name}, low contrast: {string.Join(" | ", layout.LowContrast)}");
             }
         }
+    }
+
+    [SkippableFact]
+    public void On_paper_every_word_is_there_inside_the_margins_and_apart_from_others_and_no_heading_stands_alone()
+    {
+        Skip.If(Chromium.Path is null, Chromium.SkipReason);
+        Skip.If(PrintedPage.Reader is null, PrintedPage.SkipReason);
+        const double Margin = 18;
+        string html = HtmlReport.Of(Records, RunComparison.Of(Records));
+        string file = _folder.PathOf("report.pdf");
+        Chromium.Print(_folder, _folder.Write("report.html", html), file);
+
+        IReadOnlyList<PrintedPage> sheets = PrintedPage.Read(file);
+
+        Assert.InRange(sheets.Count, 1, 8);
+        foreach (PrintedPage sheet in sheets)
+        {
+            Assert.All(sheet.Words, word => Assert.True(
+                word.Left >= Margin && word.Right <= sheet.Width - Margin && word.Top >= Margin && word.Bottom <= sheet.Height - Margin, $"{word} of {sheet.Width} x {sheet.Height}"));
+            Assert.Empty(sheet.Words.SelectMany((word, index) => sheet.Words.Skip(index + 1).Where(word.Overlaps).Select(other => $"{word} / {other}")));
+        }
+
+        string[] printed = [.. sheets.SelectMany(sheet => sheet.Words).Select(word => word.Text)];
+        PageLayout screen = PageLayout.Of(_folder, html, new PageView("print", 718, "print")).Single();
+        Assert.Empty(screen.Texts.SelectMany(text => text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)).Distinct().Except(printed));
+        string[] headings = [.. Regex.Matches(html, "<h[23][^>]*>([^<]+)</h").Select(match => match.Groups[1].Value.Split(' ')[^1])];
+        Assert.True(headings.Length > 3, $"{headings.Length} headings");
+        Assert.All(sheets, sheet => Assert.DoesNotContain(sheet.Words[^1].Text, headings));
     }
 
     [SkippableFact]

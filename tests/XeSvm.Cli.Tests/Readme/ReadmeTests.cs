@@ -30,6 +30,18 @@ public partial class ReadmeTests
     }
 
     [Fact]
+    public void Every_member_that_stands_for_one_of_another_system_exists()
+    {
+        string table = Readme[Readme.IndexOf("Coming from CUDA", StringComparison.Ordinal)..Readme.IndexOf("`SvmManager` (`XeSvm.Management`)", StringComparison.Ordinal)];
+        Match[] members = MemberName().Matches(table).ToArray();
+
+        Assert.True(members.Length > 15, $"{members.Length} members");
+        Assert.All(members, member => Assert.Contains(
+            typeof(XeDevice).Assembly.GetExportedTypes(),
+            type => type.Name.Split('`')[0] == member.Groups[1].Value && type.GetMember(member.Groups[2].Value).Length > 0));
+    }
+
+    [Fact]
     public void The_example_runs_and_moves_memory()
     {
         (uint value, ulong? migrations) = ReadmeExample.Run();
@@ -119,6 +131,9 @@ public partial class ReadmeTests
 
     [GeneratedRegex("<(?:PackageVersion|GlobalPackageReference) Include=\"([^\"]+)\"")]
     private static partial Regex PackageName();
+
+    [GeneratedRegex(@"`([A-Z]\w+)\.(\w+)`")]
+    private static partial Regex MemberName();
 
     [GeneratedRegex("artifacts/bin/([^/]+)/release/")]
     private static partial Regex ProgramName();

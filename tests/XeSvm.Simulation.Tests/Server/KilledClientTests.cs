@@ -11,16 +11,18 @@ public sealed class KilledClientTests(ITestOutputHelper output)
 {
     private const string Client = "tests/XeSvm.Simulation.Tests/Server/client.c";
 
-    [Theory]
-    [InlineData("work")]
-    [InlineData("block")]
-    public void A_killed_client_leaves_nothing_behind(string kind)
+    [SkippableTheory]
+    [InlineData("work", "coherent")]
+    [InlineData("block", "coherent")]
+    [InlineData("work", "userfaultfd")]
+    [InlineData("block", "userfaultfd")]
+    public void A_killed_client_leaves_nothing_behind(string kind, string cpuFaults)
     {
         int kills = int.Parse(Environment.GetEnvironmentVariable("XESVM_KILLS") ?? "12", CultureInfo.InvariantCulture);
         int seed = Environment.TickCount;
         output.WriteLine($"seed {seed}, {kills} kills");
         var random = new Random(seed);
-        using var machine = new ServerMachine();
+        using var machine = new ServerMachine(cpuFaults: cpuFaults);
         using ServerConnection file = ServerConnection.OpenFile(machine.Socket);
         using ServerConnection channel = ServerConnection.OpenChannel(machine.Socket);
         string program = machine.Compile(Client);

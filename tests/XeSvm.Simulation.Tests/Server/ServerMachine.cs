@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 
+using XeSvm.Interop;
+using XeSvm.Interop.Native;
 using XeSvm.Interop.Uapi;
 using XeSvm.Simulation.Server;
 
@@ -12,10 +14,15 @@ internal sealed class ServerMachine : IDisposable
     private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(2);
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("xesvm-server-");
 
-    public ServerMachine(string device = "bmg")
+    public ServerMachine(string device = "bmg", string cpuFaults = "coherent", ulong vramBytes = 64 << 20)
     {
-        Server = DeviceServer.Start(new SoftwareBackendOptions { VramBytes = 64 << 20, Device = device }, Path.Combine(_folder.FullName, "device"));
+        Skip.If(cpuFaults != "coherent" && UserfaultfdError < 0, $"userfaultfd cannot be used here: {Errno.Describe(UserfaultfdError)}.");
+        Server = DeviceServer.Start(
+            new SoftwareBackendOptions { VramBytes = vramBytes, Device = device, CpuFaults = cpuFaults }, Path.Combine(_folder.FullName, "device"));
     }
+
+    /// <summary>What stands in the way of CPU faults here, or 0.</summary>
+    public static int UserfaultfdError { get; } = FindUserfaultfdError();
 
     public DeviceServer Server { get; }
 
@@ -72,6 +79,14 @@ internal sealed class ServerMachine : IDisposable
     {
         Server.Dispose();
         _folder.Delete(recursive: true);
+    }
+
+    private static unsafe int FindUserfaultfdError()
+    {
+        xesvm_pump* pump;
+        xesvm_pump_info info;
+        int result = NativeMethods.xesvm_pump_create(0, &pump, &info);
+        return result < 0 ? result : Math.Min(NativeMethods.xesvm_pump_destroy(pump), 0);
     }
 
     private static string FindRoot([CallerFilePath] string path = "")

@@ -15,6 +15,7 @@ internal sealed class FakeMachine : IDisposable
         Procfs = Path.Combine(_root.FullName, "proc"),
         Devices = Path.Combine(_root.FullName, "dev"),
         Boot = Path.Combine(_root.FullName, "boot"),
+        Etc = Path.Combine(_root.FullName, "etc"),
     };
 
     /// <summary>Writes a file.</summary>

@@ -1,4 +1,5 @@
 using XeSvm.Simulation.Driver;
+using XeSvm.Simulation.Memory;
 using XeSvm.Simulation.Peers.Locks;
 using XeSvm.Simulation.Peers.Machine;
 using XeSvm.Simulation.Peers.Mapping;
@@ -14,6 +15,7 @@ internal sealed class SoftwareMachine : IDisposable
     private readonly PeerPort?[] _ports;
     private readonly bool _linksRuns;
     private int _references = 1;
+    private CoherentClientMemory? _coherentMemory;
 
     /// <param name="topology">Who there is.</param>
     /// <param name="policy">Who makes addresses: a name of <see cref="PeerExperiment.DriverPolicies"/>.</param>
@@ -53,6 +55,11 @@ internal sealed class SoftwareMachine : IDisposable
     /// <summary>What has been done.</summary>
     public PeerCounters Counters { get; } = new();
 
+    /// <summary>The memory of this process where touches of the CPU are not noticed: one for all devices, as each must know what the others have.</summary>
+    /// <param name="reason">Why they are not.</param>
+    public ClientMemory CoherentMemory(string reason) =>
+        LazyInitializer.EnsureInitialized(ref _coherentMemory, () => new CoherentClientMemory(reason));
+
     /// <summary>A device that is up, or null.</summary>
     public SoftwareDevice? Device(int index) => (Volatile.Read(ref _ports[index]) as SoftwarePort)?.Device;
 
@@ -86,6 +93,7 @@ internal sealed class SoftwareMachine : IDisposable
         if (Interlocked.Decrement(ref _references) == 0)
         {
             Locks.Dispose();
+            _coherentMemory?.ReleaseStaging();
         }
     }
 }

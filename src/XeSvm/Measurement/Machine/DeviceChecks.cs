@@ -8,6 +8,9 @@ internal static class DeviceChecks
     private const string IntelVendor = "0x8086";
     private const string DisplayClass = "0x03";
 
+    /// <summary>How the device numbers of Xe2 and later begin: Lunar Lake, Battlemage, Panther Lake, Wildcat Lake (pciids.h).</summary>
+    private static readonly string[] s_withSvm = ["64", "e2", "b0", "fd8"];
+
     /// <summary>Runs the checks.</summary>
     internal static IEnumerable<MachineFinding> Run(MachinePaths paths, IReadOnlyList<DrmNode> nodes, IReadOnlyList<string> report)
     {
@@ -43,11 +46,17 @@ internal static class DeviceChecks
                 : new MachineFinding(
                     Check,
                     FindingStatus.Warning,
-                    $"{address} (8086:{id}) is driven by {driver ?? "no driver"}, not xe. Only Xe2 and later have SVM.",
-                    $"echo 'options xe force_probe={id}' | sudo tee /etc/modprobe.d/xe.conf && echo 'options i915 force_probe=!{id}' | " +
-                    "sudo tee /etc/modprobe.d/i915.conf && sudo update-initramfs -u && sudo reboot");
+                    $"{address} (8086:{id}) is driven by {driver ?? "no driver"}, not xe. {(CanHaveSvm(id) ? "It can have SVM." : "It is of a generation before Xe2, which has no SVM: the software backend is used.")}",
+                    CanHaveSvm(id) ? ToXe(address, driver) : null);
         }
     }
+
+    /// <summary>Whether a GPU that xe does not drive could have SVM. One of an older generation must not be taken from the driver that works for it.</summary>
+    private static bool CanHaveSvm(string id) => s_withSvm.Any(start => id.StartsWith(start, StringComparison.OrdinalIgnoreCase));
+
+    private static string ToXe(string address, string? driver) => driver is null
+        ? "sudo modprobe xe"
+        : $"echo {address} | sudo tee /sys/bus/pci/drivers/{driver}/unbind && echo {address} | sudo tee /sys/bus/pci/drivers/xe/bind";
 
     private static IEnumerable<MachineFinding> Nodes(IReadOnlyList<DrmNode> nodes, IReadOnlyList<string> report)
     {
@@ -99,6 +108,7 @@ internal static class DeviceChecks
     private static IEnumerable<MachineFinding> Iommu(MachinePaths paths)
     {
         const string Check = "IOMMU";
+        DistributionCommands commands = DistributionCommands.Of(paths);
         foreach (string address in GpusOf(paths))
         {
             Dictionary<string, string> facts = [];
@@ -109,12 +119,12 @@ internal static class DeviceChecks
             {
                 "strict" => new MachineFinding(
                     Check, FindingStatus.Good, $"{address}: strict{walker}: each unmap waits for an invalidation; the case where the IOVA path saves most. " +
-                    $"For lazy: {WithParameter("iommu.strict=0")}"),
+                    $"For lazy: {commands.WithParameter("iommu.strict=0")}"),
                 "lazy" => new MachineFinding(
-                    Check, FindingStatus.Good, $"{address}: lazy{walker}: invalidations are batched. For strict: {WithParameter("iommu.strict=1")}"),
+                    Check, FindingStatus.Good, $"{address}: lazy{walker}: invalidations are batched. For strict: {commands.WithParameter("iommu.strict=1")}"),
                 _ => new MachineFinding(
                     Check, FindingStatus.Warning, $"{address}: {mode}: no translation that could be saved, there is little to measure.",
-                    $"sudo sed -i 's/ *iommu=pt//' /etc/default/grub && {WithParameter("intel_iommu=on iommu.strict=1")}"),
+                    commands.WithParameterInsteadOf("iommu=pt", "intel_iommu=on iommu.strict=1")),
             };
         }
 
@@ -125,10 +135,6 @@ internal static class DeviceChecks
                 Check, FindingStatus.Good, units.Length == 0 ? "None; without a GPU none is needed: the software backend has a model." : $"Units: {string.Join(' ', units)}.");
         }
     }
-
-    /// <summary>The command that starts the kernel with one more parameter from now on.</summary>
-    private static string WithParameter(string parameter) =>
-        $"sudo sed -i 's/^GRUB_CMDLINE_LINUX=\"/&{parameter} /' /etc/default/grub && sudo update-grub && sudo reboot";
 
     private static string Devices(MachinePaths paths) => Path.Combine(paths.Sysfs, "bus", "pci", "devices");
 

@@ -27,7 +27,7 @@ internal static class KernelChecks
     internal static IEnumerable<MachineFinding> Run(MachinePaths paths)
     {
         string release = MachinePaths.FirstLine(Path.Combine(paths.Procfs, "sys", "kernel", "osrelease")) ?? "unknown";
-        yield return Version(release);
+        yield return Version(release, DistributionCommands.Of(paths).InstallKernel);
         foreach (MachineFinding finding in Configuration(paths, release))
         {
             yield return finding;
@@ -36,17 +36,17 @@ internal static class KernelChecks
         yield return Driver(paths);
     }
 
-    private static MachineFinding Version(string release)
+    private static MachineFinding Version(string release, string install)
     {
         const string Check = "kernel version";
-        const string Remedy = "install Linux 6.15 or newer, for example: sudo apt-get install -t trixie-backports linux-image-amd64";
+        string remedy = $"{install} # or any Linux from 6.15 on";
         if (!TryParse(release, out Version? version))
         {
-            return new MachineFinding(Check, FindingStatus.Warning, $"Linux {release}: not a release that can be read.", Remedy);
+            return new MachineFinding(Check, FindingStatus.Warning, $"Linux {release}: not a release that can be read.", remedy);
         }
 
         return version < s_mirror
-            ? new MachineFinding(Check, FindingStatus.Warning, $"Linux {release}: SVM of Intel GPUs needs 6.15 or newer; the software backend works.", Remedy)
+            ? new MachineFinding(Check, FindingStatus.Warning, $"Linux {release}: SVM of Intel GPUs needs 6.15 or newer; the software backend works.", remedy)
             : new MachineFinding(Check, FindingStatus.Good, version < s_iova
                 ? $"Linux {release}: SVM, with one DMA mapping a page; 7.2 and newer map whole segments. Record both to see the difference."
                 : $"Linux {release}: SVM, with one IOVA for a segment.");

@@ -15,6 +15,9 @@ internal sealed record MachinePaths
     /// <summary>Where the kernel's configuration may lie beside <c>/proc/config.gz</c>.</summary>
     internal string Boot { get; init; } = "/boot";
 
+    /// <summary>Where the distribution tells its name.</summary>
+    internal string Etc { get; init; } = "/etc";
+
     /// <summary>A line of a file, or null when there is none to be read.</summary>
     internal static string? FirstLine(string path) => ReadLines(path).FirstOrDefault()?.Trim();
 

@@ -142,6 +142,9 @@ internal sealed unsafe class PeerDriver : IDisposable
         }
     }
 
+    /// <summary>Lets a device's VM see a block in ranges of 64 KiB only, as its mirror does not reach the last page.</summary>
+    public void SeeInChunks(int device, ulong memory) => Assert.Equal(0, this[device].UnbindRange(this[device].Vm, memory + Block - 4096, 4096));
+
     public int AdviseAtomic(int device, ulong memory, uint policy = DrmXe.DRM_XE_ATOMIC_DEVICE) =>
         this[device].AdviseAtomic(this[device].Vm, memory, Block, policy);
 }

@@ -1,0 +1,141 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+
+using XeSvm.Interop.LibC;
+using XeSvm.Simulation.Server;
+using Xunit.Abstractions;
+
+namespace XeSvm.Simulation.Tests.Server;
+
+/// <summary>Unmodified programs whose device pages leave: a CPU touch brings them home, whatever becomes of program or server.</summary>
+public sealed unsafe class CpuFaultClientTests(ITestOutputHelper output)
+{
+    private const string Client = "tests/XeSvm.Simulation.Tests/Server/faults.c";
+
+    [SkippableTheory]
+    [InlineData("coherent", 0)]
+    [InlineData("userfaultfd", 512)]
+    [InlineData("userfaultfd-user-mode", 512)]
+    public void Memory_that_the_GPU_has_taken_is_away_until_the_program_touches_it(string cpuFaults, int away)
+    {
+        using var machine = new ServerMachine(cpuFaults: cpuFaults);
+        Assert.Equal($"{away} pages away\n0 pages away\n", Run(machine, "touch"));
+        using ServerConnection channel = ServerConnection.OpenChannel(machine.Socket);
+        Dictionary<string, ulong> statistics = Statistics(channel);
+        Assert.True(statistics["svm_2M_migrate_count"] >= 2, "both blocks have been in VRAM");
+        Assert.True(away == 0 || statistics["svm_2M_cpu_copy_kb"] >= 2048, $"{statistics["svm_2M_cpu_copy_kb"]} KiB came home");
+        machine.AwaitRest(files: 0, processes: 1, channels: 1);
+        using ServerConnection file = ServerConnection.OpenFile(machine.Socket);
+        Assert.Equal(0ul, ServerMachine.VramInUse(channel, file));
+    }
+
+    [SkippableTheory]
+    [InlineData("coherent")]
+    [InlineData("userfaultfd")]
+    public void Mappings_change_with_pages_away_as_if_they_were_at_home(string cpuFaults)
+    {
+        using var machine = new ServerMachine(cpuFaults: cpuFaults);
+        Assert.Equal("changed\n", Run(machine, "change"));
+    }
+
+    [SkippableTheory]
+    [InlineData("coherent", 0)]
+    [InlineData("userfaultfd", 512)]
+    [InlineData("userfaultfd-user-mode", 512)]
+    public void A_forked_child_finds_the_content_of_pages_that_were_away_and_has_faults_of_its_own(string cpuFaults, int away)
+    {
+        using var machine = new ServerMachine(cpuFaults: cpuFaults);
+        Assert.Equal($"{away} pages away from the child\n{away} pages away\n", Run(machine, "fork"));
+        machine.AwaitRest(files: 0, processes: 0, channels: 0);
+    }
+
+    [SkippableTheory]
+    [InlineData("coherent", 0)]
+    [InlineData("userfaultfd", 512)]
+    public void A_server_that_ends_takes_no_data_along(string cpuFaults, int away)
+    {
+        using var machine = new ServerMachine(cpuFaults: cpuFaults);
+        using Process process = machine.Run(machine.Compile(Client), "stay");
+        Assert.Equal($"{away} pages away", process.StandardOutput.ReadLine());
+        machine.Server.Dispose();
+        process.StandardInput.WriteLine();
+        Assert.Equal("home\n", process.StandardOutput.ReadToEnd());
+        process.WaitForExit();
+        Assert.Equal((0, ""), (process.ExitCode, process.StandardError.ReadToEnd()));
+    }
+
+    [SkippableFact]
+    public void Programs_that_need_more_VRAM_than_there_is_push_each_others_pages_home()
+    {
+        // Seven blocks each, and room for eight.
+        using var machine = new ServerMachine(cpuFaults: "userfaultfd", vramBytes: 16 << 20);
+        string program = machine.Compile(Client);
+        Process[] processes = [.. Enumerable.Range(0, 3).Select(_ => machine.Run(program, "stay"))];
+        Assert.All(processes, process => Assert.EndsWith("pages away", process.StandardOutput.ReadLine(), StringComparison.Ordinal));
+        foreach (Process process in processes)
+        {
+            process.StandardInput.WriteLine();
+            Assert.Equal("home\n", process.StandardOutput.ReadToEnd());
+            process.WaitForExit();
+            Assert.Equal((0, ""), (process.ExitCode, process.StandardError.ReadToEnd()));
+            process.Dispose();
+        }
+    }
+
+    [SkippableFact]
+    public void A_pump_that_is_connected_by_a_process_without_memory_of_its_own_is_refused()
+    {
+        using var machine = new ServerMachine(cpuFaults: "userfaultfd");
+        Assert.Equal(-Errno.EINVAL, Lane(0, 1).Card.Result);
+        using ServerConnection channel = ServerConnection.OpenChannel(machine.Socket);
+        Assert.Equal(-Errno.EINVAL, Lane(2, 1).Card.Result);
+        Assert.Equal(-Errno.EINVAL, Lane(0, 3).Card.Result);
+        using ServerConnection first = Lane(0, 1);
+        Assert.Equal(0, first.Card.Result);
+        Assert.Equal(-Errno.EBUSY, Lane(0, 1).Card.Result);
+        Assert.Equal(0, channel.Call(new RequestMessage { Call = ServerCall.Settle }, out _));
+
+        ServerConnection Lane(uint kind, uint mode) => ServerConnection.Open(machine.Socket, ConnectionKind.Pump, kind | mode << 8);
+    }
+
+    /// <remarks>XESVM_PUMPS says how many, 40 unless given.</remarks>
+    [SkippableFact]
+    public void A_pump_that_lies_costs_its_own_process_the_device_and_no_other()
+    {
+        int pumps = int.Parse(Environment.GetEnvironmentVariable("XESVM_PUMPS") ?? "40", CultureInfo.InvariantCulture);
+        int seed = Environment.TickCount;
+        output.WriteLine($"seed {seed}, {pumps} pumps");
+        using var machine = new ServerMachine(cpuFaults: "userfaultfd");
+        for (int i = 0; i < pumps; i++)
+        {
+            using var liar = new LyingPump(machine.Socket, new Random(seed + i), space: (ulong)i + 2);
+            liar.Run();
+        }
+
+        machine.AwaitRest(files: 0, processes: 0, channels: 0);
+        Assert.Equal("512 pages away\n0 pages away\n", Run(machine, "touch"));
+    }
+
+    private static string Run(ServerMachine machine, string what)
+    {
+        using Process process = machine.Run(machine.Compile(Client), what);
+        Task<string> errors = process.StandardError.ReadToEndAsync();
+        string text = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        Assert.Equal((0, ""), (process.ExitCode, errors.GetAwaiter().GetResult()));
+        return text;
+    }
+
+    private static Dictionary<string, ulong> Statistics(ServerConnection channel)
+    {
+        var request = new RequestMessage { Call = ServerCall.DebugFile, A = 128 };
+        Encoding.ASCII.GetBytes("gt0/stats", new Span<byte>(request.Name, ServerProtocol.NameBytes));
+        Assert.Equal(0, channel.Call(request, out FileDescriptorHandle? text));
+        byte[] bytes = new byte[8192];
+        int length = SystemCalls.ReadAt(text!, 0, bytes);
+        text!.Dispose();
+        return Encoding.UTF8.GetString(bytes, 0, length).Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => line.Split(": ")).ToDictionary(parts => parts[0], parts => ulong.Parse(parts[1], CultureInfo.InvariantCulture));
+    }
+}
