@@ -24,19 +24,19 @@ internal sealed unsafe partial class Vm
         }
     }
 
-    /// <summary>Clears page-table entries of all tiles; whether there were any. A TLB invalidation has to follow.</summary>
-    public bool ZapPageTable(ulong start, ulong end)
+    /// <summary>Clears page-table entries of all tiles; bit per tile that had any. A TLB invalidation of those has to follow.</summary>
+    public uint ZapPageTable(ulong start, ulong end)
     {
-        bool any = false;
+        uint tiles = 0;
         lock (_pageTableLock)
         {
-            foreach (GpuPageTable pageTable in _pageTables)
+            for (int tile = 0; tile < _pageTables.Length; tile++)
             {
-                any |= pageTable.Zap(start, end);
+                tiles |= _pageTables[tile].Zap(start, end) ? 1u << tile : 0;
             }
         }
 
-        return any;
+        return tiles;
     }
 
     /// <summary>What mapping a range would write; see <see cref="GpuPageTable.PlanMap(ulong, ulong, ulong)"/>.</summary>
@@ -69,11 +69,18 @@ internal sealed unsafe partial class Vm
         return update;
     }
 
-    /// <summary>After this returns, no access that began with an old translation is under way.</summary>
-    public void InvalidateTlb()
+    /// <summary>
+    /// After this returns, no access that began with an old translation is under way. The kernel sends one message to each GT of the tiles
+    /// (xe_tlb_inval_range_tilemask_submit).
+    /// </summary>
+    /// <param name="tiles">Bit per tile; without any there is nothing to do.</param>
+    public void InvalidateTlb(uint tiles)
     {
-        Gate.InvalidateAndWait();
-        Device.PrimaryGt.Statistics.Add(GtCounter.TlbInvalCount, 1);
+        if (tiles != 0)
+        {
+            Gate.InvalidateAndWait();
+            Device.Count(tiles, GtCounter.TlbInvalCount, 1);
+        }
     }
 
     private bool TryTranslate(ulong address, Gt gt, out GpuPte pte)

@@ -189,17 +189,14 @@ internal sealed unsafe partial class Vm : IGpuFaultHandler
         }
 
         // Another VM may hear of the advice by its next bind only; this one drops what it has.
-        bool changed = vma.IsBound && ZapPageTable(vma.Start, vma.End);
+        uint changed = vma.IsBound ? ZapPageTable(vma.Start, vma.End) : 0;
         if (!IsFaultMode)
         {
             // A VM that cannot fault gets new entries at once. Where they cannot be had, the next access finds out why.
             BindVma(vma, AllTiles);
         }
 
-        if (changed)
-        {
-            InvalidateTlb();
-        }
+        InvalidateTlb(changed);
     }
 
     /// <summary>Says that the VM is about to close: faults and binds fail from here on, running work ends.</summary>
@@ -237,7 +234,7 @@ internal sealed unsafe partial class Vm : IGpuFaultHandler
             Binds.CancelAll();
             Svm?.Dispose();
             ZapPageTable(0, Size);
-            InvalidateTlb();
+            InvalidateTlb(AllTiles);
             while (Vmas.FirstOverlap(0, Size) is { } vma)
             {
                 Vmas.Remove(vma);

@@ -229,7 +229,7 @@ internal sealed partial class VmBindTransaction(Vm vm)
 
     private void Zap(bool late)
     {
-        bool zapped = false;
+        uint zapped = 0;
         foreach ((ulong start, ulong end) in _zaps)
         {
             zapped |= vm.ZapPageTable(start, end);
@@ -240,11 +240,7 @@ internal sealed partial class VmBindTransaction(Vm vm)
             }
         }
 
-        if (zapped)
-        {
-            vm.InvalidateTlb();
-        }
-
+        vm.InvalidateTlb(zapped);
         ForgetEntriesOfRemoved();
     }
 

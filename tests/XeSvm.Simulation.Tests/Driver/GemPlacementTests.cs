@@ -185,6 +185,22 @@ public sealed unsafe class GemPlacementTests
     }
 
     [Fact]
+    [Trait("Rule", "7.2.PREFETCH-mirror")]
+    public void A_prefetch_binds_what_one_tile_has_already_on_the_others()
+    {
+        using var gpu = new GpuClient(new SoftwareBackendOptions { Device = "pvc2", VramBytes = Vram, CpuFaults = "coherent" });
+        Vm inspected = gpu.Inspect(gpu.Vm);
+        ulong memory = DrmClient.Map(0x10000, 0x10000);
+        DrmClient.Touch(memory, 0x10000);
+        Assert.Equal(0, gpu.Advise(memory, 0x10000, -1));
+        Assert.Equal(0, inspected.HandleFault(memory, GpuAccess.Write, gpu.Device.Gts[0]));
+        Assert.False(inspected.PageTableOf(1).TryWalk(memory, out _, out _));
+        Assert.Equal(0, gpu.Prefetch(memory, 0x10000, region: 0));
+        Assert.True(inspected.PageTableOf(1).TryWalk(memory, out _, out _));
+        DrmClient.Unmap(memory, 0x10000);
+    }
+
+    [Fact]
     [Trait("Rule", "12.PURGEABLE")]
     public void Content_that_is_not_needed_survives_without_pressure_and_WILLNEED_takes_it_back()
     {
