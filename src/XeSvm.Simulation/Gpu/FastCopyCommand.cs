@@ -9,10 +9,10 @@ internal static class FastCopyCommand
     public static int Execute(CommandStreamer streamer, ReadOnlySpan<uint> dwords)
     {
         const uint tiling = (3u << 20) | (3u << 13); // of the source, of the destination
-        const uint tile4 = 3u << 30;
         const int depthShift = 24;
         const uint depthMask = 7;
-        if ((dwords[0] & tiling) != 0 || (dwords[1] & tile4) != 0)
+        // Bits 31:30 of dword 1 say which of two layouts a Y-tiled surface has; of a linear one they say nothing, and programs set them always.
+        if ((dwords[0] & tiling) != 0)
         {
             return streamer.Malformed("only linear surfaces are supported");
         }

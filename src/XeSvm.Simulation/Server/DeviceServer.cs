@@ -37,12 +37,14 @@ public sealed partial class DeviceServer : IDisposable
     private readonly List<IRemoteClientMemory> _departed = [];
     private readonly HashSet<SoftwareDevice> _devices = [];
     private readonly CountdownEvent _atWork = new(1);
+    private readonly SystemTree _tree;
     private ulong _lastFile;
     private volatile bool _stopping;
 
     private DeviceServer(
-        SoftwareBackend backend, bool ownsBackend, ServerCpuFaults cpuFaults, string path, FileDescriptorHandle listener, FileDescriptorHandle wake)
+        SoftwareBackend backend, bool ownsBackend, ServerCpuFaults cpuFaults, string path, FileDescriptorHandle listener, FileDescriptorHandle wake, SystemTree tree)
     {
+        _tree = tree;
         _backend = backend;
         _ownsBackend = ownsBackend;
         _cpuFaults = cpuFaults;
@@ -93,7 +95,7 @@ public sealed partial class DeviceServer : IDisposable
     /// that migrates leaves the page tables of the clients, and a CPU touch brings it home; with <c>coherent</c>, and with <c>auto</c>, it is
     /// reached in place.
     /// </param>
-    /// <param name="socketPath">Where to listen: at most 107 bytes. Must not exist.</param>
+    /// <param name="socketPath">Where to listen: at most 107 bytes. Must not exist, nor what has its name with <c>.sys</c> at the end.</param>
     /// <exception cref="ArgumentException">An option has a value that is not valid; the message says which are.</exception>
     /// <exception cref="FormatException">A device, a strategy or a layout has no such name.</exception>
     /// <exception cref="IOException">The socket cannot be made; the message says why.</exception>
@@ -141,9 +143,10 @@ public sealed partial class DeviceServer : IDisposable
             throw new IOException($"An eventfd cannot be made: {Errno.Describe(result)}.");
         }
 
+        SystemTree tree;
         try
         {
-            SystemTree.Create(socketPath, backend.Enumerate(), backend.DeviceProfile);
+            tree = SystemTree.Create(socketPath, backend.Enumerate(), backend.DeviceProfile);
         }
         catch (IOException)
         {
@@ -153,7 +156,7 @@ public sealed partial class DeviceServer : IDisposable
             throw;
         }
 
-        return new DeviceServer(backend, ownsBackend, cpuFaults, socketPath, listener!, wake!);
+        return new DeviceServer(backend, ownsBackend, cpuFaults, socketPath, listener!, wake!, tree);
     }
 
     /// <summary>Ends all connections, for which the device is gone from here on (ENODEV), and gives everything back.</summary>
@@ -168,7 +171,7 @@ public sealed partial class DeviceServer : IDisposable
         WakeUp();
         _thread.Join();
         File.Delete(SocketPath);
-        SystemTree.Remove(SocketPath);
+        _tree.Dispose();
         _listener.Dispose();
         _pending.ForEach(connection => connection.Dispose());
         lock (_lock)

@@ -10,7 +10,7 @@ namespace XeSvm.Simulation.Server;
 /// links by which it is found (by number, by class, by bus), and the entries that never change of debugfs. The preload library looks there what
 /// a path names of the device's own; a container may have it mounted at /sys.
 /// </summary>
-internal static class SystemTree
+internal sealed class SystemTree : IDisposable
 {
     private const string Suffix = ".sys"; // native/preload/tree.c
     private const string Root = "devices/pci0000:00";
@@ -18,15 +18,21 @@ internal static class SystemTree
     private const ushort VendorId = 0x8086;
     private const string ClassCode = "0x030000"; // PCI_CLASS_DISPLAY_VGA
 
-    /// <summary>The folder of a server.</summary>
-    public static string PathFor(string socketPath) => socketPath + Suffix;
+    private readonly string _folder;
 
-    /// <summary>Makes the folder.</summary>
-    /// <exception cref="IOException">It cannot be made; the message says why.</exception>
-    public static void Create(string socketPath, IReadOnlyList<DrmNode> nodes, DeviceProfile profile)
+    private SystemTree(string folder) => _folder = folder;
+
+    /// <summary>Makes the folder beside a socket.</summary>
+    /// <exception cref="IOException">It is there already, or cannot be made; the message says why.</exception>
+    public static SystemTree Create(string socketPath, IReadOnlyList<DrmNode> nodes, DeviceProfile profile)
     {
-        string folder = PathFor(socketPath);
-        Remove(socketPath);
+        string folder = socketPath + Suffix;
+        if (Path.Exists(folder))
+        {
+            throw new IOException($"'{folder}', where the devices' entries of /sys are to be, exists already: choose another socket, or remove it.");
+        }
+
+        var tree = new SystemTree(folder);
         try
         {
             Write(folder, "module/xe/initstate", "live\n");
@@ -34,20 +40,25 @@ internal static class SystemTree
             {
                 AddDevice(folder, nodes[index], profile, index);
             }
+
+            return tree;
         }
-        catch (UnauthorizedAccessException exception)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
+            tree.Dispose();
             throw new IOException($"The folder '{folder}' cannot be made: {exception.Message}", exception);
         }
     }
 
-    /// <summary>Removes the folder, if it is there.</summary>
-    public static void Remove(string socketPath)
+    /// <summary>The debugfs file <c>name</c> of a node (drm_name_info).</summary>
+    public static string NameFile(DrmNode node) => $"{node.Driver} dev={node.BusAddress} unique={node.BusAddress}\n";
+
+    /// <summary>Removes the folder.</summary>
+    public void Dispose()
     {
-        string folder = PathFor(socketPath);
-        if (Directory.Exists(folder))
+        if (Directory.Exists(_folder))
         {
-            Directory.Delete(folder, recursive: true);
+            Directory.Delete(_folder, recursive: true);
         }
     }
 
@@ -88,11 +99,9 @@ internal static class SystemTree
         Link(folder, $"class/drm/{name}", path);
         Link(folder, $"dev/char/{DrmMajor}:{minor}", path);
         Write(folder, $"kernel/debug/dri/{minor}/name", NameFile(node));
+        Write(folder, $"kernel/debug/dri/{minor}/forcewake_all", ""); // keeps the device awake while it is open: this one never sleeps
         Directory.CreateDirectory(Path.Combine(folder, $"kernel/debug/dri/{minor}/gt0"));
     }
-
-    /// <summary>The debugfs file <c>name</c> of a node (drm_name_info).</summary>
-    public static string NameFile(DrmNode node) => $"{node.Driver} dev={node.BusAddress} unique={node.BusAddress}\n";
 
     /// <summary>The head of the PCI configuration space: who the device is (pci_regs.h).</summary>
     private static byte[] Configuration(DeviceProfile profile)

@@ -171,7 +171,6 @@ public sealed unsafe class CommandStreamerTests : IDisposable
         { "XY_FAST_COPY_BLT", [0x50800007, 0, 0, 0, 0, 0, 0, 0, 0] },
         { "XY_FAST_COPY_BLT", [0x50802008, 0x03000040, 0, 0x00010001, 0, 2, 0, 64, 0, 2] },
         { "XY_FAST_COPY_BLT", [0x50900008, 0x03000040, 0, 0x00010001, 0, 2, 0, 64, 0, 2] },
-        { "XY_FAST_COPY_BLT", [0x50800008, 0x83000040, 0, 0x00010001, 0, 2, 0, 64, 0, 2] },
         { "XY_FAST_COPY_BLT", [0x50800008, 0x02000040, 0, 0x00010001, 0, 2, 0, 64, 0, 2] },
         { "XY_FAST_COPY_BLT", [0x50800008, 0x0300003f, 0, 0x00020010, 0, 2, 0, 64, 0, 2] },
         { "XY_FAST_COPY_BLT", [0x50800008, 0x03000040, 0, 0x00020010, 0, 2, 0, 63, 0, 2] },

@@ -147,8 +147,10 @@ public sealed unsafe class FlowCommandTests : IDisposable
         Assert.Equal(generation + 1, waiters.Generation);
     }
 
-    [Fact]
-    public void XY_FAST_COPY_BLT_copies_a_rectangle_between_linear_surfaces()
+    [Theory]
+    [InlineData(0x03000080u)]
+    [InlineData(0xc3000080u)] // with the layout of tiled surfaces, of which these are none
+    public void XY_FAST_COPY_BLT_copies_a_rectangle_between_linear_surfaces(uint destination)
     {
         // 3 x 2 pixels of 32 bits from (1, 1) of a surface of 64 bytes a row to (2, 3) of one of 128.
         var source = new Span<uint>(_machine.Backing(GpuMachine.BusVa), 64);
@@ -157,7 +159,7 @@ public sealed unsafe class FlowCommandTests : IDisposable
             source[index] = (uint)index + 1;
         }
 
-        new BatchBuilder().Raw(0x50800008, 0x03000080, 2 | 3 << 16, 5 | 5 << 16, Lo(Data), Hi(Data), 1 | 1 << 16, 64, Lo(GpuMachine.BusVa), Hi(GpuMachine.BusVa))
+        new BatchBuilder().Raw(0x50800008, destination, 2 | 3 << 16, 5 | 5 << 16, Lo(Data), Hi(Data), 1 | 1 << 16, 64, Lo(GpuMachine.BusVa), Hi(GpuMachine.BusVa))
             .Raw(0x50800008, 0x03000080, 5 | 5 << 16, 5 | 9 << 16, Lo(Data), Hi(Data), 0, 64, Lo(GpuMachine.BusVa), Hi(GpuMachine.BusVa))
             .End().RunOk(_machine, Batch);
         var rows = new Span<uint>(_machine.Backing(Data), 32 * 8);

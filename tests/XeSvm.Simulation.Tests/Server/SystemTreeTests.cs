@@ -1,3 +1,5 @@
+using XeSvm.Simulation.Server;
+
 namespace XeSvm.Simulation.Tests.Server;
 
 /// <summary>The folder that stands for /sys.</summary>
@@ -32,5 +34,19 @@ public sealed class SystemTreeTests
         }
 
         Assert.False(Directory.Exists(folder));
+    }
+
+    [Fact]
+    public void A_folder_that_is_there_already_is_left_alone_and_no_server_starts()
+    {
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("xesvm-server-");
+        string socket = Path.Combine(folder.FullName, "device");
+        string letter = Path.Combine(Directory.CreateDirectory(socket + ".sys").FullName, "letter");
+        File.WriteAllText(letter, "mine");
+        IOException exception = Assert.Throws<IOException>(() => DeviceServer.Start(new SoftwareBackendOptions(), socket));
+        Assert.Contains(socket + ".sys", exception.Message, StringComparison.Ordinal);
+        Assert.Equal("mine", File.ReadAllText(letter));
+        Assert.False(File.Exists(socket));
+        folder.Delete(recursive: true);
     }
 }
