@@ -10,8 +10,10 @@
 #include "vma.h"
 #include "word.h"
 
-/* How often, and how long, isolate tries again when the client changes its mappings meanwhile. */
+/* How often, and how long, isolate tries again when the client changes its mappings meanwhile. Some attempts are made however long they take:
+ * on a loaded machine one message may wait longer for the fault thread to get a processor than the time allows. */
 #define ATTEMPTS 64u
+#define LEAST_ATTEMPTS 8u
 #define ATTEMPTS_NS 10000000u
 #define LOOKS 8u /* for a moment without a change, before each attempt */
 
@@ -174,8 +176,7 @@ static int32_t isolate(xesvm_pump *pump, uint64_t va, uint32_t pages, uint64_t h
     migration->hold_until_ns = hold_until_ns;
     result = -EBUSY;
     for (uint32_t attempt = 0; attempt < ATTEMPTS; attempt++) {
-        /* Once at least, however late it is. */
-        if (attempt > 0 && system_monotonic_ns() - begin_ns > ATTEMPTS_NS)
+        if (attempt >= LEAST_ATTEMPTS && system_monotonic_ns() - begin_ns > ATTEMPTS_NS)
             break;
         settle_drain(pump, LOOKS); /* the outcome does not matter: it is looked at again where it does */
         result = isolate_once(pump, migration);
@@ -300,7 +301,7 @@ static int32_t commit(xesvm_pump *pump, uint64_t id, uint64_t vram, uint64_t all
     }
     migration_become_device(migration, vram, allocation, hold_until_ns);
     release_bucket(pump, bucket); /* from here on a CPU fault may end the migration */
-    reaper_give(pump, staging, slot);
+    reaper_give(pump, staging, slot, pages);
     atomic_fetch_sub(&pump->open_isolations, 1);
     count(&pump->counters.commits, 1);
     count(&pump->counters.pages_committed, pages);

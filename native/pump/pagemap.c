@@ -2,7 +2,6 @@
 #include "pagemap.h"
 
 #include <linux/ioctl.h>
-#include <stdbool.h>
 
 #include "system.h"
 #include "xesvm_native.h"
@@ -90,4 +89,38 @@ int32_t pagemap_content(int32_t pagemap_fd, uint64_t address, uint32_t pages, ui
             set_bits(bits, (runs[run].start - address) / XESVM_PAGE_SIZE, (runs[run].end - address) / XESVM_PAGE_SIZE);
     }
     return 0;
+}
+
+/* Bits of an entry of the file (Documentation/admin-guide/mm/pagemap.rst). */
+#define ENTRY_PRESENT ((uint64_t)1 << 63)
+#define ENTRY_FILE ((uint64_t)1 << 61) /* or shared anonymous memory */
+#define ENTRY_EXCLUSIVE ((uint64_t)1 << 56)
+#define ENTRIES_AT_ONCE 128u
+
+static bool entries_are(const uint64_t *entries, uint64_t count, uint64_t mask, uint64_t wanted)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        if ((entries[i] & mask) != wanted)
+            return false;
+    }
+    return true;
+}
+
+bool pagemap_all_present(int32_t pagemap_fd, uint64_t address, uint64_t pages, bool own)
+{
+    uint64_t wanted = own ? ENTRY_PRESENT | ENTRY_EXCLUSIVE : ENTRY_PRESENT;
+    uint64_t mask = own ? wanted | ENTRY_FILE : wanted;
+    uint64_t first = address / XESVM_PAGE_SIZE;
+
+    for (uint64_t end = first + pages; first < end;) {
+        uint64_t entries[ENTRIES_AT_ONCE];
+        uint64_t count = end - first < ENTRIES_AT_ONCE ? end - first : ENTRIES_AT_ONCE;
+        int64_t bytes = system_call(SYS_pread64, (uint64_t)pagemap_fd, (uint64_t)(uintptr_t)entries, count * sizeof(entries[0]),
+                                    first * sizeof(entries[0]), 0, 0);
+
+        if (bytes != (int64_t)(count * sizeof(entries[0])) || !entries_are(entries, count, mask, wanted))
+            return false;
+        first += count;
+    }
+    return true;
 }

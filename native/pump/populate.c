@@ -4,6 +4,7 @@
  */
 #include <sys/mman.h>
 
+#include "pagemap.h"
 #include "pump.h"
 #include "restore.h"
 #include "system.h"
@@ -61,6 +62,9 @@ int32_t xesvm_pump_populate(xesvm_pump *pump, uint64_t va, uint32_t pages, uint3
             result = bring(pump, va, pages, &request, __builtin_frame_address(0));
         if (result < 0)
             return result;
+        /* madvise() looks at every page by itself, and moves it between the lists of the kernel: ten times the cost of asking. */
+        if (pagemap_all_present(pump->pagemap_fd, va, pages, write != 0))
+            return 0;
         result = system_madvise(va, pages * PAGE_BYTES, advice);
         if (result == 0)
             return 0;

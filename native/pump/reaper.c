@@ -6,15 +6,18 @@
 #include "pump.h"
 #include "system.h"
 
-void reaper_give(xesvm_pump *pump, uint64_t base, uint32_t slot)
+void reaper_give(xesvm_pump *pump, uint64_t base, uint32_t slot, uint32_t pages)
 {
     struct reaper *reaper = &pump->reaper;
+    enum staging_left left = reaper->started ? staging_leave(&pump->staging, slot, pages) : STAGING_FULL;
 
-    if (!reaper->started || !staging_leave(&pump->staging, slot)) {
+    if (left == STAGING_FULL) {
         staging_drop(base);
         staging_give(&pump->staging, slot);
         return;
     }
+    if (left != STAGING_LEFT_MANY)
+        return;
     atomic_fetch_add(&reaper->signals, 1);
     if (atomic_load(&reaper->sleeping))
         futex_wake_all(&reaper->signals);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * A thread that empties staging slots. To give 512 pages back takes the kernel as long as most of the rest of a migration, and nobody has
- * to wait for it: a few slots may be full meanwhile.
+ * to wait for it: a few slots may be full meanwhile. To wake the thread costs more than to empty a small slot, so it is woken for many of
+ * them, and up to 1 MiB that nobody needs may stay until then.
  */
 #ifndef XESVM_PUMP_REAPER_H
 #define XESVM_PUMP_REAPER_H
@@ -26,7 +27,7 @@ struct reaper {
 int32_t reaper_start(xesvm_pump *pump);
 /* Returns when the thread has ended, the slots empty or not. */
 void reaper_stop(xesvm_pump *pump);
-/* Takes a slot whose content nobody wants any more. */
-void reaper_give(xesvm_pump *pump, uint64_t base, uint32_t slot);
+/* Takes a slot whose content, of so many pages at most, nobody wants any more. */
+void reaper_give(xesvm_pump *pump, uint64_t base, uint32_t slot, uint32_t pages);
 
 #endif

@@ -92,18 +92,22 @@ void staging_give(struct staging *staging, uint32_t slot)
     lock_release(&staging->lock);
 }
 
-bool staging_leave(struct staging *staging, uint32_t slot)
+enum staging_left staging_leave(struct staging *staging, uint32_t slot, uint32_t pages)
 {
-    bool room;
+    enum staging_left left = STAGING_FULL;
 
     lock_acquire(&staging->lock);
-    room = staging->left_count < STAGING_MOST_LEFT;
-    if (room) {
+    if (staging->left_count < STAGING_MOST_LEFT && staging->left_pages + pages <= STAGING_MOST_PAGES_LEFT) {
         staging->left[slot / STAGING_AREA_SLOTS] |= (uint64_t)1 << slot % STAGING_AREA_SLOTS;
         staging->left_count++;
+        staging->left_pages += pages;
+        staging->pages_of[slot] = (uint16_t)pages;
+        left = staging->left_count >= STAGING_SLOTS_WORTH_A_WAKE || staging->left_pages >= STAGING_PAGES_WORTH_A_WAKE
+                   ? STAGING_LEFT_MANY
+                   : STAGING_LEFT;
     }
     lock_release(&staging->lock);
-    return room;
+    return left;
 }
 
 int32_t staging_take_left(struct staging *staging, uint64_t *base)
@@ -112,8 +116,10 @@ int32_t staging_take_left(struct staging *staging, uint64_t *base)
 
     lock_acquire(&staging->lock);
     slot = take_first(staging, staging->left, base);
-    if (slot >= 0)
+    if (slot >= 0) {
         staging->left_count--;
+        staging->left_pages -= staging->pages_of[slot];
+    }
     lock_release(&staging->lock);
     return slot;
 }

@@ -11,10 +11,14 @@
 #include <stdint.h>
 
 #include "lock.h"
+#include "xesvm_native.h"
 
 #define STAGING_AREA_SLOTS 64u
 #define STAGING_SLOTS 1024u
-#define STAGING_MOST_LEFT 8u /* of 2 MiB each that are not given back yet */
+#define STAGING_MOST_LEFT 64u                        /* slots that are not given back yet */
+#define STAGING_MOST_PAGES_LEFT (8u * XESVM_BLOCK_PAGES) /* in them */
+#define STAGING_SLOTS_WORTH_A_WAKE (STAGING_MOST_LEFT / 2)
+#define STAGING_PAGES_WORTH_A_WAKE 256u
 #define STAGING_AREAS (STAGING_SLOTS / STAGING_AREA_SLOTS)
 
 struct staging {
@@ -26,6 +30,8 @@ struct staging {
     uint64_t unused[STAGING_AREAS]; /* bit per slot */
     uint64_t left[STAGING_AREAS];   /* bit per slot that nobody needs, and that is not empty yet */
     uint32_t left_count;
+    uint32_t left_pages; /* at most, in these slots */
+    uint16_t pages_of[STAGING_SLOTS]; /* of a slot that is left */
 };
 
 /* fd: the staging userfaultfd. 0 or -ENOMEM. */
@@ -37,8 +43,14 @@ int32_t staging_take(struct staging *staging, uint64_t *base);
 /* Empties a slot, at any time. */
 void staging_drop(uint64_t base);
 void staging_give(struct staging *staging, uint32_t slot);
-/* Leaves a slot that is not empty to whoever asks for one; false when there are enough of them, and the caller is to empty it. */
-bool staging_leave(struct staging *staging, uint32_t slot);
+enum staging_left {
+    STAGING_FULL,       /* there are enough of them: the caller is to empty it */
+    STAGING_LEFT,       /* it may stay until there are more */
+    STAGING_LEFT_MANY,  /* it is time to empty them */
+};
+
+/* Leaves a slot that is not empty to whoever asks for one. */
+enum staging_left staging_leave(struct staging *staging, uint32_t slot, uint32_t pages);
 /* A slot that was left; -ENOENT when there is none. */
 int32_t staging_take_left(struct staging *staging, uint64_t *base);
 

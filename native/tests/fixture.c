@@ -96,6 +96,12 @@ void copy_isolation(const struct xesvm_isolation *isolation, uint32_t pages, uin
 
 int32_t migrate(struct fixture *fixture, const void *memory, uint32_t pages, uint32_t vram_page, uint64_t allocation)
 {
+    return migrate_until(fixture, memory, pages, vram_page, allocation, 0);
+}
+
+int32_t migrate_until(struct fixture *fixture, const void *memory, uint32_t pages, uint32_t vram_page, uint64_t allocation,
+                      uint64_t hold_until_ns)
+{
     uint8_t *vram = fixture->vram + (size_t)vram_page * PAGE;
     struct xesvm_isolation isolation;
     int32_t result = xesvm_pump_isolate(fixture->pump, address_of(memory), pages, &isolation);
@@ -103,7 +109,7 @@ int32_t migrate(struct fixture *fixture, const void *memory, uint32_t pages, uin
     if (result < 0)
         return result;
     copy_isolation(&isolation, pages, vram);
-    return xesvm_pump_commit(fixture->pump, isolation.id, address_of(vram), allocation);
+    return xesvm_pump_commit_held(fixture->pump, isolation.id, address_of(vram), allocation, hold_until_ns);
 }
 
 int32_t state_of(struct fixture *fixture, const void *memory, uint32_t pages)

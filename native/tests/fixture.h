@@ -41,6 +41,9 @@ bool pages_are_zero(const uint8_t *memory, uint32_t pages);
 void copy_isolation(const struct xesvm_isolation *isolation, uint32_t pages, uint8_t *vram);
 /* isolate, copy, commit to page vram_page of VRAM. Returns what failed, or 0. */
 int32_t migrate(struct fixture *fixture, const void *memory, uint32_t pages, uint32_t vram_page, uint64_t allocation);
+/* The same, and the CPU gets none of the pages before the monotonic time given. */
+int32_t migrate_until(struct fixture *fixture, const void *memory, uint32_t pages, uint32_t vram_page, uint64_t allocation,
+                      uint64_t hold_until_ns);
 /* The state of all pages if it is the same, else -1. */
 int32_t state_of(struct fixture *fixture, const void *memory, uint32_t pages);
 struct xesvm_pump_counters counters_of(struct fixture *fixture);

@@ -2,6 +2,7 @@
  *
  * A forked child has all of the memory, wherever it was.
  */
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
@@ -65,6 +66,70 @@ static void a_child_has_what_was_on_the_device_and_in_staging(void)
     CHECK_EQ(migrate(&f, memory, 512, 0, 4), 0);
     CHECK(pages_hold(memory, 1024, 3));
     client_release(memory, 1024);
+    fixture_close(&f);
+}
+
+struct sharing {
+    struct contents contents;
+    int populated[2]; /* a pipe: the parent has populated its pages */
+};
+
+static void check_after_populate(void *argument)
+{
+    struct sharing *sharing = argument;
+    char byte;
+
+    close(sharing->populated[1]);
+    if (read(sharing->populated[0], &byte, 1) != 1)
+        _exit(3);
+    check_contents(&sharing->contents);
+}
+
+/* Whether /proc/self/pagemap says of each page that it is present and nobody else's. */
+static bool are_own(const uint8_t *memory, uint32_t pages)
+{
+    const uint64_t own = (uint64_t)1 << 63 | (uint64_t)1 << 56;
+    uint64_t entries[64];
+    int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    ssize_t bytes = pread(fd, entries, pages * sizeof(entries[0]), (off_t)(address_of(memory) / PAGE * sizeof(entries[0])));
+    bool result = bytes == (ssize_t)(pages * sizeof(entries[0]));
+
+    for (uint32_t page = 0; page < pages && result; page++)
+        result = (entries[page] & own) == own;
+    close(fd);
+    return result;
+}
+
+/* Pages that are present are not enough for a write: the child's are the same until then. */
+static void populate_for_writing_makes_shared_pages_the_callers_own(void)
+{
+    struct fixture f = fixture_open();
+    uint8_t *memory = client_memory(64);
+    struct sharing sharing = {.contents = {&f, memory, 64}};
+    int status;
+    pid_t child;
+
+    fill_pages(memory, 64, 1);
+    CHECK_EQ(pipe(sharing.populated), 0);
+    child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        alarm(20);
+        check_after_populate(&sharing);
+        _exit(0);
+    }
+    CHECK(!are_own(memory, 64));
+    CHECK_EQ(xesvm_pump_populate(f.pump, address_of(memory), 64, 0), 0);
+    CHECK(!are_own(memory, 64));
+    CHECK_EQ(xesvm_pump_populate(f.pump, address_of(memory), 64, 1), 0);
+    CHECK(are_own(memory, 64));
+    CHECK_EQ(write(sharing.populated[1], "", 1), 1);
+    CHECK_EQ(waitpid(child, &status, 0), child);
+    CHECK_EQ(status, 0);
+    CHECK(pages_hold(memory, 64, 1));
+    close(sharing.populated[0]);
+    close(sharing.populated[1]);
+    client_release(memory, 64);
     fixture_close(&f);
 }
 
@@ -187,6 +252,7 @@ static void children_of_a_migrating_process_have_all_content(void)
 
 static const struct test tests[] = {
     {"a_child_has_what_was_on_the_device_and_in_staging", a_child_has_what_was_on_the_device_and_in_staging, TEST_BOTH},
+    {"populate_for_writing_makes_shared_pages_the_callers_own", populate_for_writing_makes_shared_pages_the_callers_own, TEST_BOTH},
     {"a_child_cannot_call_its_parents_pump", a_child_cannot_call_its_parents_pump, TEST_BOTH},
     {"a_child_may_make_a_pump_of_its_own", a_child_may_make_a_pump_of_its_own, TEST_BOTH},
     {"children_of_a_migrating_process_have_all_content", children_of_a_migrating_process_have_all_content, TEST_BOTH},

@@ -14,15 +14,10 @@
 #define HOLD_NS 20000000u
 #define FOR_EVER UINT64_MAX
 
-/* As migrate() of the fixture; the pages start at page vram_page of VRAM. */
+/* The pages start at page vram_page of VRAM. */
 static void migrate_held(struct fixture *f, const uint8_t *memory, uint32_t pages, uint32_t vram_page, uint64_t hold_until_ns)
 {
-    struct xesvm_isolation isolation;
-    uint8_t *vram = f->vram + vram_page * PAGE;
-
-    CHECK_EQ(xesvm_pump_isolate(f->pump, address_of(memory), pages, &isolation), 0);
-    copy_isolation(&isolation, pages, vram);
-    CHECK_EQ(xesvm_pump_commit_held(f->pump, isolation.id, address_of(vram), 1, hold_until_ns), 0);
+    CHECK_EQ(migrate_until(f, memory, pages, vram_page, 1, hold_until_ns), 0);
 }
 
 static void a_cpu_touch_waits_until_the_hold_ends(void)

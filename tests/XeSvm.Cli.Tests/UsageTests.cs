@@ -37,6 +37,8 @@ public sealed class UsageTests
     [InlineData("'2' is not valid for --levels; valid: a whole number from 3 to 5", "measure", "--levels", "2")]
     [InlineData("--explain explains modelled time: it needs --profile", "measure", "--explain")]
     [InlineData("--json - and --csv - cannot both have the output", "measure", "--json", "-", "--csv", "-")]
+    [InlineData("'x.out' cannot hold two outputs", "measure", "--json", "x.out", "--html", "./x.out")]
+    [InlineData("'x.json' cannot hold two outputs", "record", "x", "--html", "x.json")]
     [InlineData("'--matrices'", "measure", "--matrices")]
     [InlineData("--rows", "calibrate", "--profile", "xe-2026-01")]
     [InlineData("--profile", "calibrate", "--rows", "2M")]
@@ -96,6 +98,8 @@ public sealed class UsageTests
     [Theory]
     [InlineData("XESVM_BACKEND", "gpu", "XESVM_BACKEND is 'gpu'; valid are auto, kernel and software.")]
     [InlineData("XESVM_VRAM_BYTES", "much", "XESVM_VRAM_BYTES is 'much'")]
+    [InlineData("XESVM_VRAM_BYTES", "1", "VRAM of 1 bytes is not possible; a multiple of 2097152 from 2097152 to 68719476736 is.")]
+    [InlineData("XESVM_CPU_FAULTS", "nope", "'nope' is no way to notice CPU faults; auto,")]
     public void An_environment_variable_that_is_not_valid_is_a_usage_error(string variable, string value, string expected)
     {
         string? before = Environment.GetEnvironmentVariable(variable);
@@ -106,6 +110,7 @@ public sealed class UsageTests
 
             Assert.Equal(2, run.ExitCode);
             Assert.Contains(expected, run.Error, StringComparison.Ordinal);
+            Assert.DoesNotContain("Parameter", run.Error, StringComparison.Ordinal);
             Assert.Empty(run.Output);
         }
         finally

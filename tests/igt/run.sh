@@ -5,6 +5,7 @@
 # usage: run.sh ROOT TOOL LIST OUT [JOBS]
 #   ROOT  a system with IGT's binaries, as setup.sh makes it      TOOL  folder of xesvm and libxesvm_preload.so
 #   LIST  lines "binary subtest"                                  OUT   folder for results.tsv and one log for each subtest
+# XESVM_DEVICE: another device than bmg; dual-bmg for multigpu.txt. targets.txt must pass; more.txt, which has passed, is beyond it.
 # IGT_TIMEOUT: seconds that one subtest may take, 120 unless given. Last line: N passed, N failed, N skipped. Exit code 1 when one failed.
 set -u
 
@@ -70,6 +71,10 @@ export here root tool out sockets small large
 xargs -a "$list" -P "$jobs" -L1 bash -c 'one "$0" "$1"'
 
 grep -vP '\t(SUCCESS|SKIP)\t' "$out/results.tsv" | cut -f1,2,4 | sed 's/^/  /'
+# What benchmarks have measured, when there are any in the list. The time is this host's, of the software device.
+cut -f1 "$out/results.tsv" | grep -E ' .*benchmark' | while read -r binary subtest; do
+  grep -aE '[0-9]+(\.[0-9]+)? ?(us|ms|[KMG]i?B/s)' "$out/log/$binary@$subtest" | grep -avE 'DEBUG|^Subtest' | sed "s|^|  $subtest: |"
+done
 passed=$(grep -cP '\tSUCCESS\t' "$out/results.tsv") skipped=$(grep -cP '\tSKIP\t' "$out/results.tsv") all=$(wc -l <"$out/results.tsv")
 empty=$(cut -f1,2 "$out/results.tsv" | grep -P '\tSUCCESS$' | cut -f1 | grep -cxFf "$here/vacuous.txt")
 echo "$empty of those that passed test nothing (tests/igt/vacuous.txt)"

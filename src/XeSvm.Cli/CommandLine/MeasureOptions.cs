@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
+using XeSvm.Cli.Execution;
 using XeSvm.Costs;
 using XeSvm.Measurement;
 using XeSvm.Peers;
@@ -109,20 +111,20 @@ internal sealed class MeasureOptions
 
     /// <summary>Adds the options to the command.</summary>
     /// <param name="command">The command.</param>
-    /// <param name="isRecord">Whether the command is <c>record</c>: it has a place for the record, and no migrations between devices.</param>
-    internal void AddTo(Command command, bool isRecord = false)
+    /// <param name="record">The name of the record when the command is <c>record</c>: it has a place for the record, and no migrations between devices.</param>
+    internal void AddTo(Command command, Argument<string>? record = null)
     {
         Option[] options =
         [
             _backend, _sizes, _strategies, _iommu, _walkers, _cachingMode, _levels, _flushRegression, _layouts, _migrations, _cause,
             _pages, _unit, _warmUp, _profile, _matrix, _explain, _json, _csv, _html,
         ];
-        foreach (Option option in options.Where(option => !isRecord || (option != _json && option != _csv)))
+        foreach (Option option in options.Where(option => record is null || (option != _json && option != _csv)))
         {
             command.Options.Add(option);
         }
 
-        if (!isRecord)
+        if (record is null)
         {
             Peers.AddTo(command, _sizes, _migrations, _json);
         }
@@ -138,6 +140,11 @@ internal sealed class MeasureOptions
                 && result.GetResult(_csv)?.Tokens is [{ Value: MeasureRequest.StandardOutput }])
             {
                 result.AddError("--json - and --csv - cannot both have the output: give one of them a file.");
+            }
+
+            if (FilesOf(result, record).GroupBy(Path.GetFullPath, StringComparer.Ordinal).FirstOrDefault(same => same.Count() > 1) is { } twice)
+            {
+                result.AddError($"'{twice.First()}' cannot hold two outputs: give each a file of its own.");
             }
         });
     }
@@ -199,6 +206,14 @@ internal sealed class MeasureOptions
 
     private static IReadOnlyList<T>? Values<T>(IReadOnlyList<Choice<T>>? choices) =>
         choices is null ? null : [.. choices.Select(choice => choice.Value)];
+
+    /// <summary>The files that the outputs go to.</summary>
+    private IEnumerable<string> FilesOf(CommandResult result, Argument<string>? record) =>
+        new[] { result.GetResult(_json), result.GetResult(_csv), result.GetResult(_html) }
+            .Select(option => option?.Tokens is [{ Value: { } value }] ? value : null)
+            .Append(record is not null && result.GetResult(record)?.Tokens is [{ Value: { } name }] && RunRecordFiles.IsName(name) ? RunRecordFiles.PathOf(name) : null)
+            .OfType<string>()
+            .Where(path => path.Length > 0 && path != MeasureRequest.StandardOutput && !path.Contains('\0', StringComparison.Ordinal));
 }
 
 /// <summary>What <c>measure</c> is asked for.</summary>

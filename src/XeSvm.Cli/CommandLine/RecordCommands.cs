@@ -26,7 +26,7 @@ internal static class RecordCommands
         MeasureOptions options = new();
         command.Arguments.Add(name);
         command.Options.Add(replace);
-        options.AddTo(command, isRecord: true);
+        options.AddTo(command, name);
         command.SetAction(parsed => RecordExecution.Run(
             options.RequestOf(parsed), parsed.GetRequiredValue(name), parsed.GetValue(replace), console, cancellation));
         return command;

@@ -317,6 +317,18 @@ internal sealed unsafe class SoftwareDevice : IDisposable
         return null;
     }
 
+    /// <summary>Adds to a counter of every GT of some tiles: of the primary one, and of the media one where there is one.</summary>
+    public void Count(uint tiles, GtCounter counter, long amount)
+    {
+        foreach (Gt gt in Gts)
+        {
+            if ((tiles >> gt.TileId & 1) != 0)
+            {
+                gt.Statistics.Add(counter, amount);
+            }
+        }
+    }
+
     /// <summary>What a GT is.</summary>
     public GtProfile ProfileOf(Gt gt) => Profile.Tiles[gt.TileId].Gts[gt.Id - Tiles[gt.TileId].PrimaryGt.Id];
 

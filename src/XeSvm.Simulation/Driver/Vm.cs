@@ -13,7 +13,7 @@ namespace XeSvm.Simulation.Driver;
 /// A GPU address space (xe_vm). <see cref="Lock"/> is the kernel's vm lock: binds, advice and faults of one VM are serial. The
 /// page-table lock is innermost and guards page-table writes, which invalidation makes without the VM lock.
 /// </summary>
-internal sealed unsafe class Vm : IGpuFaultHandler
+internal sealed unsafe partial class Vm : IGpuFaultHandler
 {
     private static readonly GpuPte s_scratch = new(GpuPteKind.Null, 0, writable: true, atomic: true, svm: false);
     private readonly MonitorLock _pageTableLock = new();
@@ -110,6 +110,12 @@ internal sealed unsafe class Vm : IGpuFaultHandler
     /// <summary>Long-running without faults: the kernel stops queues by preemption when memory has to move.</summary>
     public bool IsPreemptMode => IsLongRunning && !IsFaultMode;
 
+    /// <summary>
+    /// Whether a bind may evict other objects of this VM (xe_vm_allow_vm_eviction): one whose queues run without end and without faults
+    /// needs all of them at once.
+    /// </summary>
+    public bool MayEvictItsOwn => !IsLongRunning || (IsFaultMode && (Flags & DrmXe.DRM_XE_VM_CREATE_FLAG_NO_VM_OVERCOMMIT) == 0);
+
     public bool HasScratchPage => (Flags & DrmXe.DRM_XE_VM_CREATE_FLAG_SCRATCH_PAGE) != 0;
 
     public bool IsClosed => _closed;
@@ -128,99 +134,6 @@ internal sealed unsafe class Vm : IGpuFaultHandler
 
     /// <summary>What the engines of a tile need to reach this VM's memory.</summary>
     public GpuAddressSpace AddressSpaceOf(Gt gt) => _addressSpaces[gt.TileId];
-
-    /// <summary>Writes page-table entries for <c>[start, start + length)</c>; <paramref name="first"/> is the entry of the first byte.</summary>
-    /// <param name="start">The first address.</param>
-    /// <param name="length">Bytes.</param>
-    /// <param name="first">The entry of the first byte.</param>
-    /// <param name="tiles">Bit per tile whose page table is written.</param>
-    public void MapPageTable(ulong start, ulong length, GpuPte first, uint tiles)
-    {
-        lock (_pageTableLock)
-        {
-            for (int tile = 0; tile < _pageTables.Length; tile++)
-            {
-                if ((tiles >> tile & 1) != 0)
-                {
-                    _pageTables[tile].Map(start, length, first);
-                }
-            }
-        }
-    }
-
-    /// <summary>Clears page-table entries of all tiles; whether there were any. A TLB invalidation has to follow.</summary>
-    public bool ZapPageTable(ulong start, ulong end)
-    {
-        bool any = false;
-        lock (_pageTableLock)
-        {
-            foreach (GpuPageTable pageTable in _pageTables)
-            {
-                any |= pageTable.Zap(start, end);
-            }
-        }
-
-        return any;
-    }
-
-    /// <summary>What mapping a range would write; see <see cref="GpuPageTable.PlanMap(ulong, ulong, ulong)"/>.</summary>
-    public GpuTableUpdate PlanMap(ulong start, ulong end, ulong runStart)
-    {
-        GpuTableUpdate update = default;
-        lock (_pageTableLock)
-        {
-            foreach (GpuPageTable pageTable in _pageTables)
-            {
-                update.MergeTile(pageTable.PlanMap(start, end, runStart));
-            }
-        }
-
-        return update;
-    }
-
-    /// <summary>What clearing a range would write; see <see cref="GpuPageTable.PlanClear(ulong, ulong, ulong)"/>.</summary>
-    public GpuTableUpdate PlanClear(ulong start, ulong end, ulong runStart)
-    {
-        GpuTableUpdate update = default;
-        lock (_pageTableLock)
-        {
-            foreach (GpuPageTable pageTable in _pageTables)
-            {
-                update.MergeTile(pageTable.PlanClear(start, end, runStart));
-            }
-        }
-
-        return update;
-    }
-
-    /// <summary>After this returns, no access that began with an old translation is under way.</summary>
-    public void InvalidateTlb()
-    {
-        Gate.InvalidateAndWait();
-        Device.PrimaryGt.Statistics.Add(GtCounter.TlbInvalCount, 1);
-    }
-
-    /// <inheritdoc/>
-    /// <remarks>xe_pagefault_service: one fault of a VM at a time.</remarks>
-    public int HandleFault(ulong address, GpuAccess access, Gt gt)
-    {
-        if (Device.Loss.Strikes())
-        {
-            return -Errno.ECANCELED;
-        }
-
-        lock (Lock)
-        {
-            using LockChecker.Scope held = HoldForPeers();
-            int result = Serve(address, access, gt);
-            if (result < 0)
-            {
-                RecordFault(address, access, gt);
-            }
-
-            return result;
-        }
-    }
 
     /// <summary>
     /// Writes the page-table entries of an area that is not a mirror, after making sure that what it maps is where it may be. Of entries that
@@ -276,17 +189,14 @@ internal sealed unsafe class Vm : IGpuFaultHandler
         }
 
         // Another VM may hear of the advice by its next bind only; this one drops what it has.
-        bool changed = vma.IsBound && ZapPageTable(vma.Start, vma.End);
+        uint changed = vma.IsBound ? ZapPageTable(vma.Start, vma.End) : 0;
         if (!IsFaultMode)
         {
             // A VM that cannot fault gets new entries at once. Where they cannot be had, the next access finds out why.
             BindVma(vma, AllTiles);
         }
 
-        if (changed)
-        {
-            InvalidateTlb();
-        }
+        InvalidateTlb(changed);
     }
 
     /// <summary>Says that the VM is about to close: faults and binds fail from here on, running work ends.</summary>
@@ -324,7 +234,7 @@ internal sealed unsafe class Vm : IGpuFaultHandler
             Binds.CancelAll();
             Svm?.Dispose();
             ZapPageTable(0, Size);
-            InvalidateTlb();
+            InvalidateTlb(AllTiles);
             while (Vmas.FirstOverlap(0, Size) is { } vma)
             {
                 Vmas.Remove(vma);
@@ -352,83 +262,6 @@ internal sealed unsafe class Vm : IGpuFaultHandler
         }
     }
 
-    /// <summary>A queue comes and keeps this VM; false when the VM is closed.</summary>
-    /// <param name="runsWork">It is on an engine, not for binds.</param>
-    public bool TryAddQueue(bool runsWork)
-    {
-        lock (Lock)
-        {
-            if (_closed)
-            {
-                return false;
-            }
-
-            _references.Add();
-        }
-
-        if (runsWork && IsPreemptMode)
-        {
-            Interlocked.Increment(ref _preemptQueues);
-        }
-
-        return true;
-    }
-
-    /// <summary>A queue is gone.</summary>
-    /// <param name="runsWork">As it was added.</param>
-    public void RemoveQueue(bool runsWork)
-    {
-        if (runsWork && IsPreemptMode)
-        {
-            Interlocked.Decrement(ref _preemptQueues);
-        }
-
-        Release();
-    }
-
-    /// <summary>A queue runs work of this VM from now on.</summary>
-    public void Add(XeExecQueue queue)
-    {
-        lock (_workQueues)
-        {
-            _workQueues.Add(queue);
-        }
-    }
-
-    /// <summary>A queue runs no more work.</summary>
-    public void Remove(XeExecQueue queue)
-    {
-        lock (_workQueues)
-        {
-            _workQueues.Remove(queue);
-        }
-    }
-
-    /// <summary>Waits until every job that has been submitted so far is done, as a wait for the VM's reservation object does. Not from a queue's thread.</summary>
-    public void WaitForWork()
-    {
-        var done = new EventCount();
-        List<DmaFence> fences = [];
-        lock (_workQueues)
-        {
-            fences.AddRange(_workQueues.Select(queue => queue.LastFence));
-        }
-
-        foreach (DmaFence fence in fences)
-        {
-            var waker = new FenceWaker(done);
-            if (waker.TryAdd(fence))
-            {
-                for (long generation = done.Generation; !fence.IsSignaled; generation = done.Generation)
-                {
-                    done.Wait(generation, EventCount.Infinite);
-                }
-
-                waker.Cancel();
-            }
-        }
-    }
-
     /// <summary>Drops a reference; the last one frees the page tables.</summary>
     public void Release()
     {
@@ -442,136 +275,6 @@ internal sealed unsafe class Vm : IGpuFaultHandler
         }
     }
 
-    /// <summary>xe_pagefault_handle_vma and what comes before it. Under the VM lock.</summary>
-    private int Serve(ulong address, GpuAccess access, Gt gt)
-    {
-        if (_closed)
-        {
-            return -Errno.ENOENT;
-        }
-
-        Vma? vma = Vmas.Find(address);
-        if (vma is null || !IsFaultMode)
-        {
-            return HandleMiss(address, access, vma, gt);
-        }
-
-        if (vma.IsReadOnly && access != GpuAccess.Read)
-        {
-            return -Errno.EPERM;
-        }
-
-        return vma.Kind == VmaKind.CpuAddressMirror ? _svmFaults!.Handle(vma, gt, address, access) : BindOnFault(vma, address, gt, access);
-    }
-
-    /// <summary>
-    /// A miss of a VM that cannot fault, or outside all areas. What eviction or the client has taken away comes back, as the kernel does it
-    /// before the next job; outside all areas the scratch page answers when the VM has one, else the engine stops.
-    /// </summary>
-    private int HandleMiss(ulong address, GpuAccess access, Vma? vma, Gt gt)
-    {
-        if (TryTranslate(address, gt, out GpuPte pte))
-        {
-            // Allowed by now: a bind that replaced the mapping was between clearing the old entries and writing the new ones.
-            return pte.Allows(access) ? 0 : -Errno.EINVAL;
-        }
-
-        // An area whose bind is queued is still a hole.
-        if (vma is { BindsOnCommit: false } && vma.Kind != VmaKind.CpuAddressMirror)
-        {
-            int result = BindVma(vma, AllTiles);
-            if (result == 0 || !HasScratchPage)
-            {
-                return result;
-            }
-        }
-
-        if (!HasScratchPage)
-        {
-            return -Errno.EINVAL;
-        }
-
-        MapPageTable(address, PageConstants.PageSize, s_scratch, 1u << gt.TileId);
-        if (vma is not null)
-        {
-            vma.IsBound = true;
-        }
-
-        return 0;
-    }
-
-    private bool TryTranslate(ulong address, Gt gt, out GpuPte pte)
-    {
-        lock (_pageTableLock)
-        {
-            return PageTableOf(gt.TileId).TryWalk(address, out pte, out _);
-        }
-    }
-
-    /// <summary>Binds an area for the faulting tile at its first access (xe_pagefault_handle_vma).</summary>
-    private int BindOnFault(Vma vma, ulong address, Gt gt, GpuAccess access)
-    {
-        gt.Statistics.Add(GtCounter.VmaPagefaultCount, 1);
-        gt.Statistics.Add(GtCounter.VmaPagefaultKb, (long)(vma.Size >> 10));
-        bool needsVram = false;
-        if (access == GpuAccess.Atomic && Device.IsDiscrete)
-        {
-            int allowed = NeedsVramForAtomic(vma);
-            if (allowed < 0)
-            {
-                return allowed;
-            }
-
-            needsVram = allowed > 0;
-        }
-
-        if (TryTranslate(address, gt, out GpuPte pte) && pte.Allows(access))
-        {
-            return 0;
-        }
-
-        if (vma.Kind == VmaKind.Userptr && needsVram)
-        {
-            return -Errno.EACCES;
-        }
-
-        if (vma.Object is { } bufferObject)
-        {
-            if (bufferObject.Purge != PurgeState.WillNeed)
-            {
-                return BindScratch(address, gt);
-            }
-
-            int moved = needsVram ? bufferObject.Migrate((uint)(MemoryRegions.FirstVramInstance + gt.TileId), keep: null) : 0;
-            if (moved < 0)
-            {
-                return moved;
-            }
-        }
-
-        return BindVma(vma, 1u << gt.TileId);
-    }
-
-    /// <summary>Memory that its owner has given up: the scratch page, or no access.</summary>
-    private int BindScratch(ulong address, Gt gt)
-    {
-        if (!HasScratchPage)
-        {
-            return -Errno.EACCES;
-        }
-
-        MapPageTable(address, PageConstants.PageSize, s_scratch, 1u << gt.TileId);
-        return 0;
-    }
-
-    /// <summary>Whether an atomic access must find an area's memory in VRAM (xe_vma_need_vram_for_atomic): 1, 0, or -EACCES.</summary>
-    private int NeedsVramForAtomic(Vma vma) => vma.Attributes.Atomic switch
-    {
-        AtomicPolicy.Device => Device.Profile.HasDeviceAtomicsOnSystemMemory ? 0 : 1,
-        AtomicPolicy.Cpu => -Errno.EACCES,
-        _ => vma.Kind == VmaKind.Null ? 0 : 1,
-    };
-
     /// <summary>
     /// Whether entries get the bit for atomics (xe_atomic_for_vram, xe_atomic_for_system): always in VRAM; in system memory, if the device can do
     /// them there at all, where no fault could move the data, or where only the device does atomics.
@@ -581,16 +284,4 @@ internal sealed unsafe class Vm : IGpuFaultHandler
         && (inVram
             || (Device.Profile.HasDeviceAtomicsOnSystemMemory
                 && (!IsFaultMode || !Device.IsDiscrete || vma.Attributes.Atomic == AtomicPolicy.Device || vma.Object is { HasVramPlacement: false })));
-
-    private void RecordFault(ulong address, GpuAccess access, Gt gt)
-    {
-        lock (_pageTableLock)
-        {
-            GpuPageTable pageTable = PageTableOf(gt.TileId);
-            bool present = pageTable.TryWalk(address, out GpuPte pte, out _);
-            int level = present ? 0 : pageTable.MissLevel(address);
-            int unused = 64 - pageTable.VaBits;
-            FaultLog.Add(new VmFault((ulong)((long)(address << unused) >> unused), access, present && !pte.Allows(access), level));
-        }
-    }
 }

@@ -11,14 +11,21 @@ internal sealed partial class VmBindTransaction
         {
             var prefetch = new Prefetch(vma, Math.Max(start, vma.Start), Math.Min(end, vma.End), region);
             _prefetches.Add(prefetch);
+            int result = 0;
             if (vma.Kind == VmaKind.CpuAddressMirror)
             {
                 _mirrorPrefetches++;
-                int result = CollectRanges(prefetch);
-                if (result < 0)
-                {
-                    return result;
-                }
+                result = CollectRanges(prefetch);
+            }
+            else if (vma.Kind == VmaKind.Userptr)
+            {
+                // Pinned anew at once, so that memory which is gone fails the call whatever it waits for.
+                result = vm.Userptrs.Pin(vma);
+            }
+
+            if (result < 0)
+            {
+                return result;
             }
 
             _pageTableOps++;

@@ -137,12 +137,12 @@ internal sealed partial class VmBindTransaction(Vm vm)
     }
 
     /// <summary>
-    /// Gives every object that is to be bound a place (vm_bind_ioctl_ops_lock_and_prep). With several operations, and where overcommit is
-    /// forbidden, objects of the VM itself stay where they are for it (xe_vm_allow_vm_eviction).
+    /// Gives every object that is to be bound a place (vm_bind_ioctl_ops_lock_and_prep). With several operations, and in a VM that needs all it
+    /// has bound, objects of the VM itself stay where they are for it.
     /// </summary>
     private int ValidateAdded()
     {
-        bool overcommits = _objects.Count <= 1 && (vm.Flags & DrmXe.DRM_XE_VM_CREATE_FLAG_NO_VM_OVERCOMMIT) == 0;
+        bool overcommits = _objects.Count <= 1 && vm.MayEvictItsOwn;
         foreach ((Vma vma, bool added) in _changes)
         {
             int result = added && vma.BindsOnCommit && vma.Object is { } bufferObject && vma.IsInTree ? bufferObject.Validate(overcommits ? null : vm) : 0;
@@ -229,7 +229,7 @@ internal sealed partial class VmBindTransaction(Vm vm)
 
     private void Zap(bool late)
     {
-        bool zapped = false;
+        uint zapped = 0;
         foreach ((ulong start, ulong end) in _zaps)
         {
             zapped |= vm.ZapPageTable(start, end);
@@ -240,11 +240,7 @@ internal sealed partial class VmBindTransaction(Vm vm)
             }
         }
 
-        if (zapped)
-        {
-            vm.InvalidateTlb();
-        }
-
+        vm.InvalidateTlb(zapped);
         ForgetEntriesOfRemoved();
     }
 

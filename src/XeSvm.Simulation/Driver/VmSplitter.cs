@@ -22,10 +22,7 @@ internal static class VmSplitter
         if (vma.Kind == VmaKind.Userptr)
         {
             // Pinned and bound anew, piece by piece, at the next access.
-            if (vma.IsBound && vm.ZapPageTable(vma.Start, vma.End))
-            {
-                vm.InvalidateTlb();
-            }
+            vm.InvalidateTlb(vma.IsBound ? vm.ZapPageTable(vma.Start, vma.End) : 0);
 
             vm.Userptrs.Release(vma);
         }

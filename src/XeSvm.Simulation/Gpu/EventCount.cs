@@ -112,13 +112,14 @@ internal class EventCount
             return Timeout.Infinite;
         }
 
-        long ticks = deadline - Stopwatch.GetTimestamp();
-        if (ticks <= 0)
+        long now = Stopwatch.GetTimestamp();
+        if (deadline <= now)
         {
+            // Compared before it is subtracted: a deadline may be as far in the past as there are numbers.
             return 0;
         }
 
         long perMillisecond = Stopwatch.Frequency / 1000;
-        return (int)Math.Min((ticks / perMillisecond) + 1, int.MaxValue);
+        return (int)Math.Min(((deadline - now) / perMillisecond) + 1, int.MaxValue);
     }
 }

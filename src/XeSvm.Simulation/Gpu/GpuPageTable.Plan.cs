@@ -33,30 +33,23 @@ internal sealed unsafe partial class GpuPageTable
     // A null table is one that the run makes.
     private static void PlanMap(GpuTable* table, int level, ulong start, ulong end, ulong runStart, ref GpuTableUpdate update)
     {
-        int first = Index(start, level);
-        int last = Index(end - 1, level);
         if (level == 0)
         {
-            update.Add(level, last - first + 1);
+            update.Add(level, Index(end - 1, level) - Index(start, level) + 1);
             return;
         }
 
         int entries = 0;
-        ulong size = EntrySpan(level);
-        ulong entryStart = start & ~(size - 1);
-        for (int index = first; index <= last; index++, entryStart += size)
+        for (var entry = new EntryWalk(table, level, start, end); entry.MoveNext();)
         {
-            ulong entry = table == null ? 0 : GpuTable.Load(table, index);
-            ulong from = Math.Max(start, entryStart);
-            ulong to = Math.Min(end, entryStart + size);
-            bool madeByRun = from > entryStart && runStart < from;
-            if (to - from == size || !(GpuTable.IsPointer(entry) || madeByRun))
+            bool madeByRun = entry.From > entry.Start && runStart < entry.From;
+            if (entry.IsWhole || !(entry.IsPointer || madeByRun))
             {
                 entries++;
                 continue;
             }
 
-            PlanMap(GpuTable.IsPointer(entry) ? GpuTable.Target(entry) : null, level - 1, from, to, runStart, ref update);
+            PlanMap(entry.IsPointer ? entry.Target : null, level - 1, entry.From, entry.To, runStart, ref update);
         }
 
         if (entries != 0)
@@ -67,27 +60,21 @@ internal sealed unsafe partial class GpuPageTable
 
     private static void PlanClear(GpuTable* table, int level, ulong start, ulong end, ulong runStart, ref GpuTableUpdate update)
     {
-        int last = Index(end - 1, level);
         int entries = 0;
-        ulong size = EntrySpan(level);
-        ulong entryStart = start & ~(size - 1);
-        for (int index = Index(start, level); index <= last; index++, entryStart += size)
+        for (var entry = new EntryWalk(table, level, start, end); entry.MoveNext();)
         {
-            ulong entry = GpuTable.Load(table, index);
-            if ((entry & GpuPte.PresentBit) == 0)
+            if (!entry.IsPresent)
             {
                 continue;
             }
 
-            ulong from = Math.Max(start, entryStart);
-            ulong to = Math.Min(end, entryStart + size);
-            if (to - from == size || !GpuTable.IsPointer(entry) || Empties(GpuTable.Target(entry), level - 1, Math.Max(runStart, entryStart), to))
+            if (entry.IsWhole || !entry.IsPointer || Empties(entry.Target, level - 1, Math.Max(runStart, entry.Start), entry.To))
             {
                 entries++;
                 continue;
             }
 
-            PlanClear(GpuTable.Target(entry), level - 1, from, to, runStart, ref update);
+            PlanClear(entry.Target, level - 1, entry.From, entry.To, runStart, ref update);
         }
 
         if (entries != 0)
@@ -99,24 +86,53 @@ internal sealed unsafe partial class GpuPageTable
     /// <summary>Whether nothing is left in a table when a range is cleared (xe_pt_check_kill).</summary>
     private static bool Empties(GpuTable* table, int level, ulong start, ulong end)
     {
-        int last = Index(end - 1, level);
         int cleared = 0;
-        ulong size = EntrySpan(level);
-        ulong entryStart = start & ~(size - 1);
-        for (int index = Index(start, level); index <= last; index++, entryStart += size)
+        for (var entry = new EntryWalk(table, level, start, end); entry.MoveNext();)
         {
-            ulong entry = GpuTable.Load(table, index);
-            if ((entry & GpuPte.PresentBit) == 0)
-            {
-                continue;
-            }
-
-            ulong from = Math.Max(start, entryStart);
-            ulong to = Math.Min(end, entryStart + size);
-            bool goes = to - from == size || (GpuTable.IsPointer(entry) && Empties(GpuTable.Target(entry), level - 1, from, to));
-            cleared += goes ? 1 : 0;
+            bool goes = entry.IsWhole || (entry.IsPointer && Empties(entry.Target, level - 1, entry.From, entry.To));
+            cleared += entry.IsPresent && goes ? 1 : 0;
         }
 
         return cleared == table->Live;
+    }
+
+    /// <summary>The entries of one table that a range touches, each with the part of the range that is its own. A null table has none present.</summary>
+    private struct EntryWalk(GpuTable* table, int level, ulong start, ulong end)
+    {
+        private readonly ulong _size = EntrySpan(level);
+        private ulong _next = start & ~(EntrySpan(level) - 1);
+        private ulong _value;
+
+        /// <summary>First address of the entry.</summary>
+        public ulong Start { get; private set; }
+
+        /// <summary>First address of the range in it.</summary>
+        public ulong From { get; private set; }
+
+        /// <summary>First address beyond the range in it.</summary>
+        public ulong To { get; private set; }
+
+        public readonly bool IsWhole => To - From == _size;
+
+        public readonly bool IsPresent => (_value & GpuPte.PresentBit) != 0;
+
+        public readonly bool IsPointer => GpuTable.IsPointer(_value);
+
+        public readonly GpuTable* Target => GpuTable.Target(_value);
+
+        public bool MoveNext()
+        {
+            if (_next >= end)
+            {
+                return false;
+            }
+
+            Start = _next;
+            From = Math.Max(start, _next);
+            _next += _size;
+            To = Math.Min(end, _next);
+            _value = table == null ? 0 : GpuTable.Load(table, Index(Start, level));
+            return true;
+        }
     }
 }

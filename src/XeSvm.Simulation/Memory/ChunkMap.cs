@@ -62,6 +62,7 @@ internal sealed class ChunkMap<T>
         if (!_blocks.TryGetValue(key, out Block? block))
         {
             block = _pool.TryPop(out Block? pooled) ? pooled : new Block();
+            block.Assign(key);
             _blocks.Add(key, block);
         }
 
@@ -112,32 +113,86 @@ internal sealed class ChunkMap<T>
     /// <summary>Whether looking at every block there is costs less than at every block of a range.</summary>
     private bool IsSparse(ulong start, ulong end) => (end - start) / PageConstants.BlockSize > (ulong)_blocks.Count;
 
+    /// <summary>
+    /// The chunks of one 2 MiB block: one chunk, or slots that smaller chunks fill, one for each 64 KiB and, where there are chunks of 4 KiB,
+    /// one for each of those.
+    /// </summary>
     private sealed class Block
     {
+        private const int PartShift = 16;
+
+        private ulong _start;
         private T? _whole;
-        private T?[]? _pages; // one per 4 KiB page, filled for every page that a smaller chunk covers
+        private T?[]? _parts;
+        private T?[]? _pages;
         private int _chunks;
 
         public bool IsEmpty => _whole is null && _chunks == 0;
 
+        private ulong LastByte => _start | PageConstants.BlockMask;
+
+        /// <summary>Gives an empty block its place.</summary>
+        public void Assign(ulong start) => _start = start;
+
         public T? Find(ulong address) =>
-            _whole ?? _pages?[(int)((address & PageConstants.BlockMask) >> PageConstants.PageShift)];
+            _whole ?? _parts?[SlotOf(address, PartShift)] ?? _pages?[SlotOf(address, PageConstants.PageShift)];
 
         public bool Overlaps(ulong start, ulong end)
         {
-            if (_whole is not null)
-            {
-                return _whole.Start < end && start < _whole.Start + _whole.Size;
-            }
-
-            if (_chunks == 0)
+            if (!Touches(start, end))
             {
                 return false;
             }
 
-            foreach (T? chunk in _pages!)
+            return _whole is not null
+                || (_chunks != 0 && (HasAny(Slots(_parts, start, end, PartShift)) || HasAny(Slots(_pages, start, end, PageConstants.PageShift))));
+        }
+
+        public void Set(T chunk, T? value)
+        {
+            switch (chunk.Size)
             {
-                if (chunk is not null && chunk.Start < end && start < chunk.Start + chunk.Size)
+                case PageConstants.BlockSize:
+                    _whole = value;
+                    return;
+                case PageConstants.Chunk64K:
+                    _parts ??= new T?[PageConstants.BlockSize >> PartShift];
+                    _parts[SlotOf(chunk.Start, PartShift)] = value;
+                    break;
+                default:
+                    _pages ??= new T?[PageConstants.BlockPages];
+                    _pages[SlotOf(chunk.Start, PageConstants.PageShift)] = value;
+                    break;
+            }
+
+            _chunks += value is null ? -1 : 1;
+        }
+
+        public void Collect(ulong start, ulong end, List<T> into)
+        {
+            if (!Touches(start, end))
+            {
+                return;
+            }
+
+            if (_whole is not null)
+            {
+                into.Add(_whole);
+                return;
+            }
+
+            if (_chunks != 0)
+            {
+                AddEach(Slots(_parts, start, end, PartShift), into);
+                AddEach(Slots(_pages, start, end, PageConstants.PageShift), into);
+            }
+        }
+
+        private static bool HasAny(ReadOnlySpan<T?> slots)
+        {
+            foreach (T? chunk in slots)
+            {
+                if (chunk is not null)
                 {
                     return true;
                 }
@@ -146,47 +201,32 @@ internal sealed class ChunkMap<T>
             return false;
         }
 
-        public void Set(T chunk, T? value)
+        private static void AddEach(ReadOnlySpan<T?> slots, List<T> into)
         {
-            if (chunk.Size == PageConstants.BlockSize)
+            foreach (T? chunk in slots)
             {
-                _whole = value;
-                return;
-            }
-
-            _pages ??= new T?[PageConstants.BlockPages];
-            int first = (int)((chunk.Start & PageConstants.BlockMask) >> PageConstants.PageShift);
-            _pages.AsSpan(first, (int)(chunk.Size >> PageConstants.PageShift)).Fill(value!);
-            _chunks += value is null ? -1 : 1;
-        }
-
-        public void Collect(ulong start, ulong end, List<T> into)
-        {
-            if (_whole is not null)
-            {
-                if (_whole.Start < end && start < _whole.Start + _whole.Size)
-                {
-                    into.Add(_whole);
-                }
-
-                return;
-            }
-
-            if (_chunks == 0)
-            {
-                return;
-            }
-
-            T? last = null;
-            foreach (T? chunk in _pages!)
-            {
-                if (chunk is not null && !ReferenceEquals(chunk, last) && chunk.Start < end && start < chunk.Start + chunk.Size)
+                if (chunk is not null)
                 {
                     into.Add(chunk);
                 }
-
-                last = chunk;
             }
+        }
+
+        private static int SlotOf(ulong address, int shift) => (int)((address & PageConstants.BlockMask) >> shift);
+
+        private bool Touches(ulong start, ulong end) => _start < end && start <= LastByte;
+
+        /// <summary>The slots that a range touches: what fills one of them overlaps the range, and no chunk has to be asked where it lies.</summary>
+        private ReadOnlySpan<T?> Slots(T?[]? slots, ulong start, ulong end, int shift)
+        {
+            if (slots is null)
+            {
+                return [];
+            }
+
+            int first = start <= _start ? 0 : SlotOf(start, shift);
+            int last = end > LastByte ? slots.Length - 1 : SlotOf(end - 1, shift);
+            return new ReadOnlySpan<T?>(slots, first, last - first + 1);
         }
     }
 }

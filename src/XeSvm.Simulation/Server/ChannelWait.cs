@@ -6,8 +6,8 @@ namespace XeSvm.Simulation.Server;
 
 /// <summary>
 /// How a channel's thread waits for the next call. A client that makes call after call sends the next one before a sleeping thread would have
-/// woken; so while calls keep coming the thread looks for some tens of microseconds before it sleeps. A look in vain must be earned back by
-/// twice as many short waits, and at most half of the processors look at once; where calls are rare nothing is spent.
+/// woken; so while calls keep coming the thread looks for some tens of microseconds before it sleeps, and at most half of the processors look
+/// at once.
 /// </summary>
 internal sealed unsafe class ChannelWait
 {
@@ -17,36 +17,31 @@ internal sealed unsafe class ChannelWait
     /// <summary>A sleep up to this length was a short wait: most of it is the time that waking up takes.</summary>
     private const int ShortMicroseconds = 200;
 
-    private const int MostNeeded = 64;
-
     private static readonly int s_mostLooking = Environment.ProcessorCount / 2;
     private static readonly long s_lookTicks = Stopwatch.Frequency * LookMicroseconds / 1_000_000;
     private static readonly long s_shortTicks = Stopwatch.Frequency * ShortMicroseconds / 1_000_000;
     private static int s_looking;
 
-    private int _needed = 1;
-    private int _shortWaits;
+    private LookPolicy _policy = new();
 
     /// <summary>Receives one message; results as those of <see cref="SystemCalls.Receive(FileDescriptorHandle, void*, int, bool)"/>.</summary>
     public int Receive(FileDescriptorHandle connection, void* message, int length)
     {
         long start = Stopwatch.GetTimestamp();
-        bool looks = _shortWaits >= _needed;
-        int result = looks ? Look(connection, message, length, start) : -Errno.EAGAIN;
-        if (result != -Errno.EAGAIN)
+        if (_policy.Looks)
         {
-            _needed = Math.Max(_needed / 2, 1);
-            return result;
+            int found = Look(connection, message, length, start);
+            if (found != -Errno.EAGAIN)
+            {
+                _policy.Found();
+                return found;
+            }
+
+            _policy.FoundNothing();
         }
 
-        if (looks)
-        {
-            _shortWaits = 0;
-            _needed = Math.Min(_needed * 2, MostNeeded);
-        }
-
-        result = SystemCalls.Receive(connection, message, length, wait: true);
-        _shortWaits = Stopwatch.GetTimestamp() - start > s_shortTicks ? 0 : Math.Min(_shortWaits + 1, MostNeeded);
+        int result = SystemCalls.Receive(connection, message, length, wait: true);
+        _policy.Slept(wasShort: Stopwatch.GetTimestamp() - start <= s_shortTicks);
         return result;
     }
 

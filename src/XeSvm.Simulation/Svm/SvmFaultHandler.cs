@@ -120,7 +120,7 @@ internal sealed class SvmFaultHandler(Vm vm, SvmMirror mirror)
         }
 
         // The place of the data is not looked at for ordinary faults: a valid range in system memory stays there.
-        RangeState state = mirror.Examine(range, fault.Gt.TileId);
+        RangeState state = mirror.Examine(range, 1u << fault.Gt.TileId);
         if (state.Bound && (!fault.DevmemOnly || state.Pagemap == target))
         {
             return EndValid(fault, range);

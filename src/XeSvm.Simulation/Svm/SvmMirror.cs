@@ -76,11 +76,13 @@ internal sealed partial class SvmMirror : IMmuNotifier, IThreadPoolWorkItem, IDi
     }
 
     /// <summary>What a fault or a prefetch needs to know of a range at one moment.</summary>
-    public RangeState Examine(SvmRange range, int tile)
+    /// <param name="range">The range.</param>
+    /// <param name="tiles">Bit per tile that it is to be bound on.</param>
+    public RangeState Examine(SvmRange range, uint tiles)
     {
         lock (_notifierLock)
         {
-            return new RangeState(range.IsBound(tile), range.Pages.Device?.Pagemap, range.Unmapped);
+            return new RangeState((range.BoundTiles & tiles) == tiles, range.Pages.Device?.Pagemap, range.Unmapped);
         }
     }
 
@@ -223,10 +225,7 @@ internal sealed partial class SvmMirror : IMmuNotifier, IThreadPoolWorkItem, IDi
         {
             _affected.Clear();
             _ranges.Collect(start, end, _affected);
-            if (Zap(isNotifierEvent: false))
-            {
-                Vm.InvalidateTlb();
-            }
+            Vm.InvalidateTlb(Zap(isNotifierEvent: false));
         }
     }
 
@@ -271,10 +270,7 @@ internal sealed partial class SvmMirror : IMmuNotifier, IThreadPoolWorkItem, IDi
         {
             _affected.Clear();
             _ranges.Collect(start, end, _affected);
-            if (Zap(isNotifierEvent: false))
-            {
-                Vm.InvalidateTlb();
-            }
+            Vm.InvalidateTlb(Zap(isNotifierEvent: false));
 
             foreach (SvmRange range in _affected)
             {
@@ -323,11 +319,8 @@ internal sealed partial class SvmMirror : IMmuNotifier, IThreadPoolWorkItem, IDi
     private void InvalidateAffected(MmuEvent reason)
     {
         long begin = Stopwatch.GetTimestamp();
-        bool zapped = Zap(isNotifierEvent: true);
-        if (zapped)
-        {
-            Vm.InvalidateTlb();
-        }
+        uint zapped = Zap(isNotifierEvent: true);
+        Vm.InvalidateTlb(zapped);
 
         foreach (SvmRange range in _affected)
         {
@@ -340,10 +333,7 @@ internal sealed partial class SvmMirror : IMmuNotifier, IThreadPoolWorkItem, IDi
             }
         }
 
-        if (zapped)
-        {
-            Vm.Device.PrimaryGt.Statistics.AddMicroseconds(GtCounter.SvmTlbInvalUs, Stopwatch.GetElapsedTime(begin));
-        }
+        Vm.Device.Count(zapped, GtCounter.SvmTlbInvalUs, Stopwatch.GetElapsedTime(begin).Ticks / TimeSpan.TicksPerMicrosecond);
     }
 
     private void QueueCollection()
@@ -374,14 +364,14 @@ internal sealed partial class SvmMirror : IMmuNotifier, IThreadPoolWorkItem, IDi
         }
     }
 
-    /// <summary>Zaps the bound ranges of the affected list; whether there was anything to zap.</summary>
-    private bool Zap(bool isNotifierEvent)
+    /// <summary>Zaps the bound ranges of the affected list; bit per tile that had any.</summary>
+    private uint Zap(bool isNotifierEvent)
     {
-        bool zapped = false;
+        uint zapped = 0;
         foreach (SvmRange range in _affected)
         {
             range.Sequence++;
-            uint bound = range.TilePresent & ~range.TileInvalidated;
+            uint bound = range.BoundTiles;
             if (bound == 0 || range.Unmapped)
             {
                 continue;
@@ -391,10 +381,10 @@ internal sealed partial class SvmMirror : IMmuNotifier, IThreadPoolWorkItem, IDi
             range.TileInvalidated |= bound;
             if (isNotifierEvent)
             {
-                Vm.Device.PrimaryGt.Statistics.Add(GtCounter.SvmTlbInvalCount, System.Numerics.BitOperations.PopCount(bound));
+                Vm.Device.Count(bound, GtCounter.SvmTlbInvalCount, 1);
             }
 
-            zapped = true;
+            zapped |= bound;
         }
 
         return zapped;
@@ -402,10 +392,10 @@ internal sealed partial class SvmMirror : IMmuNotifier, IThreadPoolWorkItem, IDi
 
     private void Remove(SvmRange range)
     {
-        if ((range.TilePresent & ~range.TileInvalidated) != 0)
+        if (range.BoundTiles != 0)
         {
             Vm.ZapPageTable(range.Start, range.End);
-            Vm.InvalidateTlb();
+            Vm.InvalidateTlb(range.BoundTiles);
         }
 
         _mapper.Unmap(Vm.Client, range);
@@ -446,7 +436,7 @@ internal sealed partial class SvmMirror : IMmuNotifier, IThreadPoolWorkItem, IDi
 }
 
 /// <summary>A range at one moment.</summary>
-/// <param name="Bound">The tile's page table has it.</param>
+/// <param name="Bound">The page table of each tile that was asked for has it.</param>
 /// <param name="Pagemap">The VRAM its mapped pages are in, or null.</param>
 /// <param name="Unmapped">The client has unmapped the memory.</param>
 internal readonly record struct RangeState(bool Bound, Pagemap.DevicePagemap? Pagemap, bool Unmapped);

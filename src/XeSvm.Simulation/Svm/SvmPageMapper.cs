@@ -60,24 +60,15 @@ internal sealed partial class SvmPageMapper(Vm vm)
         return 0;
     }
 
-    /// <summary>Maps system pages for the device.</summary>
+    /// <summary>Maps system pages for the device: one piece for what the CPU maps by one entry, as get_pages has it.</summary>
     public int MapSystem(ClientMemory client, SvmRange range, bool readOnly)
     {
         DmaDirection direction = readOnly ? DmaDirection.ToDevice : DmaDirection.Bidirectional;
-        Span<MigratePage> pages = _pages.AsSpan(0, range.PageCount);
-        int first = FirstPage(range);
-        using (PageFrameBlock.Changes frames = _device.Frames.Block(client, range.Start).Change())
-        {
-            for (int i = 0; i < pages.Length; i++)
-            {
-                pages[i] = new MigratePage { Physical = frames.Acquire(first + i), Kind = MigratePageKind.System };
-            }
-        }
-
+        Span<MigratePage> pieces = AcquirePieces(_device.Frames.Block(client, range.Start), range);
         DmaWork work = default;
-        Span<DeviceAddress> addresses = range.Pages.Reserve(pages.Length);
-        int result = _device.Strategy.MapRange(_device.Dma, pages, direction, addresses, ref range.Pages.Mapping, ref work);
-        range.Pages.Count = pages.Length;
+        Span<DeviceAddress> addresses = range.Pages.Reserve(pieces.Length);
+        int result = _device.Strategy.MapRange(_device.Dma, pieces, direction, addresses, ref range.Pages.Mapping, ref work);
+        range.Pages.Count = pieces.Length;
         range.Pages.Direction = direction;
         range.Pages.HasDmaMapping = true;
         if (result < 0)
@@ -106,7 +97,7 @@ internal sealed partial class SvmPageMapper(Vm vm)
         int first = FirstPage(range);
         using (PageFrameBlock.Changes frames = _device.Frames.Block(client, range.Start).Change())
         {
-            for (int i = 0; i < addresses.Length; i++)
+            for (int i = 0; i < range.PageCount; i++)
             {
                 frames.Release(first + i);
             }
@@ -114,6 +105,26 @@ internal sealed partial class SvmPageMapper(Vm vm)
 
         range.Pages.HasDmaMapping = false;
         range.Pages.Count = 0;
+    }
+
+    /// <summary>Takes the frames of a range. A block that is one huge folio is mapped by one entry, so a range of it all is one piece.</summary>
+    private Span<MigratePage> AcquirePieces(PageFrameBlock block, SvmRange range)
+    {
+        int first = FirstPage(range);
+        using PageFrameBlock.Changes frames = block.Change();
+        for (int i = 0; i < range.PageCount; i++)
+        {
+            _pages[i] = new MigratePage { Physical = frames.Acquire(first + i), Kind = MigratePageKind.System };
+        }
+
+        int order = block.Order(first);
+        if (range.PageCount != 1 << order)
+        {
+            return _pages.AsSpan(0, range.PageCount);
+        }
+
+        _pages[0].Order = (byte)order;
+        return _pages.AsSpan(0, 1);
     }
 
     private static int FirstPage(SvmRange range) => (int)((range.Start & PageConstants.BlockMask) >> PageConstants.PageShift);

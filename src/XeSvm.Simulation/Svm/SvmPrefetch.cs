@@ -35,7 +35,7 @@ internal sealed class SvmPrefetch(Vm vm, SvmMirror mirror)
                 return result;
             }
 
-            RangeState state = mirror.Examine(range, tile: 0);
+            RangeState state = mirror.Examine(range, vm.AllTiles);
             if (!state.Bound || state.Pagemap != target)
             {
                 _ranges.Add(range);
@@ -63,13 +63,10 @@ internal sealed class SvmPrefetch(Vm vm, SvmMirror mirror)
             }
         }
 
-        if (result == 0)
+        for (int tile = 0; tile < vm.Device.Tiles.Length && result == 0; tile++)
         {
             // -EAGAIN: pages of one have left again meanwhile. The next access binds each as it is needed.
-            for (int tile = 0; tile < vm.Device.Tiles.Length; tile++)
-            {
-                _ = mirror.BindAll(CollectionsMarshal.AsSpan(_ranges), tile, vma);
-            }
+            result = mirror.BindAll(CollectionsMarshal.AsSpan(_ranges), tile, vma) < 0 ? -Errno.ENODATA : 0;
         }
 
         _ranges.Clear();
@@ -82,7 +79,7 @@ internal sealed class SvmPrefetch(Vm vm, SvmMirror mirror)
     /// <summary>Brings one range to its place and makes its pages known to the device; -ENODATA ends the prefetch without an error.</summary>
     private int Move(Vma vma, SvmRange range, DevicePagemap? target)
     {
-        RangeState state = mirror.Examine(range, tile: 0);
+        RangeState state = mirror.Examine(range, vm.AllTiles);
         if (target is null)
         {
             if (vm.Client.Residency.Examine(range.Start, range.End, out _) != Residency.System

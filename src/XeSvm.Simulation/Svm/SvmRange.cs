@@ -47,8 +47,8 @@ internal sealed class SvmRange : IChunk
         Unmapped = false;
     }
 
-    /// <summary>Whether a tile's page table has this range.</summary>
-    public bool IsBound(int tile) => (TilePresent & ~TileInvalidated & (1u << tile)) != 0;
+    /// <summary>Bit per tile whose page table has this range.</summary>
+    public uint BoundTiles => TilePresent & ~TileInvalidated;
 }
 
 /// <summary>Where the pages of a range are for the device (drm_gpusvm_pages).</summary>

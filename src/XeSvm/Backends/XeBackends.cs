@@ -125,7 +125,9 @@ public static class XeBackends
         }
         catch (Exception exception) when (exception is ArgumentException or FormatException)
         {
-            throw new BackendChoiceException($"The software backend cannot be set up: {exception.Message}", exception);
+            // Whoever set a variable knows nothing of a parameter.
+            string reason = exception.Message.Replace($" (Parameter '{(exception as ArgumentException)?.ParamName}')", "", StringComparison.Ordinal);
+            throw new BackendChoiceException($"The software backend cannot be set up: {reason}", exception);
         }
     }
 

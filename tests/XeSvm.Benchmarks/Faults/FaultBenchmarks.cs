@@ -41,9 +41,20 @@ public abstract class FaultBenchmarks
     [GlobalSetup(Targets = [nameof(MemcpyCold), nameof(MemcpyHot)])]
     public void SetUpCopies() => _copy = new StreamingCopy(_size.Bytes);
 
-    /// <summary>Makes the device and the ranges.</summary>
+    /// <summary>Makes the device and the ranges, and runs whole rounds until all of their code is compiled for good.</summary>
     [GlobalSetup(Targets = [nameof(GpuFault), nameof(CpuFault)])]
-    public void SetUpMachine() => _machine = new FaultMachine(_size, _count, Strategy);
+    public void SetUpMachine()
+    {
+        _machine = new FaultMachine(_size, _count, Strategy);
+        var unused = new LatencySamples();
+        WarmUp.Run(() =>
+        {
+            _machine.BeginRound();
+            _machine.StoreEach(unused);
+            _machine.ReadEach(unused);
+            _machine.EndRound();
+        });
+    }
 
     /// <summary>Touches every page by the CPU.</summary>
     [IterationSetup(Target = nameof(GpuFault))]

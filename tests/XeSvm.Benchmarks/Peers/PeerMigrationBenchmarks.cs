@@ -69,7 +69,7 @@ public class PeerMigrationBenchmarks
         public Configuration() => AddColumn(
             new PerUnitColumn("page", nameof(Pages)),
             new ThroughputColumn(_ => PeerBenchMachine.Block),
-            new MultipleColumn("x memcpy", nameof(Memcpy)),
+            new ShareColumn("of memcpy", nameof(Memcpy)),
             AllocationProbe.Column);
     }
 }

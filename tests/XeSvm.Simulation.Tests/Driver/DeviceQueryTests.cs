@@ -58,7 +58,12 @@ public sealed unsafe class DeviceQueryTests : IDisposable
     public void A_bad_data_pointer_is_EFAULT_but_for_memory_regions_ENOSPC(uint query, uint size)
     {
         var args = new drm_xe_device_query { query = query, size = size, data = DrmClient.BadPointer };
-        int expected = query == DrmXe.DRM_XE_DEVICE_QUERY_MEM_REGIONS ? -Errno.ENOSPC : -Errno.EFAULT;
+        int expected = query switch
+        {
+            DrmXe.DRM_XE_DEVICE_QUERY_MEM_REGIONS => -Errno.ENOSPC,
+            DrmXe.DRM_XE_DEVICE_QUERY_PXP_STATUS => -Errno.ENODEV, // looked at before the pointer
+            _ => -Errno.EFAULT,
+        };
         Assert.Equal(expected, _client.Ioctl(DrmXe.DRM_IOCTL_XE_DEVICE_QUERY, ref args));
     }
 
@@ -217,6 +222,10 @@ public sealed unsafe class DeviceQueryTests : IDisposable
     {
         drm_xe_query_pxp_status status = default;
         Assert.Equal(-Errno.ENODEV, Exchange(DrmXe.DRM_XE_DEVICE_QUERY_PXP_STATUS, ref status));
+        var args = new drm_xe_device_query { query = DrmXe.DRM_XE_DEVICE_QUERY_PXP_STATUS, size = 8, data = DrmClient.BadPointer };
+        Assert.Equal(-Errno.ENODEV, _client.Ioctl(DrmXe.DRM_IOCTL_XE_DEVICE_QUERY, ref args));
+        args.size = 9;
+        Assert.Equal(-Errno.EINVAL, _client.Ioctl(DrmXe.DRM_IOCTL_XE_DEVICE_QUERY, ref args));
     }
 
     [Fact]

@@ -103,6 +103,35 @@ public sealed unsafe class GemPlacementTests
     }
 
     [Theory]
+    [InlineData(0u, 0u, true)]
+    [InlineData(DRM_XE_VM_CREATE_FLAG_LR_MODE, 0u, false)]
+    [InlineData(DrmClient.FaultMode, DRM_XE_VM_BIND_FLAG_IMMEDIATE, true)]
+    [InlineData(DrmClient.FaultMode | DRM_XE_VM_CREATE_FLAG_NO_VM_OVERCOMMIT, DRM_XE_VM_BIND_FLAG_IMMEDIATE, false)]
+    public void A_bind_evicts_objects_of_its_own_VM_unless_the_VM_needs_all_of_them_at_once(uint vmFlags, uint bindFlags, bool evicts)
+    {
+        using var client = new DrmClient(Options("bmg"));
+        uint vm = client.CreateVm(vmFlags);
+        uint[] handles = new uint[2];
+        for (int i = 0; i < handles.Length; i++)
+        {
+            var create = new drm_xe_gem_create
+            {
+                size = Vram,
+                placement = DrmClient.VramMemory,
+                flags = DRM_XE_GEM_CREATE_FLAG_DEFER_BACKING,
+                cpu_caching = DrmClient.WriteCombining,
+                vm_id = vm,
+            };
+            Assert.Equal(0, client.Ioctl(DRM_IOCTL_XE_GEM_CREATE, ref create));
+            handles[i] = create.handle;
+        }
+
+        Assert.Equal(0, client.BindBo(vm, handles[0], Address, Vram, flags: bindFlags));
+        Assert.Equal(evicts ? 0 : -Errno.ENOMEM, client.BindBo(vm, handles[1], Address + Vram, Vram, flags: bindFlags));
+        Assert.Equal((!evicts, evicts), (client.InspectBo(handles[0]).IsInVram, client.InspectBo(handles[1]).IsInVram));
+    }
+
+    [Theory]
     [InlineData(0u, false)]
     [InlineData(1u, true)]
     [InlineData(DRM_XE_CONSULT_MEM_ADVISE_PREF_LOC, true)]
@@ -153,6 +182,22 @@ public sealed unsafe class GemPlacementTests
         Assert.Equal(0, client.Bind(vm, Ops.Prefetch(Address, Size, 2)));
         Assert.True(inspected.PageTableOf(0).TryWalk(Address, out pte, out _));
         Assert.Equal(Vram, pte.Address);
+    }
+
+    [Fact]
+    [Trait("Rule", "7.2.PREFETCH-mirror")]
+    public void A_prefetch_binds_what_one_tile_has_already_on_the_others()
+    {
+        using var gpu = new GpuClient(new SoftwareBackendOptions { Device = "pvc2", VramBytes = Vram, CpuFaults = "coherent" });
+        Vm inspected = gpu.Inspect(gpu.Vm);
+        ulong memory = DrmClient.Map(0x10000, 0x10000);
+        DrmClient.Touch(memory, 0x10000);
+        Assert.Equal(0, gpu.Advise(memory, 0x10000, -1));
+        Assert.Equal(0, inspected.HandleFault(memory, GpuAccess.Write, gpu.Device.Gts[0]));
+        Assert.False(inspected.PageTableOf(1).TryWalk(memory, out _, out _));
+        Assert.Equal(0, gpu.Prefetch(memory, 0x10000, region: 0));
+        Assert.True(inspected.PageTableOf(1).TryWalk(memory, out _, out _));
+        DrmClient.Unmap(memory, 0x10000);
     }
 
     [Fact]

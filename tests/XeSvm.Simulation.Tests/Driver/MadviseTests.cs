@@ -167,6 +167,24 @@ public sealed unsafe class MadviseTests : IDisposable
         Assert.Equal((-1, DRM_XE_MIGRATE_ONLY_SYSTEM_PAGES), (mirror.PreferredDevmemFd, mirror.MigrationPolicy));
     }
 
+    [Theory]
+    [InlineData("bmg", DRM_XE_ATOMIC_CPU, AtomicPolicy.Undefined)]
+    [InlineData("bmg", DRM_XE_ATOMIC_GLOBAL, AtomicPolicy.Undefined)]
+    [InlineData("bmg", DRM_XE_ATOMIC_DEVICE, AtomicPolicy.Device)]
+    [InlineData("pvc2", DRM_XE_ATOMIC_DEVICE, AtomicPolicy.Undefined)]
+    [Trait("Rule", "12.ATOMIC")]
+    public void A_userptr_takes_no_atomic_policy_but_that_of_a_device_which_can_do_atomics_there(string device, uint policy, object stored)
+    {
+        using var client = new DrmClient(new SoftwareBackendOptions { Device = device, VramBytes = 16 << 20, CpuFaults = "coherent" });
+        uint vm = client.CreateVm(DrmClient.FaultMode);
+        ulong memory = DrmClient.Map(0x1000);
+        ushort pat = (ushort)(device == "bmg" ? DrmClient.CoherentPat : 3);
+        Assert.Equal(0, client.Bind(vm, Ops.MapUserptr(memory, Address, 0x1000) with { pat_index = pat }));
+        Assert.Equal(0, client.AdviseAtomic(vm, Address, 0x1000, policy));
+        Assert.Equal(stored, client.Inspect(vm).Vmas.Find(Address)!.Attributes.Atomic);
+        DrmClient.Unmap(memory, 0x1000);
+    }
+
     [Fact]
     [Trait("Rule", "12.split")]
     public void Where_nothing_is_mapped_advice_succeeds_and_does_nothing()

@@ -67,6 +67,8 @@ public sealed unsafe class ParallelQueueTests : IDisposable
         uint queue = Create(DRM_XE_ENGINE_CLASS_VIDEO_DECODE);
         var exec = new drm_xe_exec { exec_queue_id = queue, num_batch_buffer = Width, address = DrmClient.BadPointer };
         Assert.Equal(-Errno.EFAULT, _gpu.Ioctl(DRM_IOCTL_XE_EXEC, ref exec));
+        exec.num_batch_buffer = 0; // also where none of them is run
+        Assert.Equal(-Errno.EFAULT, _gpu.Ioctl(DRM_IOCTL_XE_EXEC, ref exec));
         exec.num_batch_buffer = 1;
         Assert.Equal(-Errno.EINVAL, _gpu.Ioctl(DRM_IOCTL_XE_EXEC, ref exec));
     }

@@ -66,6 +66,20 @@ public sealed unsafe class UserptrTests
         DrmClient.Unmap(memory, 0x2000);
     }
 
+    [Theory]
+    [Trait("Rule", "7.1.J")]
+    [MemberData(nameof(VmKinds))]
+    public void Memory_that_goes_round_the_end_of_the_address_space_is_EFAULT_and_changes_nothing(uint vmFlags)
+    {
+        using GpuClient gpu = Open(vmFlags);
+        string before = gpu.Areas(gpu.Vm);
+        Assert.Equal(-Errno.EFAULT, gpu.Bind(Ops.MapUserptr(ulong.MaxValue - 0xfff, Address, 0x1000)));
+        Assert.Equal(-Errno.EFAULT, gpu.Bind(Ops.MapUserptr(ulong.MaxValue - 0xfff, Address, 0x2000)));
+        Assert.Equal(-Errno.EFAULT, gpu.Bind(Ops.MapUserptr(ulong.MaxValue - 0x1fff, Address, 0x2000)));
+        Assert.Equal(-Errno.EFAULT, gpu.Bind(Ops.MapUserptr(0x8000_0000_0000_0000, Address, 0x2000)));
+        Assert.Equal(before, gpu.Areas(gpu.Vm));
+    }
+
     [Fact]
     [Trait("Rule", "7.1.J")]
     public void A_hole_ends_the_look_at_client_memory_before_anything_is_made_for_the_blocks_behind_it()
@@ -162,9 +176,13 @@ public sealed unsafe class UserptrTests
         Assert.Equal(0, gpu.AdviseAtomic(gpu.Vm, Address, 0x1000, DRM_XE_ATOMIC_DEVICE));
         Assert.Equal(0, gpu.Run(Commands.Increment(Address)));
         Assert.Equal(1u, *(uint*)memory);
-        Assert.Equal(0, gpu.AdviseAtomic(gpu.Vm, Address, 0x1000, DRM_XE_ATOMIC_UNDEFINED));
+
+        // A policy that a userptr has stays, as advice that it does not take changes nothing; a new area has none.
+        Assert.Equal(0, gpu.AdviseAtomic(gpu.Vm, Address, 0x1000, DRM_XE_ATOMIC_CPU));
+        Assert.Equal(0, gpu.Run(Commands.Increment(Address)));
+        Assert.Equal(0, gpu.Bind(Ops.MapUserptr(memory, Address, 0x1000)));
         Assert.Equal(-Errno.EIO, gpu.Run(Commands.Increment(Address)));
-        Assert.Equal(1u, *(uint*)memory);
+        Assert.Equal(2u, *(uint*)memory);
         DrmClient.Unmap(memory, 0x1000);
     }
 

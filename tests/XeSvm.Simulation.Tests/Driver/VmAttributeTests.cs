@@ -50,6 +50,7 @@ public sealed unsafe class VmAttributeTests
         Assert.Equal(-Errno.EINVAL, Ask(client, Full(2, 0, 64)).Result);
         Assert.Equal(-Errno.EINVAL, Ask(client, Full(2, (ulong)records, 63)).Result);
         Assert.Equal((-Errno.ENOSPC, 1u), Ask(client, Full(1, (ulong)records, 64)));
+        Assert.Equal((-Errno.ENOBUFS, uint.MaxValue), Ask(client, Full(uint.MaxValue, (ulong)records, 64)));
         Assert.Equal((-Errno.EFAULT, 2u), Ask(client, Full(2, DrmClient.BadPointer, 64)));
         Assert.Equal((0, 2u), Ask(client, Full(3, (ulong)records, 64)));
         Assert.Equal((Address, Address + 0x1000, Address + Block), (records[0].start, records[0].end, records[1].end));

@@ -29,8 +29,7 @@ public sealed unsafe class EvictionOrderTests
         ulong memory = Fill(gpu, 7);
         Assert.True(gpu.InspectBo(handle).IsInVram);
 
-        ulong more = GpuClient.Map(Block, Block);
-        GpuClient.Touch(more, Block);
+        ulong more = MapTouched(1);
         Assert.Equal(0, gpu.Store(more, 1));
         Assert.False(gpu.InspectBo(handle).IsInVram);
         Assert.Equal(Residency.Device, PlaceOf(gpu, more));
@@ -57,8 +56,7 @@ public sealed unsafe class EvictionOrderTests
         const ulong Address = 0x100_0000_0000;
         Assert.Equal(0, gpu.BindBo(gpu.Vm, handle, Address, Block));
         Assert.Equal(0, gpu.Store(Address, 5));
-        ulong more = GpuClient.Map(Block, Block);
-        GpuClient.Touch(more, Block);
+        ulong more = MapTouched(1);
         Assert.Equal(0, gpu.Store(more, 1));
         Assert.True(gpu.InspectBo(handle).IsInVram);
         Assert.Equal(Residency.System, PlaceOf(gpu, memory));
@@ -80,8 +78,7 @@ public sealed unsafe class EvictionOrderTests
         using GpuClient gpu = Open(cpuFaults);
         uint handle = gpu.CreateBo(Block, OnlyVram);
         ulong memory = Fill(gpu, 7);
-        ulong more = GpuClient.Map(2 * Block, Block);
-        GpuClient.Touch(more, 2 * Block);
+        ulong more = MapTouched(2);
         lock (gpu.InspectBo(handle).Lock)
         {
             Assert.Equal(0, gpu.Store(more, 1));
@@ -102,8 +99,7 @@ public sealed unsafe class EvictionOrderTests
     {
         using GpuClient gpu = Open(cpuFaults);
         uint handle = gpu.CreateBo(Vram, OnlyVram);
-        ulong memory = GpuClient.Map(Block, Block);
-        GpuClient.Touch(memory, Block);
+        ulong memory = MapTouched(1);
         lock (gpu.InspectBo(handle).Lock)
         {
             Assert.Equal(0, gpu.Store(memory + 0x1008, 6));
@@ -121,8 +117,7 @@ public sealed unsafe class EvictionOrderTests
     {
         using GpuClient gpu = Open(cpuFaults);
         uint handle = gpu.CreateBo(Vram, OnlyVram);
-        ulong memory = GpuClient.Map(Block, Block);
-        GpuClient.Touch(memory, Block);
+        ulong memory = MapTouched(1);
         uint before = *(uint*)memory;
         Assert.Equal(0, gpu.Run(AtomicIncrement, (uint)memory, (uint)(memory >> 32)));
         Assert.False(gpu.InspectBo(handle).IsInVram);
@@ -132,10 +127,16 @@ public sealed unsafe class EvictionOrderTests
 
     private static GpuClient Open(string cpuFaults) => new(new SoftwareBackendOptions { VramBytes = Vram, CpuFaults = cpuFaults });
 
-    private static ulong Fill(GpuClient gpu, ulong blocks)
+    private static ulong MapTouched(ulong blocks)
     {
         ulong memory = GpuClient.Map(blocks * Block, Block);
         GpuClient.Touch(memory, blocks * Block);
+        return memory;
+    }
+
+    private static ulong Fill(GpuClient gpu, ulong blocks)
+    {
+        ulong memory = MapTouched(blocks);
         for (ulong block = 0; block < blocks; block++)
         {
             Assert.Equal(0, gpu.Store(memory + (block * Block), 1));

@@ -131,6 +131,33 @@ public abstract unsafe class MigrationBehaviour
     }
 
     [Theory]
+    [InlineData("huge", "iova", 1, 0, 1)]
+    [InlineData("huge", "iova-runs", 1, 0, 1)]
+    [InlineData("huge", "iova-filled", 1, 0, 1)]
+    [InlineData("huge", "scatterlist", 0, 1, 1)]
+    [InlineData("huge", "per-page", 0, 1, 1)]
+    [InlineData("scattered", "per-page", 0, 512, 0)]
+    public void System_pages_are_mapped_in_the_pieces_that_the_CPU_maps_them_in(string layout, string strategy, long links, long maps, long largeLeaves)
+    {
+        using var gpu = new GpuClient(Options with { Layout = layout, Strategy = strategy, Iommu = IommuMode.Strict });
+        ulong memory = GpuClient.Map(Block, Block);
+        GpuClient.Touch(memory, Block);
+        Assert.Equal(0, gpu.Advise(memory, Block, -1));
+        Assert.Equal(0, gpu.Run());
+        (long, long, long) before = Mapped();
+        Assert.Equal(0, gpu.Store(memory + 0x2000, 11));
+        (long, long, long) after = Mapped();
+        Assert.Equal((links, maps, largeLeaves), (after.Item1 - before.Item1, after.Item2 - before.Item2, after.Item3 - before.Item3));
+        Assert.Equal(0, gpu.Store(memory + Block - 8, 12));
+        Assert.Equal((11u, 12u), (*(uint*)(memory + 0x2000), *(uint*)(memory + Block - 8)));
+        GpuClient.Unmap(memory, Block);
+        Assert.Equal("clean\n", gpu.File.ReadDebugFile("dma_audit").Text);
+
+        (long Links, long Maps, long LargeLeaves) Mapped() =>
+            (gpu.Counter("get_pages.link_calls", "dma"), gpu.Counter("get_pages.map_calls", "dma"), gpu.Counter("get_pages.leaf_2m", "dma"));
+    }
+
+    [Theory]
     [InlineData("per-page", Block, 512, 512, 512)]
     [InlineData("iova", Block, 1, 512, 1)]
     [InlineData("iova-runs", Block, 1, 512, 1)]

@@ -41,6 +41,25 @@ public abstract unsafe class PlacementBehaviour
         file!.Dispose();
     }
 
+    [SkippableFact]
+    public void Hugetlb_memory_is_mapped_in_place_stays_there_and_is_refused_where_VRAM_is_needed()
+    {
+        using GpuClient gpu = Open();
+        using HugetlbPool pool = HugetlbPool.MapPage();
+        ulong memory = pool.Address;
+        *(uint*)(memory + 0x40) = 41;
+        Assert.Equal(0, gpu.Store(memory + 0x2008, 5));
+        Assert.Equal(5u, *(uint*)(memory + 0x2008));
+
+        // A prefetch to VRAM succeeds, as user space is not to assume anything of it, and moves nothing.
+        Assert.Equal(0, gpu.Prefetch(memory, Block, 1));
+        Assert.Equal((0, 0), (gpu.Counter("svm_2M_migrate_count"), gpu.Counter("svm_device_copy_kb")));
+        Assert.Equal(0, gpu.Counter("device_allocations", "backend"));
+        Assert.Equal(-Errno.EIO, gpu.Run(AtomicIncrement, (uint)(memory + 0x40), (uint)(memory >> 32)));
+        Assert.Equal((41u, 5u), (*(uint*)(memory + 0x40), *(uint*)(memory + 0x2008)));
+        Assert.Equal("clean\n", gpu.File.ReadDebugFile("dma_audit").Text);
+    }
+
     [Fact]
     public void Memory_that_the_CPU_may_not_write_is_refused_even_to_a_GPU_read()
     {

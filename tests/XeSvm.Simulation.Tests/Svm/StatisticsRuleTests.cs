@@ -245,6 +245,40 @@ public unsafe class StatisticsRuleTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "svm 11.svm_tlb_inval_count")]
+    [Trait("Rule", "svm 11.svm_tlb_inval_us")]
+    [Trait("Rule", "svm 11.tlb_inval_count")]
+    public void The_media_GT_of_a_tile_is_invalidated_with_the_primary_one()
+    {
+        ulong memory = Map(Block);
+        Assert.Equal(0, _gpu.Advise(memory, Block, -1));
+        long[] before = [.. _gpu.Device.Gts.Select(Invalidations)];
+        Repeat(memory, 50);
+        long[] after = [.. _gpu.Device.Gts.Select(Invalidations)];
+        Assert.Equal([(50 << 16) + 50, (50 << 16) + 50], after.Zip(before, (a, b) => a - b));
+        Assert.Equal(_gpu.Counter("svm_tlb_inval_us"), _gpu.Counter("svm_tlb_inval_us", "gt1/stats"));
+
+        static long Invalidations(Gt gt) => (gt.Statistics[GtCounter.SvmTlbInvalCount] << 16) + gt.Statistics[GtCounter.TlbInvalCount];
+    }
+
+    [Fact]
+    [Trait("Rule", "svm 11.svm_tlb_inval_count")]
+    [Trait("Rule", "svm 11.tlb_inval_count")]
+    public void Only_the_tiles_that_had_the_range_are_invalidated()
+    {
+        using var gpu = new GpuClient(new SoftwareBackendOptions { Device = "pvc2", VramBytes = 64 << 20, CpuFaults = "coherent" });
+        Vm vm = gpu.Inspect(gpu.Vm);
+        ulong memory = Map(Block);
+        Assert.Equal(0, gpu.Advise(memory, Block, -1));
+        Assert.Equal(0, vm.HandleFault(memory, GpuAccess.Write, gpu.Device.Gts[1]));
+        (long, long)[] before = [.. gpu.Device.Gts.Select(Invalidations)];
+        vm.Svm!.Invalidate(memory, memory + Block, MmuEvent.Migrate);
+        Assert.Equal([before[0], (before[1].Item1 + 1, before[1].Item2 + 1)], gpu.Device.Gts.Select(Invalidations));
+
+        static (long, long) Invalidations(Gt gt) => (gt.Statistics[GtCounter.SvmTlbInvalCount], gt.Statistics[GtCounter.TlbInvalCount]);
+    }
+
+    [Fact]
     [Trait("Rule", "svm 7")]
     public void An_event_across_two_notifiers_is_two_invalidations()
     {

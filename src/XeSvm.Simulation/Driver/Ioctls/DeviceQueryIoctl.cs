@@ -41,8 +41,8 @@ internal static unsafe class DeviceQueryIoctl
             case DrmXe.DRM_XE_DEVICE_QUERY_OA_UNITS:
                 return Give(file, args, answer[..OaUnitsQuery.Write(device, answer)]);
             case DrmXe.DRM_XE_DEVICE_QUERY_PXP_STATUS:
-                // The size can be had even where the hardware has no protected path.
-                return Exchange<drm_xe_query_pxp_status>(file, args, &NoProtectedPath);
+                // The size can be had even where the hardware has no protected path; whether it has one is looked at before the data.
+                return args->size == sizeof(drm_xe_query_pxp_status) ? -Errno.ENODEV : Give(file, args, answer[..sizeof(drm_xe_query_pxp_status)]);
             case DrmXe.DRM_XE_DEVICE_QUERY_EU_STALL:
                 // Whether the hardware can sample is looked at before the size.
                 return device.Profile.HasEuStallSampling ? Give(file, args, answer[..DeviceQueries.EuStall(answer)]) : -Errno.ENODEV;
@@ -94,6 +94,4 @@ internal static unsafe class DeviceQueryIoctl
         int result = answer(file.Device, ref value);
         return result < 0 ? result : file.Client.Write(args->data, &value, (nuint)sizeof(T)) < 0 ? -Errno.EFAULT : 0;
     }
-
-    private static int NoProtectedPath(SoftwareDevice device, ref drm_xe_query_pxp_status status) => -Errno.ENODEV;
 }

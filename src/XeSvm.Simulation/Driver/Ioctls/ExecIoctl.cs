@@ -49,7 +49,7 @@ internal static unsafe class ExecIoctl
     {
         ulong* batches = stackalloc ulong[WidestQueue];
         batches[0] = args->address;
-        if (args->num_batch_buffer > 1 && file.Client.Read(args->address, batches, (nuint)(queue.Width * sizeof(ulong))) < 0)
+        if (queue.Width > 1 && file.Client.Read(args->address, batches, (nuint)(queue.Width * sizeof(ulong))) < 0)
         {
             return -Errno.EFAULT;
         }

@@ -152,8 +152,15 @@ internal static unsafe class MadviseIoctl
 
                 break;
             case DrmXe.DRM_XE_MEM_RANGE_ATTR_ATOMIC:
-                changed = attributes.Atomic != (AtomicPolicy)args->atomic.val;
-                attributes.Atomic = (AtomicPolicy)args->atomic.val;
+                var atomic = (AtomicPolicy)args->atomic.val;
+                if (vma.Kind == VmaKind.Userptr && !(atomic == AtomicPolicy.Device && vm.Device.Profile.HasDeviceAtomicsOnSystemMemory))
+                {
+                    // What cannot move has no use for any other policy (madvise_atomic).
+                    break;
+                }
+
+                changed = attributes.Atomic != atomic;
+                attributes.Atomic = atomic;
                 if (vma.Object is not null)
                 {
                     vma.Object.Atomic = attributes.Atomic;

@@ -5,6 +5,9 @@ namespace XeSvm.Simulation.Driver.Ioctls;
 /// <summary>DRM_IOCTL_XE_VM_QUERY_MEM_RANGE_ATTRS (xe_vm_query_vmas_attrs_ioctl): counts areas, then gives their attributes.</summary>
 internal static unsafe class VmQueryMemRangeAttrsIoctl
 {
+    // kvmalloc gives no array of more bytes than fit an int.
+    private const uint MostRecords = int.MaxValue / 64;
+
     public static int Invoke(SoftwareFile file, void* argument)
     {
         drm_xe_vm_query_mem_range_attr* args = (drm_xe_vm_query_mem_range_attr*)argument;
@@ -13,6 +16,11 @@ internal static unsafe class VmQueryMemRangeAttrsIoctl
         if (hasVector != (args->num_mem_ranges != 0) || args->sizeof_mem_range_attr != recordSize || !file.Vms.TryGet(args->vm_id, out Vm? vm))
         {
             return -Errno.EINVAL;
+        }
+
+        if (args->num_mem_ranges > MostRecords)
+        {
+            return -Errno.ENOBUFS;
         }
 
         ulong start = args->start;

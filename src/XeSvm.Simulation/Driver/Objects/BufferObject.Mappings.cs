@@ -103,10 +103,7 @@ internal sealed unsafe partial class BufferObject
             if (vma.IsBound)
             {
                 vma.IsBound = false;
-                if (vma.Vm!.ZapPageTable(vma.Start, vma.End))
-                {
-                    vma.Vm.InvalidateTlb();
-                }
+                vma.Vm!.InvalidateTlb(vma.Vm.ZapPageTable(vma.Start, vma.End));
             }
         }
     }

@@ -28,6 +28,12 @@ internal sealed class UserptrMirror(Vm vm) : IMmuNotifier, IDisposable
             return -Errno.ENOMEM;
         }
 
+        if (vma.ObjectOffset > ulong.MaxValue - vma.Size)
+        {
+            // It goes round the end of the address space, where no client has memory.
+            return -Errno.EFAULT;
+        }
+
         UserptrPages pages = vma.Userptr ?? Register(vma);
         for (int attempt = 0; attempt < MostAttempts; attempt++)
         {
@@ -260,10 +266,7 @@ internal sealed class UserptrMirror(Vm vm) : IMmuNotifier, IDisposable
             if (pages.Vma.IsBound)
             {
                 pages.Vma.IsBound = false;
-                if (vm.ZapPageTable(pages.Vma.Start, pages.Vma.End))
-                {
-                    vm.InvalidateTlb();
-                }
+                vm.InvalidateTlb(vm.ZapPageTable(pages.Vma.Start, pages.Vma.End));
             }
 
             Unmap(pages);

@@ -1,5 +1,7 @@
+using XeSvm.Interop.LibC;
 using XeSvm.Interop.Uapi;
 using XeSvm.Simulation.Gpu;
+using XeSvm.Simulation.Memory;
 
 using static XeSvm.Interop.Uapi.DrmXe;
 
@@ -42,6 +44,25 @@ public sealed unsafe class BindSyncTests : IDisposable
         Assert.Equal(0, _machine.Bind(0, [Ops.MapNull(Address, 0x1000)], In(signaled), Out(done), FenceMachine.Syncobj(done, signal: true, point: 4)));
         Assert.Equal(Leaf.Null, Gpu.Walk(_machine.Vm, Address));
         Assert.Equal(4ul, Gpu.QueryPoint(done));
+    }
+
+    [Fact]
+    [Trait("Rule", "7.1.J")]
+    public void A_prefetch_of_a_userptr_pins_at_once_whatever_it_waits_for()
+    {
+        uint pending = _machine.PendingSyncobj(0);
+        ulong memory = DrmClient.Map(0x1000);
+        Assert.Equal(0, Gpu.Bind(Ops.MapUserptr(memory, Address, 0x1000)));
+        Assert.Equal(0, _machine.Bind(0, [Ops.Prefetch(Address, 0x1000, 0)], In(pending)));
+        _machine.End(0);
+        Assert.Equal(0, Gpu.WaitFor(pending, SyncobjClient.Later));
+
+        uint again = _machine.PendingSyncobj(1);
+        Assert.Equal(0, SystemCalls.Protect((nint)memory, 0x1000, MemoryProtection.None));
+        Gpu.Inspect(_machine.Vm).Userptrs.Invalidate(memory, memory + 0x1000, MmuEvent.Migrate);
+        Assert.Equal(-Errno.EFAULT, _machine.Bind(0, [Ops.Prefetch(Address, 0x1000, 0)], In(again)));
+        _machine.End(1);
+        DrmClient.Unmap(memory, 0x1000);
     }
 
     [Fact]

@@ -215,6 +215,20 @@ public sealed unsafe class SyncobjWaitTests(ITestOutputHelper output) : IDisposa
         Assert.True(other.EndsWithin(s_patience));
     }
 
+    [Theory]
+    [InlineData(long.MinValue)]
+    [InlineData(-1)]
+    [InlineData(1)]
+    public void A_deadline_however_far_in_the_past_only_looks(long deadline)
+    {
+        uint handle = Gpu.CreateSyncobj();
+        var wait = BlockingCall.Start(() => Gpu.WaitFor(handle, deadline, DRM_SYNCOBJ_WAIT_FLAGS_WAIT_FOR_SUBMIT));
+        bool ended = wait.EndsWithin(s_patience);
+        Gpu.Signal(handle);
+        Assert.True(ended);
+        Assert.Equal(-Errno.ETIME, wait.Result);
+    }
+
     [Fact]
     public void Signalling_and_waiting_allocates_nothing()
     {
