@@ -94,8 +94,9 @@ public sealed class RunTests : IDisposable
         string program = Compile("../XeSvm.Simulation.Tests/Server/faults.c", "-I", SourceOf("../../samples/HelloC"));
         string socket = _folder.PathOf("device");
         using Process server = Start("serve", "--socket", socket, "--cpu-faults", cpuFaults);
+        Task<string> errors = server.StandardError.ReadToEndAsync();
         string? setting = server.StandardOutput.ReadLine();
-        Skip.If(setting is null, server.StandardError.ReadToEnd());
+        Skip.If(setting is null, setting is null ? errors.GetAwaiter().GetResult() : "");
         string preload = server.StandardOutput.ReadLine()!;
         var start = new ProcessStartInfo("env", [setting!, preload, program, "stay"]) { RedirectStandardInput = true, RedirectStandardOutput = true };
         using Process client = Process.Start(start)!;
