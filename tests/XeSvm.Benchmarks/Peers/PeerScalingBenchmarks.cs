@@ -16,7 +16,7 @@ namespace XeSvm.Benchmarks.Peers;
 [Config(typeof(Configuration))]
 [TableDescription(
     "A thread for each device moves blocks of 2 MiB of its own from device to device, each time to the next: all pairs of neighbours at once. Blocks: 8 in all, however many "
-    + "devices there are, so that caches hold equally much of them. best us: the best round of 512 migrations. of 2: migrations per time in the best round as a multiple of those of two "
+    + "devices there are, so that caches hold equally much of them but for the one place that each device keeps free. best us: the best round of 512 migrations. of 2: migrations per time in the best round as a multiple of those of two "
     + "devices. cpu us: processor time of a migration, all threads together, in the best round. cpu of 2: migrations per processor time as a multiple of those of two devices; other "
     + "processes hardly change it. sleeps and waits: how often a thread went to sleep, and how often it had to wait for a managed lock, for each migration. Policy: driver-owned. "
     + "Backend: software, its Pagemap and Peers rooms. IOMMU: strict, coherent walker. Ways: PCIe, each to each.")]
