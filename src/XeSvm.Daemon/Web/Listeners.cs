@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using XeSvm.Daemon.Settings;
@@ -14,6 +15,8 @@ internal static class Listeners
 {
     private const string UnixPrefix = "unix:";
     private const int SendBufferBytes = 32 * 1024;
+    private const int MaximumSegmentBytes = 1448; // of Ethernet
+    private const int TcpMaximumSegment = 2; // TCP_MAXSEG of tcp(7)
     private const int Unchanged = -1; // what chown(2) leaves as it is
 
     /// <summary>What is wrong with the addresses, beyond their form: whatever is not loopback needs a token.</summary>
@@ -65,6 +68,9 @@ internal static class Listeners
         {
             // Connections inherit it (tcp(7)). Without it the kernel takes megabytes for each client that does not read.
             socket.SendBufferSize = SendBufferBytes;
+
+            // The loopback's segments are as long as that buffer. A receiver that has got one alone waits 40 ms for another before it acknowledges.
+            socket.SetRawSocketOption((int)SocketOptionLevel.Tcp, TcpMaximumSegment, MemoryMarshal.AsBytes([MaximumSegmentBytes]));
         }
 
         return socket;
