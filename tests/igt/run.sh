@@ -77,6 +77,12 @@ cut -f1 "$out/results.tsv" | grep -E ' .*benchmark' | while read -r binary subte
 done
 passed=$(grep -cP '\tSUCCESS\t' "$out/results.tsv") skipped=$(grep -cP '\tSKIP\t' "$out/results.tsv") all=$(wc -l <"$out/results.tsv")
 empty=$(cut -f1,2 "$out/results.tsv" | grep -P '\tSUCCESS$' | cut -f1 | grep -cxFf "$here/vacuous.txt")
+# What the devices have counted meanwhile: that memory has moved to VRAM, and home again where CPU touches are noticed.
+for size in $small $large; do
+  statistics=$(XESVM_SERVER="$sockets/$size" LD_PRELOAD="$tool/libxesvm_preload.so" cat /sys/kernel/debug/dri/0/gt0/stats |
+    grep -E '^svm_(pagefault_count|(4K|64K|2M)_migrate_count|device_copy_kb|cpu_copy_kb): ' | tr -d ':' | paste -sd, - | sed 's/,/, /g')
+  echo "GT statistics of the device with $((size >> 20)) MiB: $statistics"
+done
 echo "$empty of those that passed test nothing (tests/igt/vacuous.txt)"
 echo "$passed passed, $((all - passed - skipped)) failed, $skipped skipped"
 [ $((passed + skipped)) -eq "$all" ]
