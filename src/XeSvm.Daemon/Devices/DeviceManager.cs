@@ -3,7 +3,6 @@ using XeSvm.Daemon.Logs;
 using XeSvm.Daemon.Settings;
 using XeSvm.Hosting.Statistics;
 using XeSvm.Interop;
-using XeSvm.Interop.LibC;
 using XeSvm.Simulation;
 using XeSvm.Simulation.Server;
 
@@ -194,7 +193,7 @@ internal sealed class DeviceManager : IDisposable
 
         try
         {
-            RemoveAbandoned(_settings.ServerSocket);
+            DeviceServer.RemoveAbandoned(_settings.ServerSocket); // of a daemon that was killed
             _server = DeviceServer.Start(software, _settings.ServerSocket);
             _faults.Clear(Subject);
             DaemonLog.ServingPrograms(_logger, _settings.ServerSocket);
@@ -202,17 +201,6 @@ internal sealed class DeviceManager : IDisposable
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             _faults.Report(Subject, exception.Message);
-        }
-    }
-
-    /// <summary>Removes the socket of a daemon that was killed; one that somebody listens at, and any file with something in it, stays.</summary>
-    private static void RemoveAbandoned(string path)
-    {
-        int result = SystemCalls.ConnectTo(path, out FileDescriptorHandle? connection);
-        connection?.Dispose();
-        if (result == -Errno.ECONNREFUSED && new FileInfo(path).Length == 0)
-        {
-            File.Delete(path);
         }
     }
 

@@ -127,6 +127,25 @@ public sealed partial class DeviceServer : IDisposable
         return Start(backend, ownsBackend: false, ServerCpuFaults.Coherent, socketPath);
     }
 
+    /// <summary>
+    /// Removes what a server that was killed has left: its socket, and the folder with the devices' entries of /sys beside it. A socket that
+    /// somebody listens at stays with its folder, and so does anything else that has these names.
+    /// </summary>
+    /// <param name="socketPath">Where the server listened.</param>
+    /// <exception cref="IOException">What is there cannot be removed; the message says why.</exception>
+    /// <exception cref="UnauthorizedAccessException">It may not be removed by this user.</exception>
+    public static void RemoveAbandoned(string socketPath)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(socketPath);
+        int result = SystemCalls.ConnectTo(socketPath, out FileDescriptorHandle? connection);
+        connection?.Dispose();
+        if (result == -Errno.ECONNREFUSED && new FileInfo(socketPath).Length == 0)
+        {
+            File.Delete(socketPath);
+            SystemTree.RemoveAbandoned(socketPath);
+        }
+    }
+
     private static DeviceServer Start(SoftwareBackend backend, bool ownsBackend, ServerCpuFaults cpuFaults, string socketPath)
     {
         int result = SystemCalls.ListenAt(socketPath, out FileDescriptorHandle? listener);

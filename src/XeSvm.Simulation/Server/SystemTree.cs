@@ -13,6 +13,7 @@ namespace XeSvm.Simulation.Server;
 internal sealed class SystemTree : IDisposable
 {
     private const string Suffix = ".sys"; // native/preload/tree.c
+    private const string StateFile = "module/xe/initstate";
     private const string Root = "devices/pci0000:00";
     private const int DrmMajor = 226;
     private const ushort VendorId = 0x8086;
@@ -35,7 +36,7 @@ internal sealed class SystemTree : IDisposable
         var tree = new SystemTree(folder);
         try
         {
-            Write(folder, "module/xe/initstate", "live\n");
+            Write(folder, StateFile, "live\n");
             for (int index = 0; index < nodes.Count; index++)
             {
                 AddDevice(folder, nodes[index], profile, index);
@@ -47,6 +48,16 @@ internal sealed class SystemTree : IDisposable
         {
             tree.Dispose();
             throw new IOException($"The folder '{folder}' cannot be made: {exception.Message}", exception);
+        }
+    }
+
+    /// <summary>Removes the folder that a killed server has left beside its socket; another folder of that name stays.</summary>
+    public static void RemoveAbandoned(string socketPath)
+    {
+        string folder = socketPath + Suffix;
+        if (File.Exists(Path.Combine(folder, StateFile)))
+        {
+            Directory.Delete(folder, recursive: true);
         }
     }
 

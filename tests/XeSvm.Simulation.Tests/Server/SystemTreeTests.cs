@@ -1,3 +1,5 @@
+using XeSvm.Interop;
+using XeSvm.Interop.LibC;
 using XeSvm.Simulation.Server;
 
 namespace XeSvm.Simulation.Tests.Server;
@@ -47,6 +49,28 @@ public sealed class SystemTreeTests
         Assert.Contains(socket + ".sys", exception.Message, StringComparison.Ordinal);
         Assert.Equal("mine", File.ReadAllText(letter));
         Assert.False(File.Exists(socket));
+        folder.Delete(recursive: true);
+    }
+
+    [Theory]
+    [InlineData("module/xe/initstate", true)]
+    [InlineData("letter", false)]
+    public void What_a_killed_server_has_left_can_be_removed_and_nothing_else(string file, bool isOurs)
+    {
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("xesvm-server-");
+        string socket = Path.Combine(folder.FullName, "device");
+        Assert.Equal(0, SystemCalls.ListenAt(socket, out FileDescriptorHandle? listener));
+        string path = Path.Combine(socket + ".sys", file);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        File.WriteAllText(path, "");
+
+        DeviceServer.RemoveAbandoned(socket);
+        Assert.True(File.Exists(socket) && File.Exists(path), "Somebody listens.");
+
+        listener!.Dispose();
+        DeviceServer.RemoveAbandoned(socket);
+        Assert.False(File.Exists(socket));
+        Assert.Equal(!isOurs, File.Exists(path));
         folder.Delete(recursive: true);
     }
 }
