@@ -8,28 +8,6 @@ internal sealed class TypeReferences(ApiModel model)
 {
     private static readonly NullabilityInfoContext s_nullability = new();
 
-    private static readonly Dictionary<Type, string> s_keywords = new()
-    {
-        [typeof(void)] = "void",
-        [typeof(bool)] = "bool",
-        [typeof(byte)] = "byte",
-        [typeof(sbyte)] = "sbyte",
-        [typeof(short)] = "short",
-        [typeof(ushort)] = "ushort",
-        [typeof(int)] = "int",
-        [typeof(uint)] = "uint",
-        [typeof(long)] = "long",
-        [typeof(ulong)] = "ulong",
-        [typeof(nint)] = "nint",
-        [typeof(nuint)] = "nuint",
-        [typeof(string)] = "string",
-        [typeof(object)] = "object",
-        [typeof(double)] = "double",
-        [typeof(float)] = "float",
-        [typeof(decimal)] = "decimal",
-        [typeof(char)] = "char",
-    };
-
     /// <summary>What may be null in the type of a member or parameter.</summary>
     internal static NullabilityInfo Of(FieldInfo field) => s_nullability.Create(field);
 
@@ -45,7 +23,7 @@ internal sealed class TypeReferences(ApiModel model)
     /// <summary>A type's name as text, with the types that it is nested in.</summary>
     internal static string TextOf(Type type)
     {
-        if (s_keywords.TryGetValue(type, out string? keyword))
+        if (CSharpKeywords.ByType.TryGetValue(type, out string? keyword))
         {
             return keyword;
         }

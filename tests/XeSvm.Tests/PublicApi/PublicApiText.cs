@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Text;
+using XeSvm.ApiReference;
 
 namespace XeSvm.Tests.PublicApi;
 
@@ -12,28 +13,6 @@ internal static class PublicApiText
         BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
 
     private static readonly NullabilityInfoContext _nullability = new();
-
-    private static readonly Dictionary<Type, string> _keywords = new()
-    {
-        [typeof(void)] = "void",
-        [typeof(bool)] = "bool",
-        [typeof(byte)] = "byte",
-        [typeof(sbyte)] = "sbyte",
-        [typeof(short)] = "short",
-        [typeof(ushort)] = "ushort",
-        [typeof(int)] = "int",
-        [typeof(uint)] = "uint",
-        [typeof(long)] = "long",
-        [typeof(ulong)] = "ulong",
-        [typeof(nint)] = "nint",
-        [typeof(nuint)] = "nuint",
-        [typeof(string)] = "string",
-        [typeof(object)] = "object",
-        [typeof(double)] = "double",
-        [typeof(float)] = "float",
-        [typeof(decimal)] = "decimal",
-        [typeof(char)] = "char",
-    };
 
     public static string Of(Assembly assembly)
     {
@@ -176,7 +155,7 @@ internal static class PublicApiText
             return Name(inner) + "?";
         }
 
-        if (_keywords.TryGetValue(type, out string? keyword))
+        if (CSharpKeywords.ByType.TryGetValue(type, out string? keyword))
         {
             return keyword;
         }
