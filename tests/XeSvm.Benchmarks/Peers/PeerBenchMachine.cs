@@ -18,12 +18,15 @@ internal sealed unsafe class PeerBenchMachine : IDisposable
     private readonly SoftwareFile[] _files;
     private readonly ulong[] _blocks;
     private readonly int[] _places;
+    private readonly int _pages;
 
     /// <param name="topology">A built-in topology, or the path of one.</param>
     /// <param name="policy">Who makes addresses.</param>
-    /// <param name="blocks">How many blocks of 2 MiB.</param>
-    public PeerBenchMachine(string topology, string policy, int blocks)
+    /// <param name="blocks">How many blocks, each mapped at a multiple of 2 MiB.</param>
+    /// <param name="pages">Pages of each block, at most <see cref="Pages"/>.</param>
+    public PeerBenchMachine(string topology, string policy, int blocks, int pages = Pages)
     {
+        _pages = pages;
         _backend = new SoftwareBackend(SoftwareBackendOptions.FromEnvironment() with { Device = topology, PeerPolicy = policy, VramBytes = 64UL << 20 });
         _files = [.. _backend.Enumerate().Select(Open)];
         _blocks = [.. Enumerable.Range(0, blocks).Select(_ => MapBlock())];
@@ -42,7 +45,7 @@ internal sealed unsafe class PeerBenchMachine : IDisposable
     public void Move(int block, int device)
     {
         // Memory of other programs' threads is not there to interfere, so a second attempt is never the rule.
-        int result = _files[device].Device.Pagemap.Migrate(_files[device].Client, _blocks[block], Pages);
+        int result = _files[device].Device.Pagemap.Migrate(_files[device].Client, _blocks[block], _pages);
         Check(result, "migration");
         _places[block] = device;
     }

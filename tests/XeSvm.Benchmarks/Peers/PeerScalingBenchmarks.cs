@@ -5,6 +5,7 @@ using BenchmarkDotNet.Reports;
 using BenchmarkDotNet.Running;
 using XeSvm.Benchmarks.Dma;
 using XeSvm.Benchmarks.Reporting;
+using XeSvm.Interop.LibC;
 
 namespace XeSvm.Benchmarks.Peers;
 
@@ -15,9 +16,9 @@ namespace XeSvm.Benchmarks.Peers;
 /// </remarks>
 [Config(typeof(Configuration))]
 [TableDescription(
-    "A thread for each device moves blocks of 2 MiB of its own from device to device, each time to the next: all pairs of neighbours at once. Blocks: 8 in all, however many "
-    + "devices there are, so that caches hold equally much of them but for the one place that each device keeps free. best us: the best round of 512 migrations. of 2: migrations per time in the best round as a multiple of those of two "
-    + "devices. cpu us: processor time of a migration, all threads together, in the best round. cpu of 2: migrations per processor time as a multiple of those of two devices; other "
+    "A thread for each device moves blocks of its own from device to device, each time to the next: all pairs of neighbours at once. Blocks: 8 in all, however many "
+    + "devices there are. Each device keeps a free place besides, so more devices use more of the processors' caches where Pages is 512 (2 MiB); with 16 (64 KiB) the caches hold all, and "
+    + "what is left is locks. best us: the best round, of 1 GiB with 2 MiB and 512 MiB with 64 KiB. of 2: migrations per time in the best round as a multiple of those of two devices. cpu us: processor time of a migration, all threads together, in the best round. cpu of 2: migrations per processor time as a multiple of those of two devices; other "
     + "processes hardly change it. sleeps and waits: how often a thread went to sleep, and how often it had to wait for a managed lock, for each migration. Policy: driver-owned. "
     + "Backend: software, its Pagemap and Peers rooms. IOMMU: strict, coherent walker. Ways: PCIe, each to each.")]
 public class PeerScalingBenchmarks
@@ -27,7 +28,6 @@ public class PeerScalingBenchmarks
     private const string Sleeps = "sleeps";
     private const string Waits = "waits";
     private const int Blocks = 8;
-    private const int MovesOfRound = 512;
     private const int CountedRounds = 8;
 
     private readonly LatencySamples _samples = new();
@@ -41,12 +41,19 @@ public class PeerScalingBenchmarks
     [Params(2, 4, 8)]
     public int Devices { get; set; } = 2;
 
+    /// <summary>Pages of a block.</summary>
+    [Params(16, PeerBenchMachine.Pages)]
+    public int Pages { get; set; } = PeerBenchMachine.Pages;
+
+    // Milliseconds, so that what else wants the processors takes its slice of every round.
+    private int MovesOfRound => MovesOf(Pages);
+
     /// <summary>Makes the machine.</summary>
     [GlobalSetup]
     public void Setup()
     {
         _file = PeerBenchMachine.WriteMesh(Devices);
-        _machine = new PeerBenchMachine(_file, "driver-owned", Blocks);
+        _machine = new PeerBenchMachine(_file, "driver-owned", Blocks, Pages);
         _usage = new ThreadUsage[Devices];
         _workers = new WorkerThreads(Devices, Work);
         WarmUp.Run(_workers.RunOnce);
@@ -87,13 +94,17 @@ public class PeerScalingBenchmarks
         }
 
         _isCounting = false;
-        const double Moves = CountedRounds * MovesOfRound;
+        double moves = CountedRounds * MovesOfRound;
         Record(ProcessorTime, bestProcessorTime);
-        Record(Sleeps, sleeps / Moves);
-        Record(Waits, (Monitor.LockContentionCount - before) / Moves);
+        Record(Sleeps, sleeps / moves);
+        Record(Waits, (Monitor.LockContentionCount - before) / moves);
     }
 
-    private void Record(string name, double value) => RecordedFigures.Record(typeof(PeerScalingBenchmarks), nameof(Round), [Devices], name, value);
+    private void Record(string name, double value) => RecordedFigures.Record(typeof(PeerScalingBenchmarks), nameof(Round), [Devices, Pages], name, value);
+
+    private static double BytesOfRound(int pages) => (double)MovesOf(pages) * pages * SystemCalls.PageSize;
+
+    private static int MovesOf(int pages) => pages == PeerBenchMachine.Pages ? 512 : 8192;
 
     private void Work(int thread)
     {
@@ -120,7 +131,7 @@ public class PeerScalingBenchmarks
     {
         public Configuration() => AddColumn(
             new RecordedColumn(BestRound, "The best round, in microseconds"),
-            new ThroughputColumn(_ => (double)MovesOfRound * PeerBenchMachine.Block),
+            new ThroughputColumn(benchmark => BytesOfRound((int)benchmark.Parameters[nameof(Pages)])),
             new ScalingColumn("of 2", BestRound),
             new RecordedColumn(ProcessorTime, "Processor time for each migration, in microseconds"),
             new ScalingColumn("cpu of 2", ProcessorTime),
@@ -137,7 +148,7 @@ public class PeerScalingBenchmarks
 
         protected override string? Figure(Summary summary, BenchmarkCase benchmarkCase)
         {
-            BenchmarkCase? two = summary.BenchmarksCases.FirstOrDefault(other => (int)Parameter(other, nameof(Devices)) == 2);
+            BenchmarkCase? two = summary.BenchmarksCases.FirstOrDefault(other => (int)Parameter(other, nameof(Devices)) == 2 && Parameter(other, nameof(Pages)).Equals(Parameter(benchmarkCase, nameof(Pages))));
             return two is null
                 ? null
                 : (RecordedFigures.Find(two, figure) / RecordedFigures.Find(benchmarkCase, figure))?.ToString("F2", CultureInfo.InvariantCulture);
