@@ -24,6 +24,8 @@ internal sealed unsafe class TortureMemory : IDisposable
     private readonly ReaderWriterLockSlim[] _locks;
     private readonly uint[] _values;
     private readonly bool[] _lost;
+    private long _holesOpened;
+    private long _holesClosed;
 
     public TortureMemory(int blocks)
     {
@@ -50,6 +52,9 @@ internal sealed unsafe class TortureMemory : IDisposable
 
     /// <summary>A word of a line that the CPU has written.</summary>
     public static uint WordOf(uint value, int word) => value == 0 ? 0 : value * (uint)((word * 2) + 1);
+
+    /// <summary>How many holes have closed.</summary>
+    public long HolesClosed => Interlocked.Read(ref _holesClosed);
 
     /// <summary>Whether the page is gone: somebody else of this process has mapped memory where it was unmapped for a moment.</summary>
     public bool IsLost(int page) => _lost[page / PiecePages];
@@ -174,6 +179,9 @@ internal sealed unsafe class TortureMemory : IDisposable
         return wrong < 0 ? null : $"page {page}, line {line}, word {wrong + firstWord}: {words[wrong]:x}, expected 0";
     }
 
+    /// <summary>Whether something of another owner, perhaps not writable, can have lain in the memory since so many holes had closed.</summary>
+    public bool CanHaveHeldOthers(long holesClosed) => Interlocked.Read(ref _holesOpened) != holesClosed;
+
     public void Dispose()
     {
         for (int piece = 0; piece < _lost.Length; piece++)
@@ -191,12 +199,16 @@ internal sealed unsafe class TortureMemory : IDisposable
     {
         nuint bytes = (nuint)count * PageBytes;
         ulong mapped;
+        Interlocked.Increment(ref _holesOpened);
         Assert.Equal(0, SystemCalls.Unmap(address, bytes));
         Thread.SpinWait(HoleSpins);
         if (NativeMethods.xesvm_mmap((ulong)address, bytes, (int)MemoryProtection.ReadWrite, PrivateAnonymousAtFreeAddress, -1, 0, &mapped) < 0)
         {
             // A thread's stack, a heap or a file has come to lie there.
             _lost.AsSpan((block * PiecesOfBlock) + (first / PiecePages), count / PiecePages).Fill(true);
+            return; // and this hole never closes
         }
+
+        Interlocked.Increment(ref _holesClosed);
     }
 }
