@@ -9,9 +9,27 @@ namespace XeSvm.Simulation.Server;
 /// </summary>
 internal sealed unsafe class SharedVram : IDisposable
 {
+    private const long UnreservedEvents = 1 << 13;
     private readonly Lock _lock = new();
     private Share[] _shares = [];
     private bool _disposed;
+
+    /// <summary>
+    /// Most events that the client's ring can hold: as many as there can be allocations, twice because it grows so, and those without a reservation (events.h).
+    /// </summary>
+    public long MostEvents
+    {
+        get
+        {
+            long pages = 0;
+            foreach (Share share in Volatile.Read(ref _shares))
+            {
+                pages += (long)(share.Device.VramMemory.Size >> PageConstants.PageShift);
+            }
+
+            return (2 * pages) + UnreservedEvents;
+        }
+    }
 
     /// <summary>The client's memory takes the place of the device's own.</summary>
     /// <returns>0, or a negative errno.</returns>
