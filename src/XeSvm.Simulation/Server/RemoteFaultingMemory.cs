@@ -210,9 +210,11 @@ internal sealed unsafe class RemoteFaultingMemory(RemoteAddressSpace space, Time
                     Call = PumpCall.RelocateEnd, A = to.Start, B = device, C = offset, D = cookie, E = Nanoseconds(hold), F = to.Cookie,
                 },
                 out _);
-            if (result == 0)
+            if (result == 0 && !Residency.EndMove(from, cookie, to))
             {
-                Residency.EndMove(from, cookie, to);
+                // It has told both: that the pages went home, and that they moved.
+                _pump.Break();
+                return -Errno.EFAULT;
             }
 
             return result;
@@ -403,7 +405,7 @@ internal sealed unsafe class RemoteFaultingMemory(RemoteAddressSpace space, Time
             Residency.Collect(start, end, allocations);
             foreach (DeviceMemoryAllocation allocation in allocations)
             {
-                allocation.PagesLeft(new DevicePagesLeft(allocation.Start, allocation.RemainingPages, 0, Discarded: true, 0));
+                allocation.PagesLeft(new DevicePagesLeft(allocation.Cookie, allocation.Start, allocation.RemainingPages, 0, Discarded: true, 0));
             }
         }
     }

@@ -38,11 +38,15 @@ internal sealed unsafe class ServerChannel(DeviceServer server, ClientProcess pr
         }
     }
 
-    /// <summary>The other side is gone: the thread ends as soon as it can. Blocked calls are still to be woken.</summary>
+    /// <summary>The other side is gone, or cut off: the thread ends as soon as it can. Blocked calls are still to be woken.</summary>
+    /// <remarks>
+    /// A client that lives on sees the end of the connection only when its call has ended: the call may still write to memory of the caller, which
+    /// has other uses for it once its ioctl has returned.
+    /// </remarks>
     public void Abandon()
     {
         _isGone = true;
-        SystemCalls.Shutdown(Connection);
+        SystemCalls.ShutdownReceiving(Connection);
     }
 
     public void Dispose()

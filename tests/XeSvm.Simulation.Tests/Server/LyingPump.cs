@@ -6,7 +6,7 @@ using XeSvm.Simulation.Server;
 namespace XeSvm.Simulation.Tests.Server;
 
 /// <summary>A client whose CPU-fault pump answers anything: results, values, events and lengths that no pump would send.</summary>
-internal sealed unsafe class LyingPump(string socket, Random random, ulong space) : PumpClient(socket, space)
+internal sealed unsafe class LyingPump(string socket, Random random, ulong space, PumpBlock block) : PumpClient(socket, space, block)
 {
     private readonly Random[] _random = [new(random.Next()), new(random.Next())];
 

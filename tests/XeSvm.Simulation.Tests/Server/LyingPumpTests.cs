@@ -25,26 +25,28 @@ public sealed unsafe class LyingPumpTests(ITestOutputHelper output)
         int pumps = int.Parse(Environment.GetEnvironmentVariable("XESVM_PUMPS") ?? "40", CultureInfo.InvariantCulture);
         int seed = Environment.TickCount;
         output.WriteLine($"seed {seed}, {pumps} pumps");
+        using var block = new PumpBlock();
         using var machine = new ServerMachine(cpuFaults: "userfaultfd");
         for (int i = 0; i < pumps; i++)
         {
-            using var liar = new LyingPump(machine.Socket, new Random(seed + i), space: (ulong)i + 2);
+            using var liar = new LyingPump(machine.Socket, new Random(seed + i), space: (ulong)i + 2, block);
             liar.Run();
         }
 
-        AssertUnharmed(machine);
+        AssertUnharmed(machine, block);
     }
 
     [SkippableFact]
     public void Every_call_of_a_migration_may_fail_in_every_way()
     {
+        using var block = new PumpBlock();
         using var machine = new ServerMachine("dual-bmg", "userfaultfd");
         PumpCall[] calls = Enum.GetValues<PumpCall>();
         foreach (PumpCall call in calls)
         {
             foreach (int? answer in s_answers)
             {
-                using var pump = new ScriptedPump(machine.Socket, devices: 2);
+                using var pump = new ScriptedPump(machine.Socket, block, devices: 2);
                 pump.On(call, _ => answer);
                 pump.Connect();
                 if (pump.Fault(0) && pump.Wait(0) && pump.Fault(1) && pump.Wait(1) && pump.Settle())
@@ -54,7 +56,7 @@ public sealed unsafe class LyingPumpTests(ITestOutputHelper output)
             }
         }
 
-        AssertUnharmed(machine);
+        AssertUnharmed(machine, block);
     }
 
     [SkippableTheory]
@@ -66,6 +68,7 @@ public sealed unsafe class LyingPumpTests(ITestOutputHelper output)
     [InlineData("RelocateEnd")]
     public void Pages_may_be_said_to_be_home_at_any_step_of_a_migration(string step)
     {
+        using var block = new PumpBlock();
         using var machine = new ServerMachine("dual-bmg", "userfaultfd");
         foreach (int answer in new[] { 0, -Errno.EBUSY, -Errno.ENOMEM })
         {
@@ -73,7 +76,7 @@ public sealed unsafe class LyingPumpTests(ITestOutputHelper output)
             {
                 using ServerConnection other = ServerConnection.OpenChannel(machine.Socket, 2);
                 Task<int?> settling = Task.FromResult<int?>(0);
-                using (var pump = new ScriptedPump(machine.Socket, devices: 2))
+                using (var pump = new ScriptedPump(machine.Socket, block, devices: 2))
                 {
                     pump.On(Enum.Parse<PumpCall>(step), _ =>
                     {
@@ -94,15 +97,16 @@ public sealed unsafe class LyingPumpTests(ITestOutputHelper output)
             }
         }
 
-        AssertUnharmed(machine);
+        AssertUnharmed(machine, block);
     }
 
     [SkippableFact]
     public void Events_without_end_keep_nobody()
     {
+        using var block = new PumpBlock();
         using var machine = new ServerMachine(cpuFaults: "userfaultfd");
         int many = PumpProtocol.DataBytes / sizeof(xesvm_pump_event);
-        using (var pump = new ScriptedPump(machine.Socket))
+        using (var pump = new ScriptedPump(machine.Socket, block))
         {
             pump.On(PumpCall.TakeEvents, _ => many);
             pump.Connect();
@@ -111,19 +115,21 @@ public sealed unsafe class LyingPumpTests(ITestOutputHelper output)
             ReadStatistics(machine);
         }
 
-        AssertUnharmed(machine);
+        AssertUnharmed(machine, block);
     }
 
     [SkippableFact]
     public void VRAM_that_a_client_keeps_which_has_lost_its_pump_goes_to_others()
     {
+        using var block = new PumpBlock();
+        PumpBlock[] blocks = [.. Enumerable.Range(0, 3).Select(_ => new PumpBlock())];
         using var machine = new ServerMachine(cpuFaults: "userfaultfd", vramBytes: 4 << 20);
-        using var first = new ScriptedPump(machine.Socket, space: 2);
+        using var first = new ScriptedPump(machine.Socket, block);
         first.On(PumpCall.Restore, _ => null);
         first.Connect();
         Assert.True(first.Fault() && first.Wait());
         Assert.Contains(first.Asked, request => request.Call == PumpCall.Commit);
-        List<ScriptedPump> others = [.. Enumerable.Range(3, 3).Select(space => new ScriptedPump(machine.Socket, (ulong)space))];
+        List<ScriptedPump> others = [.. Enumerable.Range(0, 3).Select(i => new ScriptedPump(machine.Socket, blocks[i], (ulong)i + 3))];
         foreach (ScriptedPump other in others)
         {
             other.On(PumpCall.Restore, request =>
@@ -139,11 +145,12 @@ public sealed unsafe class LyingPumpTests(ITestOutputHelper output)
         Assert.Contains(first.Asked, request => request.Call == PumpCall.Restore);
         others.ForEach(other => other.Dispose());
         first.Dispose();
-        AssertUnharmed(machine);
+        AssertUnharmed(machine, block);
+        Array.ForEach(blocks, held => held.Dispose());
     }
 
     /// <summary>Nothing is left of those that were there, and the next client is served.</summary>
-    private static void AssertUnharmed(ServerMachine machine)
+    private static void AssertUnharmed(ServerMachine machine, PumpBlock block)
     {
         machine.AwaitRest(files: 0, processes: 0, channels: 0);
         using (ServerConnection channel = ServerConnection.OpenChannel(machine.Socket))
@@ -152,7 +159,7 @@ public sealed unsafe class LyingPumpTests(ITestOutputHelper output)
             Assert.Equal(0ul, ServerMachine.VramInUse(channel, file));
         }
 
-        using var honest = new ScriptedPump(machine.Socket, space: 1000);
+        using var honest = new ScriptedPump(machine.Socket, block, space: 1000);
         honest.Connect();
         Assert.True(honest.Fault() && honest.Wait());
         Assert.Contains(honest.Asked, request => request.Call == PumpCall.Commit);

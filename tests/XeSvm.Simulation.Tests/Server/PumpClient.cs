@@ -10,22 +10,22 @@ namespace XeSvm.Simulation.Tests.Server;
 /// <summary>A client, in this process, whose CPU-fault pump is a test's: it has GPUs fault at memory, and what a pump is asked goes to <see cref="Answer"/>.</summary>
 internal abstract unsafe class PumpClient : IDisposable
 {
-    private const uint Stop = 0x0500_0000; // MI_BATCH_BUFFER_END
-    private const nuint BlockBytes = 2 << 20;
+    private static ulong s_fences;
     private readonly List<ServerConnection> _files = [];
     private readonly List<(uint Vm, uint Queue)> _queues = [];
     private readonly List<ServerConnection> _lanes = [];
     private readonly List<Thread> _threads = [];
-    private readonly uint* _batch;
     private readonly string _socket;
     private readonly ulong _space;
     private ulong _fence;
 
     /// <param name="socket">The server's.</param>
     /// <param name="space">The address space that this says it is.</param>
+    /// <param name="block">What GPUs fault at.</param>
     /// <param name="devices">How many devices it opens.</param>
-    protected PumpClient(string socket, ulong space, int devices = 1)
+    protected PumpClient(string socket, ulong space, PumpBlock block, int devices = 1)
     {
+        Block = block.Address;
         _socket = socket;
         _space = space;
         Channel = ServerConnection.OpenChannel(socket, space);
@@ -33,17 +33,13 @@ internal abstract unsafe class PumpClient : IDisposable
         {
             _files.Add(ServerConnection.OpenFile(socket, 128 + device));
         }
-
-        Assert.Equal(0, SystemCalls.MapAnonymous(BlockBytes, MemoryProtection.ReadWrite, BlockBytes, out nint batch));
-        _batch = (uint*)batch;
-        _batch[0] = Stop;
     }
 
     /// <summary>The connection for calls.</summary>
     public ServerConnection Channel { get; }
 
     /// <summary>The block that GPUs fault at: its address.</summary>
-    public ulong Block => (ulong)_batch;
+    public ulong Block { get; }
 
     /// <summary>Makes a VM that mirrors this process on every device, and connects the pump.</summary>
     public void Connect()
@@ -89,12 +85,13 @@ internal abstract unsafe class PumpClient : IDisposable
             _queues[device] = (vm, queue.exec_queue_id);
         }
 
+        _fence = Interlocked.Increment(ref s_fences); // no fence of another client's job passes for this one's
         var sync = new drm_xe_sync
         {
             type = DrmXe.DRM_XE_SYNC_TYPE_USER_FENCE,
             flags = DrmXe.DRM_XE_SYNC_FLAG_SIGNAL,
             addr = Block + 4096,
-            timeline_value = ++_fence,
+            timeline_value = _fence,
         };
         var exec = new drm_xe_exec { exec_queue_id = _queues[device].Queue, num_batch_buffer = 1, num_syncs = 1, address = Block, syncs = (ulong)&sync };
         return Channel.Ioctl(file, DrmXe.DRM_IOCTL_XE_EXEC, ref exec) is 0;
@@ -128,7 +125,6 @@ internal abstract unsafe class PumpClient : IDisposable
         BreakLanes();
         _threads.ForEach(thread => thread.Join());
         _lanes.ForEach(lane => lane.Dispose());
-        SystemCalls.Unmap((nint)_batch, BlockBytes);
     }
 
     /// <summary>Answers a request. On the thread of the lane.</summary>
@@ -175,4 +171,25 @@ internal abstract unsafe class PumpClient : IDisposable
         NativeMemory.Free(question);
         NativeMemory.Free(buffer);
     }
+}
+
+/// <summary>
+/// A block of memory with a batch. It must stay until the server has forgotten its clients: until then a job may write its fence there, and nothing else
+/// may have the address. So it is made before the server, and ends after it.
+/// </summary>
+internal sealed unsafe class PumpBlock : IDisposable
+{
+    private const uint Stop = 0x0500_0000; // MI_BATCH_BUFFER_END
+    private const nuint Bytes = 2 << 20;
+
+    public PumpBlock()
+    {
+        Assert.Equal(0, SystemCalls.MapAnonymous(Bytes, MemoryProtection.ReadWrite, Bytes, out nint address));
+        *(uint*)address = Stop;
+        Address = (ulong)address;
+    }
+
+    public ulong Address { get; }
+
+    public void Dispose() => SystemCalls.Unmap((nint)Address, Bytes);
 }

@@ -10,7 +10,7 @@ namespace XeSvm.Simulation.Tests.Server;
 /// A client whose CPU-fault pump says that it does everything, until a test has it say something else at some call. Its device pages never leave
 /// this process's memory, where the GPU's accesses go too.
 /// </summary>
-internal sealed unsafe class ScriptedPump(string socket, ulong space = 2, int devices = 1) : PumpClient(socket, space, devices)
+internal sealed unsafe class ScriptedPump(string socket, PumpBlock block, ulong space = 2, int devices = 1) : PumpClient(socket, space, block, devices)
 {
     private readonly Dictionary<PumpCall, Func<PumpRequestMessage, int?>> _script = [];
     private readonly ConcurrentQueue<xesvm_pump_event> _events = new();
