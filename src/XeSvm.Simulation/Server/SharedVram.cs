@@ -10,6 +10,10 @@ namespace XeSvm.Simulation.Server;
 internal sealed unsafe class SharedVram : IDisposable
 {
     private const long UnreservedEvents = 1 << 13;
+
+    /// <summary>Bytes of one client's memory for one device that keep their pages while they are not used.</summary>
+    private const ulong MostKept = 64 << 20;
+
     private readonly Lock _lock = new();
     private Share[] _shares = [];
     private bool _disposed;
@@ -36,7 +40,21 @@ internal sealed unsafe class SharedVram : IDisposable
     public int Place(RemotePump pump, SoftwareDevice device, ulong offset, ulong size)
     {
         int result = GetOrAdd(pump, device, out Share share);
-        return result < 0 ? result : device.VramMemory.Place(share.Memory, offset, offset, size);
+        result = result < 0 ? result : device.VramMemory.Place(share.Memory, offset, offset, size);
+        if (result < 0)
+        {
+            return result;
+        }
+
+        // All of it is about to be written: page by page that costs several times as much, and where no memory is left it ends the process.
+        share.Kept.Take(offset, size);
+        result = SystemCalls.Advise((nint)(device.VramMemory.Window + offset), (nuint)size, MemoryAdvice.PopulateWrite);
+        if (result < 0)
+        {
+            Remove(device, offset, size, keepContent: false);
+        }
+
+        return result;
     }
 
     /// <summary>The device's own memory comes back.</summary>
@@ -48,7 +66,7 @@ internal sealed unsafe class SharedVram : IDisposable
     {
         device.VramMemory.Restore(offset, size);
         Share share = Array.Find(Volatile.Read(ref _shares), candidate => candidate.Device == device);
-        if (!keepContent && share.Memory is not null)
+        if (!keepContent && share.Memory is not null && !share.Kept.TryKeep(offset, size))
         {
             // Should that fail, the memory stays in use until the client ends.
             _ = SystemCalls.PunchHole(share.Memory, offset, size);
@@ -119,11 +137,11 @@ internal sealed unsafe class SharedVram : IDisposable
                 return -Errno.EBUSY;
             }
 
-            share = new Share(device, memory!);
+            share = new Share(device, memory!, new KeptVram(device.VramMemory.Size, MostKept));
             Volatile.Write(ref _shares, [.. _shares, share]);
             return 0;
         }
     }
 
-    private readonly record struct Share(SoftwareDevice Device, FileDescriptorHandle Memory);
+    private readonly record struct Share(SoftwareDevice Device, FileDescriptorHandle Memory, KeptVram Kept);
 }
