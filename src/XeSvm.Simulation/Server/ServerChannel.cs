@@ -24,8 +24,19 @@ internal sealed unsafe class ServerChannel(DeviceServer server, ClientProcess pr
 
     public override bool IsGone => _isGone;
 
-    /// <summary>Begins to serve.</summary>
-    public void Start() => new Thread(Serve, StackBytes) { IsBackground = true, Name = "xe client" }.Start();
+    /// <summary>Begins to serve; false when the system has no thread for it.</summary>
+    public bool TryStart()
+    {
+        try
+        {
+            new Thread(Serve, StackBytes) { IsBackground = true, Name = "xe client" }.Start();
+            return true;
+        }
+        catch (OutOfMemoryException)
+        {
+            return false;
+        }
+    }
 
     /// <summary>The other side is gone, or cut off: the thread ends as soon as it can. Blocked calls are still to be woken.</summary>
     /// <remarks>
