@@ -126,8 +126,14 @@ public sealed unsafe partial class DeviceServer
         }
 
         _atWork.AddCount();
+        if (!channel.TryStart(Faults))
+        {
+            SendCard(connection, new CardMessage { Result = -Errno.ENOMEM });
+            Ended(channel);
+            return 0;
+        }
+
         SendCard(connection, new CardMessage { Minor = (uint)_nodes.Count }); // when it cannot be sent, the channel finds its end at once
-        channel.Start();
         return 0;
     }
 

@@ -86,6 +86,9 @@ public sealed partial class DeviceServer : IDisposable
         }
     }
 
+    /// <summary>Makes chosen operations of the devices and of the server fail.</summary>
+    internal FaultInjector Faults => _backend.Faults;
+
     /// <summary>How many files and channels are being closed, beside those that are open.</summary>
     internal int ClosingCount => _atWork.CurrentCount - 1 - ChannelCount;
 

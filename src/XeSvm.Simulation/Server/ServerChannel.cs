@@ -24,8 +24,8 @@ internal sealed unsafe class ServerChannel(DeviceServer server, ClientProcess pr
 
     public override bool IsGone => _isGone;
 
-    /// <summary>Begins to serve.</summary>
-    public void Start() => new Thread(Serve, StackBytes) { IsBackground = true, Name = "xe client" }.Start();
+    /// <summary>Begins to serve; false when the system has no thread for it.</summary>
+    public bool TryStart(FaultInjector faults) => DriverThread.TryStart(new Thread(Serve, StackBytes) { Name = "xe client" }, faults);
 
     /// <summary>The other side is gone: the thread ends as soon as it can. Blocked calls are still to be woken.</summary>
     public void Abandon()
