@@ -76,7 +76,9 @@ internal sealed unsafe class ServerChannel(DeviceServer server, ClientProcess pr
         {
             var answer = new AnswerMessage { Magic = ServerProtocol.AnswerMagic, Sequence = request.Sequence, Result = Run(request) };
             answer.Flags = server.FlagsFor(Process.Memory);
-            int sent = SystemCalls.Send(Connection, &answer, sizeof(AnswerMessage), _given);
+
+            // A client takes the answer of one call before it makes the next, so there is room; who does not must not hold the server up.
+            int sent = SystemCalls.Send(Connection, &answer, sizeof(AnswerMessage), _given, wait: false);
             _given?.Dispose();
             _given = null;
             if (sent < 0)
