@@ -191,6 +191,22 @@ public sealed unsafe class DriverPeerFailureTests
     }
 
     [Fact]
+    public void A_record_that_has_come_to_serve_other_pages_is_not_moved()
+    {
+        using var machine = new PeerDriver("pair-p2p");
+        ulong memory = machine.Allocate();
+        Assert.Equal(0, machine[0].Store(memory + 8, 1));
+        DeviceResidency residency = machine[0].Software.Client.Residency;
+        MovingAllocation moving = MovingAllocation.Of(machine.AllocationOf(memory));
+        Assert.False(residency.TryBeginMove(moving with { Cookie = moving.Cookie + (1UL << 32) }, memory, PeerDriver.Pages));
+        Assert.False(residency.TryBeginMove(moving with { VramOffset = moving.VramOffset + PeerDriver.Block }, memory, PeerDriver.Pages));
+        Assert.Equal(0, machine.Home(memory));
+        Assert.True(residency.TryBeginMove(moving, memory, PeerDriver.Pages));
+        residency.EndMove(moving.Allocation, moving.Cookie, to: null);
+        Assert.Equal(0, machine.Home(memory));
+    }
+
+    [Fact]
     public void The_auditor_finds_a_mapping_of_peer_memory_that_nobody_has_any_more()
     {
         using var machine = new PeerDriver("pair-p2p");
