@@ -8,6 +8,7 @@ namespace XeSvm.Daemon.Tests.Process;
 
 public sealed class DaemonProcessTests : IDisposable
 {
+    private static readonly string[] s_ownNames = ["xesvm", "dotnet", "clr"];
     private readonly TestFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
@@ -163,9 +164,9 @@ public sealed class DaemonProcessTests : IDisposable
         Assert.True(File.Exists(_folder.PathOf("s.sock")), "The service manager's socket is not the daemon's to remove.");
     }
 
-    /// <summary>Without those of browsers that other tests drive.</summary>
+    /// <summary>Those that are the daemon's or its runtime's by their names: all processes of the machine put theirs there.</summary>
     private static string[] SharedMemoryFiles() =>
-        [.. Directory.GetFileSystemEntries("/dev/shm").Where(path => !path.Contains("chromium", StringComparison.OrdinalIgnoreCase))];
+        [.. Directory.GetFileSystemEntries("/dev/shm").Where(path => s_ownNames.Any(name => path.Contains(name, StringComparison.OrdinalIgnoreCase)))];
 
     private static int Occurrences(string text, string part) => text.Split(part).Length - 1;
 
