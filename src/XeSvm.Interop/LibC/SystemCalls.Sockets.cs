@@ -198,13 +198,18 @@ internal static unsafe partial class SystemCalls
         return result;
     }
 
-    /// <summary>Ends a connection in both directions: whoever waits at it is woken.</summary>
-    internal static int Shutdown(FileDescriptorHandle connection)
+    /// <summary>Ends a connection in both directions: whoever waits at it, on either side, is woken.</summary>
+    internal static int Shutdown(FileDescriptorHandle connection) => Shutdown(connection, how: 2);
+
+    /// <summary>Nothing is received any more: who waits for it here is woken, and the other side may wait until the connection is closed.</summary>
+    internal static int ShutdownReceiving(FileDescriptorHandle connection) => Shutdown(connection, how: 0);
+
+    private static int Shutdown(FileDescriptorHandle connection, int how)
     {
         int result = connection.Acquire(out int number);
         if (result == 0)
         {
-            result = Result(shutdown(number, 2));
+            result = Result(shutdown(number, how));
             connection.Release();
         }
 

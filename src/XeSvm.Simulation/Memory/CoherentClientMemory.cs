@@ -186,7 +186,7 @@ internal unsafe class CoherentClientMemory(string reason) : ClientMemory
             {
                 int count = allocation.RemainingPages;
                 moved += count;
-                allocation.PagesLeft(new DevicePagesLeft(allocation.Start, count, 0, discarded, 0));
+                allocation.PagesLeft(new DevicePagesLeft(allocation.Cookie, allocation.Start, count, 0, discarded, 0));
             }
         }
 

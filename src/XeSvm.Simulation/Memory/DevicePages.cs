@@ -1,12 +1,13 @@
 namespace XeSvm.Simulation.Memory;
 
 /// <summary>Pages that stopped being device pages.</summary>
+/// <param name="Cookie">Of the allocation that had them: by the time that they are settled its record may serve others.</param>
 /// <param name="Address">Client address of the first page.</param>
 /// <param name="Pages">How many left.</param>
 /// <param name="Remaining">How many the allocation still has.</param>
 /// <param name="Discarded">The client dropped them: there is no copy in system memory.</param>
 /// <param name="CopyNanoseconds">Duration of the copy out of VRAM.</param>
-internal readonly record struct DevicePagesLeft(ulong Address, int Pages, int Remaining, bool Discarded, ulong CopyNanoseconds);
+internal readonly record struct DevicePagesLeft(ulong Cookie, ulong Address, int Pages, int Remaining, bool Discarded, ulong CopyNanoseconds);
 
 /// <summary>The owner of an allocation whose pages can leave the device without managed code having a say.</summary>
 internal interface IDevicePageOwner

@@ -144,11 +144,16 @@ internal sealed class DevicePagemap
         // In this order: whoever looks where the pages are after the invalidation must not find them here any more, or it would map
         // them again for good.
         // The pages that left need not be neighbours, so the whole allocation is invalidated.
-        allocation.Client.Residency.Shrink(allocation, left.Remaining);
-        allocation.Client.Notifiers.Invalidate(allocation.Start, allocation.Start + allocation.Size, MmuEvent.Migrate);
+        (ClientMemory client, ulong start, ulong end) = (allocation.Client, allocation.Start, allocation.Start + allocation.Size);
+        if (!client.Residency.TryShrink(allocation, left))
+        {
+            return;
+        }
+
+        client.Notifiers.Invalidate(start, end, MmuEvent.Migrate);
         if (!left.Discarded)
         {
-            _migrate.AccountMigrateToSystem(allocation.Client, left);
+            _migrate.AccountMigrateToSystem(client, left);
         }
 
         if (left.Remaining == 0)
@@ -181,11 +186,19 @@ internal sealed class DevicePagemap
         allocation.IsPublished = true;
     }
 
-    /// <summary>Takes back what <see cref="Publish"/> did: the pages never became device pages, and who believed so must look again.</summary>
-    internal static void Withdraw(DeviceMemoryAllocation allocation)
+    /// <summary>
+    /// Takes back what <see cref="Publish"/> did: the pages never became device pages, and who believed so must look again. False when the
+    /// allocation has been settled, and so released, meanwhile: its client is gone.
+    /// </summary>
+    internal static bool Withdraw(DeviceMemoryAllocation allocation, ulong cookie, ClientMemory client, ulong start, ulong end)
     {
-        allocation.Client.Residency.Remove(allocation);
-        allocation.Client.Notifiers.Invalidate(allocation.Start, allocation.Start + allocation.Size, MmuEvent.Migrate);
+        if (!client.Residency.TryRemove(allocation, cookie))
+        {
+            return false;
+        }
+
+        client.Notifiers.Invalidate(start, end, MmuEvent.Migrate);
+        return true;
     }
 
     /// <summary>Ends an allocation: its VRAM is free.</summary>

@@ -53,11 +53,12 @@ public sealed partial class DeviceServer
         return memory.Memory.Notifiers.IsEmpty && _devices.Sum(device => device.Frames.Forget(memory.Memory)) == 0;
     }
 
-    /// <summary>A process has ended.</summary>
+    /// <summary>A process has ended, or is cut off: its memory is out of reach before it can learn of that.</summary>
     private void Ended(ClientProcess process)
     {
         lock (_lock)
         {
+            process.Memory.SetGone();
             _channels.ForEach(channel =>
             {
                 if (channel.Process == process)

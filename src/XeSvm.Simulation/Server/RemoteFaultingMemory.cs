@@ -208,9 +208,11 @@ internal sealed unsafe class RemoteFaultingMemory(RemoteAddressSpace space) : Cl
                     Call = PumpCall.RelocateEnd, A = to.Start, B = device, C = offset, D = cookie, E = Nanoseconds(hold), F = to.Cookie,
                 },
                 out _);
-            if (result == 0)
+            if (result == 0 && !Residency.EndMove(from, cookie, to))
             {
-                Residency.EndMove(from, cookie, to);
+                // It has told both: that the pages went home, and that they moved.
+                _pump.Break();
+                return -Errno.EFAULT;
             }
 
             return result;
@@ -289,10 +291,16 @@ internal sealed unsafe class RemoteFaultingMemory(RemoteAddressSpace space) : Cl
     /// <summary>Device pages of a client that is gone are nowhere; whoever looks again finds that out.</summary>
     private static int AsMoved(int result) => result == PumpLane.Broken ? -Errno.EAGAIN : result;
 
-    /// <summary>Where there is no pump yet, nothing moves.</summary>
+    /// <summary>Calls that answer 0 or an error. Where there is no pump yet, nothing moves.</summary>
     private int AskPrompt(in PumpRequestMessage request, out PumpValues values)
     {
         int result = _pump.Call(request, out values);
+        if (result > 0)
+        {
+            _pump.Break();
+            return -Errno.EFAULT;
+        }
+
         return result != PumpLane.Broken ? result : _pump.IsBroken || space.IsGone ? -Errno.EFAULT : -Errno.EBUSY;
     }
 
@@ -338,7 +346,7 @@ internal sealed unsafe class RemoteFaultingMemory(RemoteAddressSpace space) : Cl
             Residency.Collect(start, end, allocations);
             foreach (DeviceMemoryAllocation allocation in allocations)
             {
-                allocation.PagesLeft(new DevicePagesLeft(allocation.Start, allocation.RemainingPages, 0, Discarded: true, 0));
+                allocation.PagesLeft(new DevicePagesLeft(allocation.Cookie, allocation.Start, allocation.RemainingPages, 0, Discarded: true, 0));
             }
         }
     }

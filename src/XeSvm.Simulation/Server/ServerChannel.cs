@@ -27,11 +27,15 @@ internal sealed unsafe class ServerChannel(DeviceServer server, ClientProcess pr
     /// <summary>Begins to serve; false when the system has no thread for it.</summary>
     public bool TryStart(FaultInjector faults) => DriverThread.TryStart(new Thread(Serve, StackBytes) { Name = "xe client" }, faults);
 
-    /// <summary>The other side is gone: the thread ends as soon as it can. Blocked calls are still to be woken.</summary>
+    /// <summary>The other side is gone, or cut off: the thread ends as soon as it can. Blocked calls are still to be woken.</summary>
+    /// <remarks>
+    /// A client that lives on sees the end of the connection only when its call has ended: the call may still write to memory of the caller, which
+    /// has other uses for it once its ioctl has returned.
+    /// </remarks>
     public void Abandon()
     {
         _isGone = true;
-        SystemCalls.Shutdown(Connection);
+        SystemCalls.ShutdownReceiving(Connection);
     }
 
     public void Dispose()

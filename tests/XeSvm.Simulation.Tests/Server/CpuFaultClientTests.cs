@@ -101,19 +101,22 @@ public sealed unsafe class CpuFaultClientTests(ITestOutputHelper output)
 
     /// <remarks>XESVM_PUMPS says how many, 40 unless given.</remarks>
     [SkippableFact]
-    public void A_pump_that_lies_costs_its_own_process_the_device_and_no_other()
+    public unsafe void A_pump_that_lies_costs_its_own_process_the_device_and_no_other()
     {
         int pumps = int.Parse(Environment.GetEnvironmentVariable("XESVM_PUMPS") ?? "40", CultureInfo.InvariantCulture);
         int seed = Environment.TickCount;
         output.WriteLine($"seed {seed}, {pumps} pumps");
         using var machine = new ServerMachine(cpuFaults: "userfaultfd");
+        const nuint Length = 2 << 20;
+        Assert.Equal(0, SystemCalls.MapAnonymous(Length, MemoryProtection.ReadWrite, Length, out nint batch));
         for (int i = 0; i < pumps; i++)
         {
-            using var liar = new LyingPump(machine.Socket, new Random(seed + i), space: (ulong)i + 2);
+            using var liar = new LyingPump(machine.Socket, new Random(seed + i), space: (ulong)i + 2, (uint*)batch);
             liar.Run();
         }
 
         machine.AwaitRest(files: 0, processes: 0, channels: 0);
+        SystemCalls.Unmap(batch, Length);
         Assert.Equal("512 pages away\n0 pages away\n", Run(machine, "touch"));
     }
 

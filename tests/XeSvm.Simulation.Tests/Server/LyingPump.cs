@@ -20,15 +20,21 @@ internal sealed unsafe class LyingPump : IDisposable
     private readonly string _socket;
     private readonly ulong _space;
 
-    public LyingPump(string socket, Random random, ulong space)
+    /// <param name="socket">Of the server.</param>
+    /// <param name="random">What the lies come from.</param>
+    /// <param name="space">Names the address space that it claims to have.</param>
+    /// <param name="batch">
+    /// A block of memory; it must stay until the server has forgotten the client: until then a job may write its fence there, and nothing else may
+    /// have the address.
+    /// </param>
+    public LyingPump(string socket, Random random, ulong space, uint* batch)
     {
         _socket = socket;
         _random = random;
         _space = space;
         _channel = ServerConnection.OpenChannel(socket, space);
         _file = ServerConnection.OpenFile(socket);
-        Assert.Equal(0, SystemCalls.MapAnonymous(2 << 20, MemoryProtection.ReadWrite, 2 << 20, out nint batch));
-        _batch = (uint*)batch;
+        _batch = batch;
     }
 
     /// <summary>Has the GPU fault at memory that the pump has to give.</summary>
@@ -85,7 +91,6 @@ internal sealed unsafe class LyingPump : IDisposable
         _lanes.ForEach(lane => SystemCalls.Shutdown(lane.Handle));
         _threads.ForEach(thread => thread.Join());
         _lanes.ForEach(lane => lane.Dispose());
-        SystemCalls.Unmap((nint)_batch, 2 << 20);
     }
 
     private static void Answer(ServerConnection lane, Random random)
