@@ -13,7 +13,9 @@ internal readonly record struct DevicePagesLeft(ulong Cookie, ulong Address, int
 internal interface IDevicePageOwner
 {
     /// <summary>Settles the accounts of pages that have left: GPU mappings, statistics, VRAM.</summary>
-    void PagesLeft(in DevicePagesLeft left);
+    /// <param name="client">Whose pages they were. Cookies are a client's own, and a pooled record may be another's by now.</param>
+    /// <param name="left">What has left.</param>
+    void PagesLeft(ClientMemory client, in DevicePagesLeft left);
 }
 
 /// <summary>Names for the owners of device pages that native code can carry and return: a cookie outlives neither its owner nor its meaning.</summary>

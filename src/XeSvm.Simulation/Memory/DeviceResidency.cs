@@ -47,14 +47,14 @@ internal sealed class DeviceResidency
 
     /// <summary>
     /// Begins to move a whole allocation to another device: until <see cref="EndMove"/> no device maps it. False when it is not whole and at
-    /// home here, has other bounds, or is being moved.
+    /// home here, has other bounds, or is being moved; also when the record, which was looked at without the lock, serves other pages by now.
     /// </summary>
-    public bool TryBeginMove(DeviceMemoryAllocation allocation, ulong start, int pages)
+    public bool TryBeginMove(in MovingAllocation moving, ulong start, int pages)
     {
         lock (_lock)
         {
-            if (!_chunks.TryFind(start, out DeviceMemoryAllocation? found) || found != allocation || found.IsMoving
-                || found.Start != start || found.Pages != pages || found.RemainingPages != pages)
+            if (!_chunks.TryFind(start, out DeviceMemoryAllocation? found) || found != moving.Allocation || found.Cookie != moving.Cookie
+                || found.VramOffset != moving.VramOffset || found.IsMoving || found.Start != start || found.Pages != pages || found.RemainingPages != pages)
             {
                 return false;
             }

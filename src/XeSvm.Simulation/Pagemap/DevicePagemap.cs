@@ -139,12 +139,12 @@ internal sealed class DevicePagemap
     }
 
     /// <summary>Settles pages that left: no GPU mapping names them any more, statistics have them, empty allocations give their VRAM back.</summary>
-    public void Settle(DeviceMemoryAllocation allocation, in DevicePagesLeft left)
+    public void Settle(DeviceMemoryAllocation allocation, ClientMemory client, in DevicePagesLeft left)
     {
         // In this order: whoever looks where the pages are after the invalidation must not find them here any more, or it would map
         // them again for good.
         // The pages that left need not be neighbours, so the whole allocation is invalidated.
-        (ClientMemory client, ulong start, ulong end) = (allocation.Client, allocation.Start, allocation.Start + allocation.Size);
+        (ulong start, ulong end) = (allocation.Start, allocation.Start + allocation.Size);
         if (!client.Residency.TryShrink(allocation, left))
         {
             return;
@@ -166,17 +166,13 @@ internal sealed class DevicePagemap
     /// <returns>False when another allocation has part of the range: two VMs were at it at the same time.</returns>
     internal bool Publish(DeviceMemoryAllocation allocation)
     {
-        if (!allocation.Client.Residency.TryAdd(allocation))
-        {
-            return false;
-        }
-
+        // Counted first: once others can find it, it may be settled as gone, and with that released and taken out of the count.
         if (!allocation.IsPublished)
         {
             Count(allocation);
         }
 
-        return true;
+        return allocation.Client.Residency.TryAdd(allocation);
     }
 
     /// <summary>Counts an allocation that others can find from now on; once, also when its pages need several attempts.</summary>

@@ -126,9 +126,9 @@ public sealed unsafe partial class DeviceServer
         }
 
         _atWork.AddCount();
-        if (!channel.TryStart())
+        if (!channel.TryStart(Faults))
         {
-            SendCard(connection, new CardMessage { Result = -Errno.EAGAIN });
+            SendCard(connection, new CardMessage { Result = -Errno.ENOMEM });
             Ended(channel);
             return 0;
         }

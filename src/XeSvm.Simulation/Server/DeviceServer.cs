@@ -89,6 +89,9 @@ public sealed partial class DeviceServer : IDisposable
     /// <summary>How long a client may take to answer what is asked of its CPU-fault pump: it is stopped, or lost. For those that connect later.</summary>
     internal TimeSpan Patience { get; set; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>Makes chosen operations of the devices and of the server fail.</summary>
+    internal FaultInjector Faults => _backend.Faults;
+
     /// <summary>How many files and channels are being closed, beside those that are open.</summary>
     internal int ClosingCount => _atWork.CurrentCount - 1 - ChannelCount;
 

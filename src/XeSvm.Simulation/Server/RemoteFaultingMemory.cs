@@ -405,7 +405,7 @@ internal sealed unsafe class RemoteFaultingMemory(RemoteAddressSpace space, Time
             Residency.Collect(start, end, allocations);
             foreach (DeviceMemoryAllocation allocation in allocations)
             {
-                allocation.PagesLeft(new DevicePagesLeft(allocation.Cookie, allocation.Start, allocation.RemainingPages, 0, Discarded: true, 0));
+                allocation.PagesLeft(this, new DevicePagesLeft(allocation.Cookie, allocation.Start, allocation.RemainingPages, 0, Discarded: true, 0));
             }
         }
     }

@@ -25,18 +25,7 @@ internal sealed unsafe class ServerChannel(DeviceServer server, ClientProcess pr
     public override bool IsGone => _isGone;
 
     /// <summary>Begins to serve; false when the system has no thread for it.</summary>
-    public bool TryStart()
-    {
-        try
-        {
-            new Thread(Serve, StackBytes) { IsBackground = true, Name = "xe client" }.Start();
-            return true;
-        }
-        catch (OutOfMemoryException)
-        {
-            return false;
-        }
-    }
+    public bool TryStart(FaultInjector faults) => DriverThread.TryStart(new Thread(Serve, StackBytes) { Name = "xe client" }, faults);
 
     /// <summary>The other side is gone, or cut off: the thread ends as soon as it can. Blocked calls are still to be woken.</summary>
     /// <remarks>
@@ -91,7 +80,9 @@ internal sealed unsafe class ServerChannel(DeviceServer server, ClientProcess pr
         {
             var answer = new AnswerMessage { Magic = ServerProtocol.AnswerMagic, Sequence = request.Sequence, Result = Run(request) };
             answer.Flags = server.FlagsFor(Process.Memory);
-            int sent = SystemCalls.Send(Connection, &answer, sizeof(AnswerMessage), _given);
+
+            // A client takes the answer of one call before it makes the next, so there is room; who does not must not hold the server up.
+            int sent = SystemCalls.Send(Connection, &answer, sizeof(AnswerMessage), _given, wait: false);
             _given?.Dispose();
             _given = null;
             if (sent < 0)

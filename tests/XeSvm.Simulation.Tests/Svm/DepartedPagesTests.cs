@@ -75,13 +75,13 @@ public sealed class DepartedPagesTests : IDisposable
         Assert.Equal(0, Pagemap.Migrate(client, _memory, PageConstants.BlockPages));
         IDevicePageOwner owner = Assert.IsType<DeviceMemoryAllocation>(client.Owners.Find(cookie));
         var left = new DevicePagesLeft(cookie, _memory, PageConstants.BlockPages, 0, Discarded: true, 0);
-        owner.PagesLeft(left);
+        owner.PagesLeft(client, left);
         Assert.Equal(0, Pagemap.AllocationCount);
-        owner.PagesLeft(left);
+        owner.PagesLeft(client, left);
         Assert.Equal(0, Pagemap.AllocationCount);
 
         Assert.Equal(0, Pagemap.Migrate(client, _memory + Block, PageConstants.BlockPages));
-        owner.PagesLeft(left);
+        owner.PagesLeft(client, left);
         Assert.Equal(Residency.Device, client.Residency.Examine(_memory + Block, _memory + (2 * Block), out _));
         client.Depart(_memory + Block);
         AssertUsable();
@@ -95,7 +95,7 @@ public sealed class DepartedPagesTests : IDisposable
         {
             // The first cookie that a client's owners give, known to whoever can count.
             Assert.NotNull(client.Owners.Find(FirstCookie));
-            client.Owners.Find(FirstCookie)!.PagesLeft(new DevicePagesLeft(FirstCookie, _memory, PageConstants.BlockPages, 0, Discarded: true, 0));
+            client.Owners.Find(FirstCookie)!.PagesLeft(client, new DevicePagesLeft(FirstCookie, _memory, PageConstants.BlockPages, 0, Discarded: true, 0));
         };
         Assert.Equal(0, Pagemap.Migrate(client, _memory, PageConstants.BlockPages));
         Assert.Equal(Residency.Device, client.Residency.Examine(_memory, _memory + Block, out _));
@@ -110,13 +110,36 @@ public sealed class DepartedPagesTests : IDisposable
         Assert.Equal(0, Pagemap.Migrate(client, _memory, PageConstants.BlockPages));
         Assert.Equal(Residency.Device, client.Residency.Examine(_memory, _memory + Block, out DeviceMemoryAllocation? from));
         ulong cookie = from!.Cookie;
-        Assert.True(client.Residency.TryBeginMove(from, _memory, PageConstants.BlockPages));
+        Assert.True(client.Residency.TryBeginMove(MovingAllocation.Of(from), _memory, PageConstants.BlockPages));
         client.Depart(_memory);
 
         Assert.False(client.Residency.EndMove(from, cookie, to: from));
         Assert.False(client.Residency.EndMove(from, cookie, to: null));
         Assert.False(client.Residency.TryRemove(from, cookie));
         Assert.Equal(Residency.System, client.Residency.Examine(_memory, _memory + Block, out _));
+        AssertUsable();
+    }
+
+    [Fact]
+    public unsafe void What_is_late_about_one_client_does_not_reach_the_equal_cookie_of_another()
+    {
+        var gone = new DepartingClientMemory();
+        var other = new DepartingClientMemory();
+        Assert.Equal(0, Pagemap.Migrate(gone, _memory, PageConstants.BlockPages));
+        Assert.Equal(Residency.Device, gone.Residency.Examine(_memory, _memory + Block, out DeviceMemoryAllocation? record));
+        MovingAllocation moving = MovingAllocation.Of(record!);
+        Assert.True(gone.Residency.TryBeginMove(moving, _memory, PageConstants.BlockPages));
+        gone.Depart(_memory);
+
+        // The same record, the same address, and the first cookie of either.
+        Assert.Equal(0, Pagemap.Migrate(other, _memory, PageConstants.BlockPages));
+        Assert.Equal(moving, MovingAllocation.Of(record!));
+        record!.PagesLeft(gone, new DevicePagesLeft(moving.Cookie, _memory, PageConstants.BlockPages, 0, Discarded: true, 0));
+        Assert.Equal(-Errno.EBUSY, gone.EndRelocation(record, moving.Cookie, record, null, TimeSpan.Zero));
+        gone.AbortRelocation(record, moving.Cookie, _memory);
+        Assert.Equal(Residency.Device, other.Residency.Examine(_memory, _memory + Block, out _));
+        Assert.Equal(1, Pagemap.AllocationCount);
+        other.Depart(_memory);
         AssertUsable();
     }
 
