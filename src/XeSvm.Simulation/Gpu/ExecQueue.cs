@@ -1,3 +1,5 @@
+using XeSvm.Simulation.Driver;
+
 namespace XeSvm.Simulation.Gpu;
 
 /// <summary>
@@ -63,6 +65,9 @@ internal sealed class ExecQueue
     /// <summary>How long a job may run before the queue is banned; without end unless set.</summary>
     public TimeSpan JobTimeout { get; init; } = Timeout.InfiniteTimeSpan;
 
+    /// <summary>May keep the queue from getting its threads.</summary>
+    public FaultInjector? Faults { get; init; }
+
     /// <summary>How jobs go together with those of other queues on engines that share hardware.</summary>
     public EngineGroupMode Mode { get; init; }
 
@@ -77,6 +82,9 @@ internal sealed class ExecQueue
 
     /// <summary>The fences of the jobs, by sequence number.</summary>
     public FenceTimeline Timeline { get; } = new();
+
+    /// <summary>Whether another job can be submitted.</summary>
+    public bool HasRoom => Submitted - Completed < MaxOutstandingJobs;
 
     /// <summary>Whether no job is outstanding.</summary>
     public bool IsIdle => Completed == Submitted;
@@ -163,33 +171,46 @@ internal sealed class ExecQueue
         _waiters.Wake();
     }
 
+    /// <summary>As <see cref="Kill"/>, but waits for nothing: from any thread, and with locks that the fault handler takes.</summary>
+    public void Ban()
+    {
+        lock (_lock)
+        {
+            _banned = true;
+            RequestStop();
+        }
+
+        _work.Wake();
+        _waiters.Wake();
+    }
+
     private bool TryStartThread()
     {
-        var thread = new Thread(Execute, StackSize) { IsBackground = true, Name = _threadName };
+        var thread = new Thread(Execute, StackSize) { Name = _threadName };
         int started = 0;
-        try
+        while (started < _slots.Length)
         {
-            for (; started < _slots.Length; started++)
+            var slot = new ParallelSlot(_threadName, StackSize, ExecuteSlot);
+            if (!slot.TryStart(Faults))
             {
-                _slots[started] = new ParallelSlot(_threadName, StackSize, ExecuteSlot);
-                _slots[started].Start();
+                break;
             }
 
-            thread.Start();
+            _slots[started++] = slot;
         }
-        catch (OutOfMemoryException)
+
+        if (started == _slots.Length && DriverThread.TryStart(thread, Faults))
         {
-            // That is how the runtime reports pthread_create's EAGAIN.
-            foreach (ParallelSlot slot in _slots.AsSpan(0, started))
-            {
-                slot.Close();
-            }
-
-            return false;
+            _thread = thread;
+            return true;
         }
 
-        _thread = thread;
-        return true;
+        foreach (ParallelSlot slot in _slots.AsSpan(0, started))
+        {
+            slot.Close();
+        }
+
+        return false;
     }
 
     private bool WaitForProgress(int outstanding, long deadline)
