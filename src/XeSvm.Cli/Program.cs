@@ -1,7 +1,8 @@
 using System.Runtime.InteropServices;
 using XeSvm.Cli;
 
-using CancellationTokenSource cancellation = new();
+// Not disposed: a signal may still be on its way to its handler when the run has ended.
+CancellationTokenSource cancellation = new();
 using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
 using PosixSignalRegistration termination = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
 return XesvmProgram.Run(args, CliConsole.OfProcess(), cancellation.Token);

@@ -4,6 +4,8 @@ namespace XeSvm.Daemon.Settings;
 internal sealed class SettingsHolder
 {
     private readonly SettingsLoader _loader;
+    private readonly Lock _telling = new();
+    private Action<DaemonSettings>? _changed;
     private LoadedSettings _loaded;
 
     internal SettingsHolder(SettingsLoader loader)
@@ -12,8 +14,28 @@ internal sealed class SettingsHolder
         _loaded = loader.Load();
     }
 
-    /// <summary>Told after a reload that changed something, on the thread that reloads.</summary>
-    internal event Action<DaemonSettings>? Changed;
+    /// <summary>
+    /// Told after a reload that changed something, on the thread that reloads. Who has gone is not told any more: going waits for a telling that
+    /// is under way.
+    /// </summary>
+    internal event Action<DaemonSettings> Changed
+    {
+        add
+        {
+            lock (_telling)
+            {
+                _changed += value;
+            }
+        }
+
+        remove
+        {
+            lock (_telling)
+            {
+                _changed -= value;
+            }
+        }
+    }
 
     internal LoadedSettings Loaded => Volatile.Read(ref _loaded);
 
@@ -51,7 +73,10 @@ internal sealed class SettingsHolder
         Volatile.Write(ref _loaded, loaded);
         if (changed.Count > 0)
         {
-            Changed?.Invoke(loaded.Settings);
+            lock (_telling)
+            {
+                _changed?.Invoke(loaded.Settings);
+            }
         }
 
         return changed;

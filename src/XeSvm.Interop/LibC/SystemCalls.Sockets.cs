@@ -109,7 +109,8 @@ internal static unsafe partial class SystemCalls
     /// <param name="message">The message.</param>
     /// <param name="length">Its length in bytes.</param>
     /// <param name="descriptor">A descriptor of this process to send along, or null.</param>
-    internal static int Send(FileDescriptorHandle connection, void* message, int length, FileDescriptorHandle? descriptor)
+    /// <param name="wait">Whether to wait for room when the other side has not taken what was sent before; -EAGAIN otherwise.</param>
+    internal static int Send(FileDescriptorHandle connection, void* message, int length, FileDescriptorHandle? descriptor, bool wait = true)
     {
         int result = connection.Acquire(out int number);
         if (result < 0)
@@ -130,7 +131,7 @@ internal static unsafe partial class SystemCalls
         {
             do
             {
-                result = Result(sendmsg(number, &header, NoSignal));
+                result = Result(sendmsg(number, &header, wait ? NoSignal : NoSignal | DontWait));
             }
             while (result == -Errno.EINTR);
             if (header.Control is not null)
@@ -197,13 +198,18 @@ internal static unsafe partial class SystemCalls
         return result;
     }
 
-    /// <summary>Ends a connection in both directions: whoever waits at it is woken.</summary>
-    internal static int Shutdown(FileDescriptorHandle connection)
+    /// <summary>Ends a connection in both directions: whoever waits at it, on either side, is woken.</summary>
+    internal static int Shutdown(FileDescriptorHandle connection) => Shutdown(connection, how: 2);
+
+    /// <summary>Nothing is received any more: who waits for it here is woken, and the other side may wait until the connection is closed.</summary>
+    internal static int ShutdownReceiving(FileDescriptorHandle connection) => Shutdown(connection, how: 0);
+
+    private static int Shutdown(FileDescriptorHandle connection, int how)
     {
         int result = connection.Acquire(out int number);
         if (result == 0)
         {
-            result = Result(shutdown(number, 2));
+            result = Result(shutdown(number, how));
             connection.Release();
         }
 

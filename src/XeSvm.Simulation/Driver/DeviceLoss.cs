@@ -19,7 +19,10 @@ internal sealed class DeviceLoss(SoftwareDevice device)
         if (!_isLost && device.Options.Faults.Fails(FaultPoint.DeviceLost) && TryBegin())
         {
             // Not here: the caller may be a queue's own thread, in the middle of a fault.
-            new Thread(Run) { IsBackground = true, Name = "xe device loss" }.Start();
+            if (!DriverThread.TryStart(new Thread(Run) { Name = "xe device loss" }, device.Options.Faults))
+            {
+                ThreadPool.UnsafeQueueUserWorkItem(static loss => loss.Run(), this, preferLocal: false);
+            }
         }
 
         return _isLost;

@@ -24,6 +24,7 @@ internal sealed class XeExecQueue : IDisposable, IExecQueueOwner
         _binds = engine is null ? new BindQueue() : null;
         _queue = engine is null ? null : new ExecQueue($"xe {engine.Class} queue", engine, width, vm.AddressSpaceOf(engine.Gt), vm.Device.UserFences, this)
         {
+            Faults = vm.Device.Options.Faults,
             Mode = vm.IsFaultMode ? EngineGroupMode.Fault : EngineGroupMode.DmaFence,
             JobTimeout = vm.IsLongRunning ? Timeout.InfiniteTimeSpan : vm.Device.JobTimeout,
         };

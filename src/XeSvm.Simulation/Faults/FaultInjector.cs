@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 
 namespace XeSvm.Simulation;
@@ -14,6 +15,7 @@ public sealed class FaultInjector
     private readonly long[] _injected = new long[FaultPointNames.Count];
     private ulong _rulesMade;
     private volatile bool _armed;
+    private volatile int _clears;
 
     /// <summary>An injector with the rules of a plan.</summary>
     /// <param name="plan">What fails.</param>
@@ -44,13 +46,14 @@ public sealed class FaultInjector
         }
     }
 
-    /// <summary>Removes every rule of a point; what has failed stays counted.</summary>
+    /// <summary>Removes every rule of a point; what has failed stays counted, and what is held up goes on.</summary>
     /// <param name="point">The point.</param>
     public void Clear(FaultPoint point)
     {
         lock (_lock)
         {
             Volatile.Write(ref _rules[(int)point], []);
+            _clears++;
             _armed = Array.Exists(_rules, rules => rules.Length != 0);
         }
     }
@@ -63,8 +66,21 @@ public sealed class FaultInjector
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal bool Fails(FaultPoint point, ulong page = 0) => _armed && Find(point, page) is not null;
 
-    /// <summary>Counts an occurrence, and says how long it is to be held up.</summary>
-    internal TimeSpan Delay(FaultPoint point) => _armed ? Find(point, page: 0)?.Delay ?? TimeSpan.Zero : TimeSpan.Zero;
+    /// <summary>Counts an occurrence, and holds it up for as long as a rule says, or until rules are removed.</summary>
+    internal void HoldUp(FaultPoint point)
+    {
+        int clears = _clears;
+        if (!_armed || Find(point, page: 0) is not { } rule)
+        {
+            return;
+        }
+
+        long begin = Stopwatch.GetTimestamp();
+        while (_clears == clears && Stopwatch.GetElapsedTime(begin) < rule.Delay)
+        {
+            Thread.Yield();
+        }
+    }
 
     private FaultRule? Find(FaultPoint point, ulong page)
     {

@@ -21,7 +21,7 @@ public sealed record FaultPlan
 
     /// <summary>
     /// Reads a plan: clauses separated by <c>;</c>. A clause is <c>seed=N</c> or <c>POINT:ARGUMENTS</c>, with <c>POINT</c> one of iova, link,
-    /// map, sync, vram, copy, isolate, lost, slow-copy, userfaultfd, and <c>ARGUMENTS</c> separated by <c>,</c>: <c>at=K</c> (the K-th
+    /// map, sync, vram, copy, isolate, lost, slow-copy, userfaultfd, thread, and <c>ARGUMENTS</c> separated by <c>,</c>: <c>at=K</c> (the K-th
     /// occurrence, from 1), <c>p=X</c> (each with probability X), <c>times=N</c> (N failures at most), <c>page=K</c> (link: page K of its
     /// range), <c>us=N</c> (slow-copy: microseconds). White space is ignored. Empty text is no failure.
     /// </summary>

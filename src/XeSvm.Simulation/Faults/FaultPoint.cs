@@ -35,4 +35,7 @@ public enum FaultPoint
 
     /// <summary><c>userfaultfd</c>: userfaultfd cannot be used: the backend is coherent. Takes effect when a device is opened first.</summary>
     Userfaultfd,
+
+    /// <summary><c>thread</c>: the system has no thread for a queue (ENOMEM), a client of a server, or the work after the loss of a device.</summary>
+    Thread,
 }

@@ -3,7 +3,7 @@ namespace XeSvm.Simulation;
 /// <summary>The words of <c>XESVM_FAULTS</c> for the points, in the order of <see cref="FaultPoint"/>.</summary>
 internal static class FaultPointNames
 {
-    private static readonly string[] s_names = ["iova", "link", "map", "sync", "vram", "copy", "isolate", "lost", "slow-copy", "userfaultfd"];
+    private static readonly string[] s_names = ["iova", "link", "map", "sync", "vram", "copy", "isolate", "lost", "slow-copy", "userfaultfd", "thread"];
 
     /// <summary>How many points there are.</summary>
     public static int Count => s_names.Length;

@@ -30,7 +30,7 @@ internal sealed unsafe class CopyEngine(SoftwareDevice device, Gt gt)
         CopyRun run = default;
         ulong job = 0;
         int result = 0;
-        Hold(device.Options.Faults.Delay(FaultPoint.SlowCopy));
+        device.Options.Faults.HoldUp(FaultPoint.SlowCopy);
         if (device.Options.Faults.Fails(FaultPoint.Copy))
         {
             result = -Errno.EIO;
@@ -93,7 +93,7 @@ internal sealed unsafe class CopyEngine(SoftwareDevice device, Gt gt)
         byte* vram = device.VramBase + vramOffset;
         CopyRun run = default;
         ulong job = 0;
-        Hold(device.Options.Faults.Delay(FaultPoint.SlowCopy));
+        device.Options.Faults.HoldUp(FaultPoint.SlowCopy);
         int result = device.Options.Faults.Fails(FaultPoint.Copy) ? -Errno.EIO : 0;
         for (int i = 0; i < addresses.Length && result == 0; i++)
         {
@@ -118,16 +118,6 @@ internal sealed unsafe class CopyEngine(SoftwareDevice device, Gt gt)
 
     /// <summary>Clears VRAM, as a new buffer object is cleared.</summary>
     public void Clear(ulong vramOffset, ulong size) => new Span<byte>(device.VramBase + vramOffset, checked((int)size)).Clear();
-
-    /// <summary>A slow engine: the time passes, as the wait for the copy's fence does.</summary>
-    private static void Hold(TimeSpan delay)
-    {
-        long begin = Stopwatch.GetTimestamp();
-        while (delay != TimeSpan.Zero && Stopwatch.GetElapsedTime(begin) < delay)
-        {
-            Thread.Yield();
-        }
-    }
 
     private byte* Resolve(ulong busAddress)
     {

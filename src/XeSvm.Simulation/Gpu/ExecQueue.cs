@@ -1,3 +1,5 @@
+using XeSvm.Simulation.Driver;
+
 namespace XeSvm.Simulation.Gpu;
 
 /// <summary>
@@ -62,6 +64,9 @@ internal sealed class ExecQueue
 
     /// <summary>How long a job may run before the queue is banned; without end unless set.</summary>
     public TimeSpan JobTimeout { get; init; } = Timeout.InfiniteTimeSpan;
+
+    /// <summary>May keep the queue from getting its threads.</summary>
+    public FaultInjector? Faults { get; init; }
 
     /// <summary>How jobs go together with those of other queues on engines that share hardware.</summary>
     public EngineGroupMode Mode { get; init; }
@@ -181,31 +186,31 @@ internal sealed class ExecQueue
 
     private bool TryStartThread()
     {
-        var thread = new Thread(Execute, StackSize) { IsBackground = true, Name = _threadName };
+        var thread = new Thread(Execute, StackSize) { Name = _threadName };
         int started = 0;
-        try
+        while (started < _slots.Length)
         {
-            for (; started < _slots.Length; started++)
+            var slot = new ParallelSlot(_threadName, StackSize, ExecuteSlot);
+            if (!slot.TryStart(Faults))
             {
-                _slots[started] = new ParallelSlot(_threadName, StackSize, ExecuteSlot);
-                _slots[started].Start();
+                break;
             }
 
-            thread.Start();
+            _slots[started++] = slot;
         }
-        catch (OutOfMemoryException)
+
+        if (started == _slots.Length && DriverThread.TryStart(thread, Faults))
         {
-            // That is how the runtime reports pthread_create's EAGAIN.
-            foreach (ParallelSlot slot in _slots.AsSpan(0, started))
-            {
-                slot.Close();
-            }
-
-            return false;
+            _thread = thread;
+            return true;
         }
 
-        _thread = thread;
-        return true;
+        foreach (ParallelSlot slot in _slots.AsSpan(0, started))
+        {
+            slot.Close();
+        }
+
+        return false;
     }
 
     private bool WaitForProgress(int outstanding, long deadline)

@@ -1,3 +1,5 @@
+using XeSvm.Simulation.Driver;
+
 namespace XeSvm.Simulation.Gpu;
 
 /// <summary>
@@ -20,11 +22,11 @@ internal sealed class ParallelSlot
     public ParallelSlot(string name, int stackSize, Action<ParallelSlot> run)
     {
         _run = run;
-        _thread = new Thread(() => _run(this), stackSize) { IsBackground = true, Name = name };
+        _thread = new Thread(() => _run(this), stackSize) { Name = name };
     }
 
-    /// <summary>Starts the thread; an OutOfMemoryException says that the system has none.</summary>
-    public void Start() => _thread.Start();
+    /// <summary>Starts the thread; false when the system has none.</summary>
+    public bool TryStart(FaultInjector? faults) => DriverThread.TryStart(_thread, faults);
 
     /// <summary>Begins a batch.</summary>
     public void Begin(ulong batch)

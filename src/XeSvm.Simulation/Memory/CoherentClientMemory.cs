@@ -101,8 +101,7 @@ internal unsafe class CoherentClientMemory(string reason) : ClientMemory
                 return -Errno.EBUSY;
             }
 
-            Residency.EndMove(from, cookie, to);
-            return 0;
+            return Residency.EndMove(from, cookie, to) ? 0 : -Errno.EBUSY;
         }
     }
 
@@ -186,7 +185,7 @@ internal unsafe class CoherentClientMemory(string reason) : ClientMemory
             {
                 int count = allocation.RemainingPages;
                 moved += count;
-                allocation.PagesLeft(new DevicePagesLeft(allocation.Start, count, 0, discarded, 0));
+                allocation.PagesLeft(this, new DevicePagesLeft(allocation.Cookie, allocation.Start, count, 0, discarded, 0));
             }
         }
 

@@ -1,18 +1,21 @@
 namespace XeSvm.Simulation.Memory;
 
 /// <summary>Pages that stopped being device pages.</summary>
+/// <param name="Cookie">Of the allocation that had them: by the time that they are settled its record may serve others.</param>
 /// <param name="Address">Client address of the first page.</param>
 /// <param name="Pages">How many left.</param>
 /// <param name="Remaining">How many the allocation still has.</param>
 /// <param name="Discarded">The client dropped them: there is no copy in system memory.</param>
 /// <param name="CopyNanoseconds">Duration of the copy out of VRAM.</param>
-internal readonly record struct DevicePagesLeft(ulong Address, int Pages, int Remaining, bool Discarded, ulong CopyNanoseconds);
+internal readonly record struct DevicePagesLeft(ulong Cookie, ulong Address, int Pages, int Remaining, bool Discarded, ulong CopyNanoseconds);
 
 /// <summary>The owner of an allocation whose pages can leave the device without managed code having a say.</summary>
 internal interface IDevicePageOwner
 {
     /// <summary>Settles the accounts of pages that have left: GPU mappings, statistics, VRAM.</summary>
-    void PagesLeft(in DevicePagesLeft left);
+    /// <param name="client">Whose pages they were. Cookies are a client's own, and a pooled record may be another's by now.</param>
+    /// <param name="left">What has left.</param>
+    void PagesLeft(ClientMemory client, in DevicePagesLeft left);
 }
 
 /// <summary>Names for the owners of device pages that native code can carry and return: a cookie outlives neither its owner nor its meaning.</summary>

@@ -28,24 +28,33 @@ internal sealed class DeviceResidency
         }
     }
 
-    public void Remove(DeviceMemoryAllocation allocation)
+    /// <summary>Takes an allocation out again; false when it has gone already: whoever took it out ends it.</summary>
+    /// <param name="allocation">Which one.</param>
+    /// <param name="cookie">Its cookie when it was added: the record may serve others since.</param>
+    public bool TryRemove(DeviceMemoryAllocation allocation, ulong cookie)
     {
         lock (_lock)
         {
+            if (!Holds(allocation, cookie))
+            {
+                return false;
+            }
+
             _chunks.Remove(allocation);
+            return true;
         }
     }
 
     /// <summary>
     /// Begins to move a whole allocation to another device: until <see cref="EndMove"/> no device maps it. False when it is not whole and at
-    /// home here, has other bounds, or is being moved.
+    /// home here, has other bounds, or is being moved; also when the record, which was looked at without the lock, serves other pages by now.
     /// </summary>
-    public bool TryBeginMove(DeviceMemoryAllocation allocation, ulong start, int pages)
+    public bool TryBeginMove(in MovingAllocation moving, ulong start, int pages)
     {
         lock (_lock)
         {
-            if (!_chunks.TryFind(start, out DeviceMemoryAllocation? found) || found != allocation || found.IsMoving
-                || found.Start != start || found.Pages != pages || found.RemainingPages != pages)
+            if (!_chunks.TryFind(start, out DeviceMemoryAllocation? found) || found != moving.Allocation || found.Cookie != moving.Cookie
+                || found.VramOffset != moving.VramOffset || found.IsMoving || found.Start != start || found.Pages != pages || found.RemainingPages != pages)
             {
                 return false;
             }
@@ -59,13 +68,14 @@ internal sealed class DeviceResidency
     /// <param name="from">The allocation that was moved.</param>
     /// <param name="cookie">Its cookie when the move began: the record may serve others since.</param>
     /// <param name="to">The allocation that has its pages; null when the move failed.</param>
-    public void EndMove(DeviceMemoryAllocation from, ulong cookie, DeviceMemoryAllocation? to)
+    /// <returns>False, and nothing has changed, when the allocation that was moved has gone meanwhile.</returns>
+    public bool EndMove(DeviceMemoryAllocation from, ulong cookie, DeviceMemoryAllocation? to)
     {
         lock (_lock)
         {
-            if (from.Cookie != cookie)
+            if (!Holds(from, cookie))
             {
-                return;
+                return false;
             }
 
             from.IsMoving = false;
@@ -74,6 +84,8 @@ internal sealed class DeviceResidency
                 _chunks.Remove(from);
                 _chunks.Add(to);
             }
+
+            return true;
         }
     }
 
@@ -87,7 +99,7 @@ internal sealed class DeviceResidency
         {
             foreach (ref readonly MovingAllocation from in moved)
             {
-                if (from.Allocation.Cookie != from.Cookie || !_chunks.TryFind(from.Start, out DeviceMemoryAllocation? found) || found != from.Allocation)
+                if (!Holds(from.Allocation, from.Cookie))
                 {
                     return false;
                 }
@@ -131,16 +143,25 @@ internal sealed class DeviceResidency
         }
     }
 
-    /// <summary>Records how many pages an allocation has left; without any it is no longer found.</summary>
-    public void Shrink(DeviceMemoryAllocation allocation, int remainingPages)
+    /// <summary>
+    /// Records how many pages an allocation has left; without any it is no longer found, and the caller ends it. False when it has gone already.
+    /// </summary>
+    public bool TryShrink(DeviceMemoryAllocation allocation, in DevicePagesLeft left)
     {
         lock (_lock)
         {
-            allocation.RemainingPages = remainingPages;
-            if (remainingPages == 0)
+            if (!Holds(allocation, left.Cookie))
+            {
+                return false;
+            }
+
+            allocation.RemainingPages = left.Remaining;
+            if (left.Remaining == 0)
             {
                 _chunks.Remove(allocation);
             }
+
+            return true;
         }
     }
 
@@ -161,6 +182,10 @@ internal sealed class DeviceResidency
             _chunks.Collect(start, end, into);
         }
     }
+
+    /// <summary>Whether an allocation is here, and is the one that its cookie says. Records are pooled: neither alone is enough.</summary>
+    private bool Holds(DeviceMemoryAllocation allocation, ulong cookie) =>
+        allocation.Cookie == cookie && _chunks.TryFind(allocation.Start, out DeviceMemoryAllocation? found) && found == allocation;
 
     private void PutBack(ReadOnlySpan<MovingAllocation> moved)
     {

@@ -16,8 +16,8 @@ internal static class PumpAccounts
         {
             case Xesvm.XESVM_EVENT_HOME:
             case Xesvm.XESVM_EVENT_DISCARD:
-                memory.Owners.Find(e.allocation)?.PagesLeft(new DevicePagesLeft(
-                    e.address, (int)e.pages, (int)e.remaining, e.type == Xesvm.XESVM_EVENT_DISCARD, e.copy_ns));
+                memory.Owners.Find(e.allocation)?.PagesLeft(memory, new DevicePagesLeft(
+                    e.allocation, e.address, (int)e.pages, (int)e.remaining, e.type == Xesvm.XESVM_EVENT_DISCARD, e.copy_ns));
                 break;
             case Xesvm.XESVM_EVENT_INVALIDATE when e.invalidation == Xesvm.XESVM_INVALIDATE_REMOVE:
                 memory.Notifiers.Invalidate(e.address, end, MmuEvent.Clear);

@@ -91,5 +91,5 @@ internal sealed class DeviceMemoryAllocation(DevicePagemap pagemap) : VramOccupa
         return client.Owners.Find(ticket.Cookie) is null;
     }
 
-    public void PagesLeft(in DevicePagesLeft left) => Pagemap.Settle(this, left);
+    public void PagesLeft(ClientMemory client, in DevicePagesLeft left) => Pagemap.Settle(this, client, left);
 }

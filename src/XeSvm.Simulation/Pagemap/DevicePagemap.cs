@@ -139,16 +139,21 @@ internal sealed class DevicePagemap
     }
 
     /// <summary>Settles pages that left: no GPU mapping names them any more, statistics have them, empty allocations give their VRAM back.</summary>
-    public void Settle(DeviceMemoryAllocation allocation, in DevicePagesLeft left)
+    public void Settle(DeviceMemoryAllocation allocation, ClientMemory client, in DevicePagesLeft left)
     {
         // In this order: whoever looks where the pages are after the invalidation must not find them here any more, or it would map
         // them again for good.
         // The pages that left need not be neighbours, so the whole allocation is invalidated.
-        allocation.Client.Residency.Shrink(allocation, left.Remaining);
-        allocation.Client.Notifiers.Invalidate(allocation.Start, allocation.Start + allocation.Size, MmuEvent.Migrate);
+        (ulong start, ulong end) = (allocation.Start, allocation.Start + allocation.Size);
+        if (!client.Residency.TryShrink(allocation, left))
+        {
+            return;
+        }
+
+        client.Notifiers.Invalidate(start, end, MmuEvent.Migrate);
         if (!left.Discarded)
         {
-            _migrate.AccountMigrateToSystem(allocation.Client, left);
+            _migrate.AccountMigrateToSystem(client, left);
         }
 
         if (left.Remaining == 0)
@@ -161,17 +166,13 @@ internal sealed class DevicePagemap
     /// <returns>False when another allocation has part of the range: two VMs were at it at the same time.</returns>
     internal bool Publish(DeviceMemoryAllocation allocation)
     {
-        if (!allocation.Client.Residency.TryAdd(allocation))
-        {
-            return false;
-        }
-
+        // Counted first: once others can find it, it may be settled as gone, and with that released and taken out of the count.
         if (!allocation.IsPublished)
         {
             Count(allocation);
         }
 
-        return true;
+        return allocation.Client.Residency.TryAdd(allocation);
     }
 
     /// <summary>Counts an allocation that others can find from now on; once, also when its pages need several attempts.</summary>
@@ -181,11 +182,19 @@ internal sealed class DevicePagemap
         allocation.IsPublished = true;
     }
 
-    /// <summary>Takes back what <see cref="Publish"/> did: the pages never became device pages, and who believed so must look again.</summary>
-    internal static void Withdraw(DeviceMemoryAllocation allocation)
+    /// <summary>
+    /// Takes back what <see cref="Publish"/> did: the pages never became device pages, and who believed so must look again. False when the
+    /// allocation has been settled, and so released, meanwhile: its client is gone.
+    /// </summary>
+    internal static bool Withdraw(DeviceMemoryAllocation allocation, ulong cookie, ClientMemory client, ulong start, ulong end)
     {
-        allocation.Client.Residency.Remove(allocation);
-        allocation.Client.Notifiers.Invalidate(allocation.Start, allocation.Start + allocation.Size, MmuEvent.Migrate);
+        if (!client.Residency.TryRemove(allocation, cookie))
+        {
+            return false;
+        }
+
+        client.Notifiers.Invalidate(start, end, MmuEvent.Migrate);
+        return true;
     }
 
     /// <summary>Ends an allocation: its VRAM is free.</summary>

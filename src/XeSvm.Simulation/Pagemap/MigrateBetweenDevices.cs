@@ -40,7 +40,7 @@ internal static unsafe class MigrateBetweenDevices
         MovingAllocation moving = MovingAllocation.Of(from);
         ulong cookie = moving.Cookie;
         ulong offset = moving.VramOffset;
-        if (!client.Residency.TryBeginMove(from, to.Start, to.Pages))
+        if (!client.Residency.TryBeginMove(in moving, to.Start, to.Pages))
         {
             return -Errno.EBUSY;
         }

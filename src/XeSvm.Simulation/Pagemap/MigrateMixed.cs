@@ -100,7 +100,7 @@ internal sealed unsafe class MigrateMixed
         ClientMemory client = to.Client;
         foreach (ref readonly MovingAllocation moving in _parts.Allocations)
         {
-            if (!client.Residency.TryBeginMove(moving.Allocation, moving.Start, moving.Pages))
+            if (!client.Residency.TryBeginMove(in moving, moving.Start, moving.Pages))
             {
                 return -Errno.EBUSY;
             }

@@ -53,16 +53,16 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
     {
         takenBack = false;
         ClientMemory client = allocation.Client;
-        ulong end = allocation.Start + allocation.Size;
+        (ulong start, ulong end) = (allocation.Start, allocation.Start + allocation.Size);
 
         // migrate_vma_setup: the MMU notifiers run before the pages are taken, so no device uses the old place from here on.
-        client.Notifiers.Invalidate(allocation.Start, end, MmuEvent.Migrate);
+        client.Notifiers.Invalidate(start, end, MmuEvent.Migrate);
         if (pagemap.Device.Options.Faults.Fails(FaultPoint.Isolate))
         {
             return -Errno.EBUSY;
         }
 
-        int result = client.Isolate(allocation.Start, allocation.Pages, hold, out PageIsolation isolation);
+        int result = client.Isolate(start, allocation.Pages, hold, out PageIsolation isolation);
         if (result < 0)
         {
             // A device page among them: the caller brings the range home and tries again, as for any other page that is not to be had.
@@ -72,8 +72,12 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
         // Between the first invalidation and the isolation another VM may have mapped the pages again; and what left these pages before
         // must be off the books before they get a new entry there.
         client.Settle();
-        client.Notifiers.Invalidate(allocation.Start, end, MmuEvent.Migrate);
+        client.Notifiers.Invalidate(start, end, MmuEvent.Migrate);
         result = CopyIsolated(allocation, isolation);
+
+        // Once others can find the allocation its pages may leave, even before this thread goes on, and its record serve others.
+        ulong cookie = allocation.Cookie;
+        byte* vram = pagemap.Device.VramBase + allocation.VramOffset;
         if (result == 0 && !pagemap.Publish(allocation))
         {
             result = -Errno.EBUSY;
@@ -85,16 +89,24 @@ internal sealed unsafe class MigrateToDevice(DevicePagemap pagemap)
             return aborted < 0 ? aborted : result;
         }
 
-        result = client.Commit(isolation, pagemap.Device.VramBase + allocation.VramOffset, allocation.Cookie, timeslice);
-        if (result < 0)
+        result = client.Commit(isolation, vram, cookie, timeslice);
+        if (result >= 0)
         {
-            DevicePagemap.Withdraw(allocation);
-            takenBack = result == -Errno.EBUSY;
-            if (!takenBack)
-            {
-                // Only "taken back" closes the isolation; any other error leaves it open.
-                client.Abort(isolation);
-            }
+            return 0;
+        }
+
+        takenBack = result == -Errno.EBUSY;
+        if (!takenBack)
+        {
+            // Only "taken back" closes the isolation; any other error leaves it open.
+            client.Abort(isolation);
+        }
+
+        if (!DevicePagemap.Withdraw(allocation, cookie, client, start, end))
+        {
+            // Its pages have been settled as gone, and it has been released: no failure, they just did not stay.
+            takenBack = false;
+            return 0;
         }
 
         return result;

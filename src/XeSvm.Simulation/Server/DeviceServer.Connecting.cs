@@ -109,9 +109,14 @@ public sealed unsafe partial class DeviceServer
         ServerChannel channel;
         lock (_lock)
         {
+            if (_processes.Values.Sum(known => known.Id == id ? known.Channels : 0) >= MostChannels)
+            {
+                return -Errno.EMFILE;
+            }
+
             if (!_processes.TryGetValue((id, addressSpace), out ClientProcess? process))
             {
-                int result = ClientProcess.Open(id, addressSpace, _cpuFaults != ServerCpuFaults.Coherent, out process);
+                int result = ClientProcess.Open(id, addressSpace, _cpuFaults != ServerCpuFaults.Coherent, Patience, out process);
                 if (result < 0)
                 {
                     return result;
@@ -120,19 +125,20 @@ public sealed unsafe partial class DeviceServer
                 _processes.Add((id, addressSpace), process!);
             }
 
-            if (process!.Channels == MostChannels)
-            {
-                return -Errno.EMFILE;
-            }
-
-            process.Channels++;
+            process!.Channels++;
             channel = new ServerChannel(this, process, connection);
             _channels.Add(channel);
         }
 
         _atWork.AddCount();
+        if (!channel.TryStart(Faults))
+        {
+            SendCard(connection, new CardMessage { Result = -Errno.ENOMEM });
+            Ended(channel);
+            return 0;
+        }
+
         SendCard(connection, new CardMessage { Minor = (uint)_nodes.Count }); // when it cannot be sent, the channel finds its end at once
-        channel.Start();
         return 0;
     }
 

@@ -54,11 +54,12 @@ public sealed partial class DeviceServer
         return memory.Memory.Notifiers.IsEmpty && _devices.Sum(device => device.Frames.Forget(memory.Memory)) == 0;
     }
 
-    /// <summary>A process has ended.</summary>
+    /// <summary>A process has ended, or is cut off: its memory is out of reach before it can learn of that.</summary>
     private void Ended(ClientProcess process)
     {
         lock (_lock)
         {
+            process.Memory.SetGone();
             _channels.ForEach(channel =>
             {
                 if (channel.Process == process)
@@ -75,8 +76,11 @@ public sealed partial class DeviceServer
     /// <summary>An address space is no more. Under the lock.</summary>
     private void Depart(ClientProcess process)
     {
-        if (_processes.Remove((process.Id, process.AddressSpace)))
+        // Its place may be another's by now: one that has left by its last channel, and has come again by a new one.
+        (int Id, ulong AddressSpace) key = (process.Id, process.AddressSpace);
+        if (_processes.TryGetValue(key, out ClientProcess? there) && there == process)
         {
+            _processes.Remove(key);
             process.Dispose();
             if (!IsForgotten(process.Memory))
             {

@@ -26,14 +26,18 @@ internal sealed unsafe class ServerChannel(DeviceServer server, ClientProcess pr
 
     public override bool IsGone => _isGone;
 
-    /// <summary>Begins to serve.</summary>
-    public void Start() => new Thread(Serve, StackBytes) { IsBackground = true, Name = "xe client" }.Start();
+    /// <summary>Begins to serve; false when the system has no thread for it.</summary>
+    public bool TryStart(FaultInjector faults) => DriverThread.TryStart(new Thread(Serve, StackBytes) { Name = "xe client" }, faults);
 
-    /// <summary>The other side is gone: the thread ends as soon as it can. Blocked calls are still to be woken.</summary>
+    /// <summary>The other side is gone, or cut off: the thread ends as soon as it can. Blocked calls are still to be woken.</summary>
+    /// <remarks>
+    /// A client that lives on sees the end of the connection only when its call has ended: the call may still write to memory of the caller, which
+    /// has other uses for it once its ioctl has returned.
+    /// </remarks>
     public void Abandon()
     {
         _isGone = true;
-        SystemCalls.Shutdown(Connection);
+        SystemCalls.ShutdownReceiving(Connection);
     }
 
     public void Dispose()
@@ -78,7 +82,9 @@ internal sealed unsafe class ServerChannel(DeviceServer server, ClientProcess pr
         {
             var answer = new AnswerMessage { Magic = ServerProtocol.AnswerMagic, Sequence = request.Sequence, Result = Run(request) };
             answer.Flags = server.FlagsFor(Process.Memory);
-            int sent = SystemCalls.Send(Connection, &answer, sizeof(AnswerMessage), _given);
+
+            // A client takes the answer of one call before it makes the next, so there is room; who does not must not hold the server up.
+            int sent = SystemCalls.Send(Connection, &answer, sizeof(AnswerMessage), _given, wait: false);
             _given?.Dispose();
             _given = null;
             if (sent < 0)

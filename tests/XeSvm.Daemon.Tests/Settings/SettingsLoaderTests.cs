@@ -127,5 +127,35 @@ public sealed class SettingsLoaderTests : IDisposable
         Assert.Equal(1, changes);
     }
 
+    [Fact]
+    public void Who_has_gone_is_not_told_of_a_reload_that_is_under_way()
+    {
+        string file = _folder.Write("c.json", """{ "sampling": { "interval": "2s" } }""");
+        SettingsHolder holder = new(new SettingsLoader(["--config", file], new Dictionary<string, string>()));
+        bool isGone = false;
+        bool toldTooLate = false;
+        Thread? going = null;
+        holder.Changed += Hold;
+        holder.Changed += Listen;
+        _folder.Write("c.json", """{ "sampling": { "interval": "3s" } }""");
+        holder.Reload();
+        going!.Join();
+        Assert.True(isGone);
+        Assert.False(toldTooLate, "It was told after it had gone, when what it would change may be disposed.");
+
+        void Hold(DaemonSettings changed)
+        {
+            going = new Thread(() =>
+            {
+                holder.Changed -= Listen;
+                Volatile.Write(ref isGone, true);
+            });
+            going.Start();
+            going.Join(TimeSpan.FromMilliseconds(100)); // it cannot go before all have been told
+        }
+
+        void Listen(DaemonSettings changed) => toldTooLate = Volatile.Read(ref isGone);
+    }
+
     private static LoadedSettings Load(string[] arguments, Dictionary<string, string> environment) => new SettingsLoader(arguments, environment).Load();
 }

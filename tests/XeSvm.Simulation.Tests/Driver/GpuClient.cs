@@ -68,7 +68,7 @@ internal sealed unsafe class GpuClient : DrmClient
     {
         ulong value = Interlocked.Increment(ref _fenceValue);
         int result = Submit(queue, control, commands, value);
-        return result < 0 ? result : Wait(queue, control, value, 20_000_000_000);
+        return result < 0 ? result : Wait(queue, control, value, 120_000_000_000);
     }
 
     public int Submit(uint queue, ulong control, ReadOnlySpan<uint> commands, ulong fenceValue)
@@ -102,7 +102,7 @@ internal sealed unsafe class GpuClient : DrmClient
     }
 
     /// <summary>Waits until a word of memory has a value.</summary>
-    public int WaitForWord(ulong address, ulong value, long timeout = 20_000_000_000)
+    public int WaitForWord(ulong address, ulong value, long timeout = 120_000_000_000)
     {
         var wait = new drm_xe_wait_user_fence { addr = address, value = value, mask = ulong.MaxValue, timeout = timeout };
         return Ioctl(DrmXe.DRM_IOCTL_XE_WAIT_USER_FENCE, ref wait);
@@ -117,7 +117,7 @@ internal sealed unsafe class GpuClient : DrmClient
         commands.CopyTo(new Span<uint>((void*)control, commands.Length));
         var exec = new drm_xe_exec { exec_queue_id = queue, num_batch_buffer = 1, address = control };
         Assert.Equal(0, Ioctl(DrmXe.DRM_IOCTL_XE_EXEC, ref exec));
-        Assert.True(SpinWait.SpinUntil(() => Volatile.Read(ref *started) == 1, TimeSpan.FromSeconds(20)), "The batch does not start.");
+        Assert.True(SpinWait.SpinUntil(() => Volatile.Read(ref *started) == 1, TimeSpan.FromMinutes(2)), "The batch does not start.");
     }
 
     /// <summary>Lets the batch of <see cref="Spin"/> come to its end.</summary>

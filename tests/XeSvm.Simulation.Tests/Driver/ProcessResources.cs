@@ -3,7 +3,7 @@ namespace XeSvm.Simulation.Tests.Driver;
 /// <summary>What software devices hold of the process: threads, files and mappings, recognised by their names.</summary>
 internal readonly record struct ProcessResources(int Threads, int Files, int Mappings)
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
 
     public static ProcessResources Now => new(CountThreads(), CountFiles(), CountMappings());
 

@@ -6,7 +6,7 @@ namespace XeSvm.Simulation.Tests.Faults;
 public sealed class FaultPlanTests
 {
     private static readonly Gen<FaultRule> s_rule = Gen.Select(
-        Gen.Int[0, 9], Gen.Bool, Gen.Long[1, 1000], Gen.Int[1, 1000], Gen.Long[0, 9], Gen.Int[-1, 511], Gen.Int[1, 10_000_000],
+        Gen.Int[0, FaultPointNames.Count - 1], Gen.Bool, Gen.Long[1, 1000], Gen.Int[1, 1000], Gen.Long[0, 9], Gen.Int[-1, 511], Gen.Int[1, 10_000_000],
         (point, counted, at, thousandths, times, page, microseconds) => (FaultPoint)point switch
         {
             FaultPoint.Userfaultfd => new FaultRule(FaultPoint.Userfaultfd),
@@ -43,7 +43,7 @@ public sealed class FaultPlanTests
     }
 
     [Theory]
-    [InlineData("vrm:at=1", "'vrm' is no point where faults are injected; iova, link, map, sync, vram, copy, isolate, lost, slow-copy, userfaultfd are.")]
+    [InlineData("vrm:at=1", "'vrm' is no point where faults are injected; iova, link, map, sync, vram, copy, isolate, lost, slow-copy, userfaultfd, thread are.")]
     [InlineData("vram", "'vram' needs either at=K or p=X.")]
     [InlineData("vram:", "'' of 'vram' is not valid; at=K, p=X, times=N, page=K and us=N are.")]
     [InlineData("vram:at=1,p=0.5", "'vram' needs either at=K or p=X.")]

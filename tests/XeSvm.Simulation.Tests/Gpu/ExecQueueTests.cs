@@ -225,7 +225,7 @@ public sealed unsafe class ExecQueueTests : IDisposable
         {
             var queue = new ExecQueue(name, _machine.CreateEngine(), 1, _machine.Space, _waiters, null);
             Assert.Equal(0, queue.Submit([(cycle & 1) == 0 ? Batch : Spinner], null, out _));
-            Assert.True(cycle != 1 || SpinWait.SpinUntil(() => ThreadsNamed(name) == 1, 10_000), "The thread has not the queue's name.");
+            Assert.True(cycle != 1 || SpinWait.SpinUntil(() => ThreadsNamed(name) == 1, 120_000), "The thread has not the queue's name.");
             queue.Kill();
             Assert.True(queue.IsIdle);
         }
@@ -233,7 +233,7 @@ public sealed unsafe class ExecQueueTests : IDisposable
         Assert.Equal(0, _machine.Gate.SlotCount);
 
         // A thread that was joined may be listed for a moment longer.
-        Assert.True(SpinWait.SpinUntil(() => ThreadsNamed(name) == 0, 10_000), "Threads are left.");
+        Assert.True(SpinWait.SpinUntil(() => ThreadsNamed(name) == 0, 120_000), "Threads are left.");
     }
 
     [Fact]
@@ -289,7 +289,7 @@ public sealed unsafe class ExecQueueTests : IDisposable
         }
     });
 
-    private static long Soon() => Stopwatch.GetTimestamp() + (Stopwatch.Frequency * 10);
+    private static long Soon() => Stopwatch.GetTimestamp() + (Stopwatch.Frequency * 120);
 
     private ExecQueue CreateQueue(int width = 1)
     {

@@ -129,7 +129,7 @@ public sealed unsafe class TlbGateTests(ITestOutputHelper output)
             page.Fill(pattern);
             Thread.SpinWait(chooser.Next(200));
             Assert.Equal(-1, page.IndexOfAnyExcept(pattern));
-            Assert.True(SpinWait.SpinUntil(() => Volatile.Read(ref faults) != faultsBefore, 10_000), "The new mapping is not used.");
+            Assert.True(SpinWait.SpinUntil(() => Volatile.Read(ref faults) != faultsBefore, 120_000), "The new mapping is not used.");
             Thread.SpinWait(chooser.Next(500));
         }
 

@@ -20,7 +20,7 @@ public sealed unsafe class GarbageCollectionTests(ITestOutputHelper output)
     private const long LimitNanoseconds = 3_000_000_000;
 
     /// <summary>A thread may be late for its part on a busy machine: then the round has shown nothing.</summary>
-    private const int Rounds = 5;
+    private const int Rounds = 25;
 
     /// <summary>Functions by address: with SuppressGCTransition a call keeps its thread in cooperative mode, as a touch of memory by managed code does.</summary>
     private static readonly nint s_libC = NativeLibrary.Load("libc.so.6");

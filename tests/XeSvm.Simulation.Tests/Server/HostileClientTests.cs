@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using XeSvm.Interop.LibC;
 using XeSvm.Interop.Uapi;
@@ -7,10 +8,12 @@ using Xunit.Abstractions;
 namespace XeSvm.Simulation.Tests.Server;
 
 /// <summary>Messages that no preload library would send: the server lives, other clients notice nothing.</summary>
-/// <remarks>XESVM_MESSAGES says how many, 20000 unless given.</remarks>
+/// <remarks>They look at the memory of the process, so no other test may run meanwhile. XESVM_MESSAGES says how many, 20000 unless given.</remarks>
+[Collection(Driver.DriverConcurrencyCollection.Name)]
 public sealed unsafe class HostileClientTests(ITestOutputHelper output)
 {
     private const int LongestMessage = 256;
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
     private static readonly ulong[] s_interesting = [0, 1, 2, 4095, 4096, 0x50000, 1UL << 32, 1UL << 47, ulong.MaxValue - 4095, ulong.MaxValue];
 
     [Fact]
@@ -53,6 +56,24 @@ public sealed unsafe class HostileClientTests(ITestOutputHelper output)
         using ServerConnection channel = ServerConnection.OpenChannel(machine.Socket);
         var version = default(drm_version);
         Assert.Equal(0, channel.Ioctl(other, Drm.DRM_IOCTL_VERSION, ref version));
+    }
+
+    [Fact]
+    public void A_client_that_takes_no_answer_is_dropped_and_does_not_hold_the_server_up()
+    {
+        using var machine = new ServerMachine();
+        using ServerConnection channel = ServerConnection.OpenChannel(machine.Socket);
+        var request = new RequestMessage { Magic = ServerProtocol.RequestMagic, Call = ServerCall.Settle };
+        int sent;
+        long begin = Stopwatch.GetTimestamp();
+        do
+        {
+            request.Sequence++;
+            sent = SystemCalls.Send(channel.Handle, &request, sizeof(RequestMessage), descriptor: null, wait: false);
+        }
+        while ((sent > 0 || sent == -Errno.EAGAIN) && Stopwatch.GetElapsedTime(begin) < s_patience);
+        Assert.True(sent is -Errno.EPIPE or -Errno.ECONNRESET, $"{sent}");
+        machine.AwaitRest(files: 0, processes: 0, channels: 0);
     }
 
     /// <summary>Anything as a first message, and things after it.</summary>

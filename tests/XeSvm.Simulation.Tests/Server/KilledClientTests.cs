@@ -6,7 +6,8 @@ using Xunit.Abstractions;
 namespace XeSvm.Simulation.Tests.Server;
 
 /// <summary>Clients that are killed at any moment leave nothing behind.</summary>
-/// <remarks>XESVM_KILLS says how many, 12 unless given.</remarks>
+/// <remarks>They count the threads and mappings of the process, so no other test may run meanwhile. XESVM_KILLS says how many, 12 unless given.</remarks>
+[Collection(Driver.DriverConcurrencyCollection.Name)]
 public sealed class KilledClientTests(ITestOutputHelper output)
 {
     private const string Client = "tests/XeSvm.Simulation.Tests/Server/client.c";

@@ -150,8 +150,10 @@ public abstract unsafe class MigrationBehaviour
         Assert.Equal((links, maps, largeLeaves), (after.Item1 - before.Item1, after.Item2 - before.Item2, after.Item3 - before.Item3));
         Assert.Equal(0, gpu.Store(memory + Block - 8, 12));
         Assert.Equal((11u, 12u), (*(uint*)(memory + 0x2000), *(uint*)(memory + Block - 8)));
-        GpuClient.Unmap(memory, Block);
+
+        // While the memory is there: afterwards its addresses may be those of another test, whose changes this device hears of too.
         Assert.Equal("clean\n", gpu.File.ReadDebugFile("dma_audit").Text);
+        GpuClient.Unmap(memory, Block);
 
         (long Links, long Maps, long LargeLeaves) Mapped() =>
             (gpu.Counter("get_pages.link_calls", "dma"), gpu.Counter("get_pages.map_calls", "dma"), gpu.Counter("get_pages.leaf_2m", "dma"));

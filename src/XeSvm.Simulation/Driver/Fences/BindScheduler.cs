@@ -71,18 +71,9 @@ internal sealed class BindScheduler(Vm vm)
             return true;
         }
 
-        try
-        {
-            new Thread(Run, StackSize) { IsBackground = true, Name = "xe bind queue" }.Start();
-        }
-        catch (OutOfMemoryException)
-        {
-            // That is how the runtime reports pthread_create's EAGAIN.
-            return false;
-        }
-
-        _threadRuns = true;
-        return true;
+        // Its first step waits for the VM lock, which is held here.
+        _threadRuns = DriverThread.TryStart(new Thread(Run, StackSize) { Name = "xe bind queue" }, vm.Device.Options.Faults);
+        return _threadRuns;
     }
 
     /// <summary>An area of a queued bind was cut: both pieces are to be bound.</summary>

@@ -14,6 +14,9 @@ internal sealed unsafe class FenceMachine : IDisposable
     public FenceMachine(uint vmFlags = 0)
     {
         Gpu = new GpuClient(new SoftwareBackendOptions { VramBytes = 64 << 20, CpuFaults = "coherent" }, vmFlags);
+
+        // A spinner must not be stopped because the machine is busy.
+        Gpu.Device.JobTimeout = TimeSpan.FromMinutes(5);
     }
 
     public GpuClient Gpu { get; }
@@ -53,7 +56,7 @@ internal sealed unsafe class FenceMachine : IDisposable
 
     /// <summary>Waits until the batch of <see cref="Spin"/> runs.</summary>
     public void WaitUntilRuns(int page) => Assert.True(
-        SpinWait.SpinUntil(() => Volatile.Read(ref *(uint*)(PageAt(page) + 128)) == 1, TimeSpan.FromSeconds(20)),
+        SpinWait.SpinUntil(() => Volatile.Read(ref *(uint*)(PageAt(page) + 128)) == 1, TimeSpan.FromMinutes(2)),
         "The batch does not start.");
 
     /// <summary>Whether the batch of <see cref="Spin"/> has begun.</summary>

@@ -12,7 +12,7 @@ internal static unsafe class SyncobjClient
     public const long Second = 1_000_000_000;
 
     /// <summary>A time on CLOCK_MONOTONIC that no test reaches.</summary>
-    public static long Later => Stopwatch.GetTimestamp() + (30 * Second);
+    public static long Later => Stopwatch.GetTimestamp() + (120 * Second);
 
     public static uint CreateSyncobj(this DrmClient client, uint flags = 0)
     {
@@ -127,7 +127,7 @@ internal static unsafe class SyncobjClient
 
     /// <summary>Whether a descriptor is readable before long.</summary>
     public static bool BecomesReadable(FileDescriptorHandle file) =>
-        SpinWait.SpinUntil(() => SystemCalls.IsReadable(file), TimeSpan.FromSeconds(20));
+        SpinWait.SpinUntil(() => SystemCalls.IsReadable(file), TimeSpan.FromMinutes(2));
 
     private static int Array(DrmClient client, uint request, ReadOnlySpan<uint> handles)
     {

@@ -176,8 +176,9 @@ public sealed unsafe class VmKindTests : IDisposable
     [Trait("Rule", "9.timeout")]
     public void A_job_of_a_dma_fence_VM_that_does_not_end_is_stopped_and_bans_its_queue(uint flags)
     {
+        using var untouched = new DrmClient();
+        Assert.Equal(TimeSpan.FromSeconds(5), untouched.Device.JobTimeout);
         using var machine = new FenceMachine(flags);
-        Assert.Equal(TimeSpan.FromSeconds(5), machine.Gpu.Device.JobTimeout);
         machine.Gpu.Device.JobTimeout = TimeSpan.FromMilliseconds(50);
         uint done = machine.Gpu.CreateSyncobj();
         uint queue = machine.Spin(0, 0, FenceMachine.Syncobj(done, signal: true));

@@ -167,7 +167,7 @@ public sealed unsafe class DriverMixedMigrationTests
             machine.Backend.Faults.Add(new FaultRule(FaultPoint.SlowCopy) { At = (round % 3) + 1, Delay = TimeSpan.FromMilliseconds(50) });
             var prefetch = new Thread(() => machine[1].Prefetch(memory, PeerDriver.Block, 1));
             prefetch.Start();
-            Assert.True(SpinWait.SpinUntil(() => machine[1].Device.Pagemap.PinnedCount == 1 || !prefetch.IsAlive, TimeSpan.FromSeconds(20)));
+            Assert.True(SpinWait.SpinUntil(() => machine[1].Device.Pagemap.PinnedCount == 1 || !prefetch.IsAlive, TimeSpan.FromMinutes(2)));
             Interlocked.Increment(ref *(uint*)touched);
             prefetch.Join();
             machine.Backend.Faults.Clear(FaultPoint.SlowCopy);

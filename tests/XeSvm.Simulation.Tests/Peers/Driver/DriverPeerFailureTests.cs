@@ -15,6 +15,11 @@ namespace XeSvm.Simulation.Tests.Peers.Driver;
 [Collection(TortureCollection.Name)]
 public sealed unsafe class DriverPeerFailureTests
 {
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
+
+    /// <summary>The longest that a copy can be held up for; the tests end it, however busy the machine is.</summary>
+    private static readonly TimeSpan s_untilCleared = TimeSpan.FromSeconds(10);
+
     [Fact]
     public void Advice_for_memory_that_cannot_be_reached_is_refused_and_changes_nothing()
     {
@@ -161,13 +166,17 @@ public sealed unsafe class DriverPeerFailureTests
         using var machine = new PeerDriver("pair-p2p");
         ulong memory = machine.Allocate();
         Assert.Equal(0, machine[0].Store(memory + 8, 1));
-        machine.Backend.Faults.Add(new FaultRule(FaultPoint.SlowCopy) { At = 1, Delay = TimeSpan.FromMilliseconds(200) });
+        machine.Backend.Faults.Add(new FaultRule(FaultPoint.SlowCopy) { At = 1, Delay = s_untilCleared });
         int result = 0;
         var prefetch = new Thread(() => result = machine[1].Prefetch(memory, PeerDriver.Block, 1));
         prefetch.Start();
-        Assert.True(SpinWait.SpinUntil(() => machine.Machine.Counters.Migrations(PeerRoute.PciePeer) == 1 || IsMoving(), TimeSpan.FromSeconds(20)));
-        machine[lost].Device.Loss.Declare();
+        Assert.True(SpinWait.SpinUntil(IsMoving, s_patience));
+        var loss = new Thread(machine[lost].Device.Loss.Declare);
+        loss.Start();
+        Assert.True(SpinWait.SpinUntil(() => machine[lost].Device.Loss.IsLost, s_patience));
+        machine.Backend.Faults.Clear(FaultPoint.SlowCopy);
         prefetch.Join();
+        loss.Join();
         Assert.True(result is 0 or -Errno.ECANCELED, $"errno {-result}");
 
         // A lost target gets nothing; what a lost source has goes home.
@@ -179,6 +188,22 @@ public sealed unsafe class DriverPeerFailureTests
         Assert.Equal((1UL, 1UL), (work.CookieAlloc, work.CookieFree));
 
         bool IsMoving() => machine[0].Software.Client.Residency.Examine(memory, memory + PeerDriver.Block, out _) == Residency.Moving;
+    }
+
+    [Fact]
+    public void A_record_that_has_come_to_serve_other_pages_is_not_moved()
+    {
+        using var machine = new PeerDriver("pair-p2p");
+        ulong memory = machine.Allocate();
+        Assert.Equal(0, machine[0].Store(memory + 8, 1));
+        DeviceResidency residency = machine[0].Software.Client.Residency;
+        MovingAllocation moving = MovingAllocation.Of(machine.AllocationOf(memory));
+        Assert.False(residency.TryBeginMove(moving with { Cookie = moving.Cookie + (1UL << 32) }, memory, PeerDriver.Pages));
+        Assert.False(residency.TryBeginMove(moving with { VramOffset = moving.VramOffset + PeerDriver.Block }, memory, PeerDriver.Pages));
+        Assert.Equal(0, machine.Home(memory));
+        Assert.True(residency.TryBeginMove(moving, memory, PeerDriver.Pages));
+        residency.EndMove(moving.Allocation, moving.Cookie, to: null);
+        Assert.Equal(0, machine.Home(memory));
     }
 
     [Fact]
@@ -240,14 +265,15 @@ public sealed unsafe class DriverPeerFailureTests
         ulong first = machine.Allocate();
         ulong second = machine.Allocate();
         Assert.Equal(0, machine[0].Store(first + 8, 1));
-        machine.Backend.Faults.Add(new FaultRule(FaultPoint.SlowCopy) { At = 1, Delay = TimeSpan.FromMilliseconds(200) });
+        machine.Backend.Faults.Add(new FaultRule(FaultPoint.SlowCopy) { At = 1, Delay = s_untilCleared });
         var mover = new Thread(() => machine[1].Prefetch(first, PeerDriver.Block, 1));
         mover.Start();
-        Assert.True(SpinWait.SpinUntil(() => machine[1].Device.Pagemap.PinnedCount == 1, TimeSpan.FromSeconds(20)));
+        Assert.True(SpinWait.SpinUntil(() => machine[1].Device.Pagemap.PinnedCount == 1, s_patience));
 
         // The only VRAM there is belongs to a buffer object that pages are moving into.
         Assert.Equal(-Errno.ENOMEM, machine[1].Device.Pagemap.Migrate(machine[1].Software.Client, second, PeerDriver.Pages));
         Assert.True(machine.Counters.EvictionsRefused > 0);
+        machine.Backend.Faults.Clear(FaultPoint.SlowCopy);
         mover.Join();
         Assert.Equal((0, 1), (machine[1].Device.Pagemap.PinnedCount, machine.Home(first)));
         long refused = machine.Counters.EvictionsRefused;
