@@ -189,6 +189,9 @@ internal sealed class PrimaryClient(int process)
 
     public bool WasMaster { get; set; }
 
+    /// <summary>Its number at its master; 0 until it has asked for one.</summary>
+    public uint Magic { get; set; }
+
     /// <summary>Whether it may do what needs a master's leave.</summary>
     public bool IsAuthenticated { get; set; }
 }
@@ -196,41 +199,47 @@ internal sealed class PrimaryClient(int process)
 /// <summary>A master (drm_master): numbers files that want to be let in. Under the lock of the <see cref="PrimaryNode"/>.</summary>
 internal sealed class DrmMaster
 {
-    private readonly List<PrimaryClient?> _waiting = [];
+    private readonly List<(PrimaryClient? Owner, bool IsWaiting)> _numbers = [];
 
-    /// <summary>A file's number, from 1.</summary>
+    /// <summary>A file's number, from 1: the lowest free one, and its own until it is closed.</summary>
     public uint NumberOf(PrimaryClient client)
     {
-        int index = _waiting.IndexOf(client);
-        if (index < 0)
+        if (client.Magic == 0)
         {
-            index = _waiting.Count;
-            _waiting.Add(client);
+            int free = _numbers.FindIndex(number => number.Owner is null);
+            if (free < 0)
+            {
+                free = _numbers.Count;
+                _numbers.Add(default);
+            }
+
+            _numbers[free] = (client, true);
+            client.Magic = (uint)free + 1;
         }
 
-        return (uint)index + 1;
+        return client.Magic;
     }
 
     /// <summary>Lets a file in; false when nobody has the number, or it was let in already.</summary>
     public bool LetIn(uint magic)
     {
-        PrimaryClient? client = magic - 1 < (uint)_waiting.Count ? _waiting[(int)(magic - 1)] : null;
-        if (client is null)
+        if (magic - 1 >= (uint)_numbers.Count || _numbers[(int)(magic - 1)] is not { IsWaiting: true, Owner: { } client })
         {
             return false;
         }
 
         client.IsAuthenticated = true;
-        _waiting[(int)(magic - 1)] = null;
+        _numbers[(int)(magic - 1)] = (client, false);
         return true;
     }
 
+    /// <summary>Takes a file's number back, if it has one.</summary>
     public void Forget(PrimaryClient client)
     {
-        int index = _waiting.IndexOf(client);
-        if (index >= 0)
+        if (client.Magic != 0)
         {
-            _waiting[index] = null;
+            _numbers[(int)client.Magic - 1] = default;
+            client.Magic = 0;
         }
     }
 }

@@ -76,6 +76,20 @@ public sealed unsafe class PrimaryNodeTests : IDisposable
         Assert.Equal(0, _first.Ioctl(AuthMagic, ref magic));
         Assert.True(IsAuthenticated(_second));
         Assert.Equal(-Errno.EINVAL, _first.Ioctl(AuthMagic, ref magic));
+        Assert.Equal(0, _second.Ioctl(GetMagic, ref again));
+        Assert.Equal(magic.magic, again.magic);
+        using (var third = new DrmClient(_first))
+        {
+            third.Software.BecomePrimary(isAdministrator: false, SomebodyElse);
+            Assert.Equal(0, third.Ioctl(GetMagic, ref again));
+            Assert.NotEqual(magic.magic, again.magic);
+        }
+
+        using var fourth = new DrmClient(_first);
+        fourth.Software.BecomePrimary(isAdministrator: false, SomebodyElse);
+        wrong = default;
+        Assert.Equal(0, fourth.Ioctl(GetMagic, ref wrong));
+        Assert.Equal(again.magic, wrong.magic);
     }
 
     [Fact]
