@@ -15,7 +15,7 @@ internal sealed unsafe partial class Vm
     /// <returns>0; -ENOMEM when it cannot, in a VM that cannot fault.</returns>
     public int CheckEvicted()
     {
-        if (IsFaultMode || Interlocked.Exchange(ref _evicted, 0) == 0)
+        if (IsFaultMode || Volatile.Read(ref _evicted) == 0 || Interlocked.Exchange(ref _evicted, 0) == 0)
         {
             return 0;
         }
