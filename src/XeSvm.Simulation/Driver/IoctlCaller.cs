@@ -20,6 +20,9 @@ internal abstract class IoctlCaller
     /// <summary>The caller's memory.</summary>
     public abstract ClientMemory Memory { get; }
 
+    /// <summary>The process, by its id here.</summary>
+    public abstract int ProcessId { get; }
+
     /// <summary>The caller has died, or does not want the result any more: what blocks for it returns.</summary>
     public abstract bool IsGone { get; }
 

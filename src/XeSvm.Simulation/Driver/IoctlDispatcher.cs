@@ -15,10 +15,19 @@ internal static unsafe class IoctlDispatcher
     private const uint DirectionWrite = 1; // user space writes, the kernel reads
     private const uint DirectionRead = 2;
 
-    // Core ioctls of primary nodes (drm.h), known here only to be refused.
+    // Core ioctls of primary nodes (drm.h, drm_mode.h).
     private const uint GetUnique = 0xc0106401;
+    private const uint GetMagic = 0x80046402;
+    private const uint GetClient = 0xc0286405;
+    private const uint GetStats = 0x80f86406;
     private const uint GemFlink = 0xc008640a;
     private const uint GemOpen = 0xc010640b;
+    private const uint AuthMagic = 0x40046411;
+    private const uint SetMaster = 0x0000641e;
+    private const uint DropMaster = 0x0000641f;
+    private const uint CreateDumb = 0xc02064b2;
+    private const uint MapDumb = 0xc01064b3;
+    private const uint DestroyDumb = 0xc00464b4;
 
     private static readonly Entry[] s_table = BuildTable();
 
@@ -57,12 +66,18 @@ internal static unsafe class IoctlDispatcher
             return -Errno.EFAULT;
         }
 
-        int result = entry.Handler(file, block);
+        int result = Permits(entry.Access, file) ? entry.Handler(file, block) : -Errno.EACCES;
         return (directions & DirectionRead) != 0 && size != 0 && file.Client.Write(argument, block, size) < 0 ? -Errno.EFAULT : result;
     }
 
-    /// <summary>A core ioctl that render nodes refuse (drm_ioctl_permit), once its argument has been copied in.</summary>
-    private static int RefuseOnRenderNode(SoftwareFile file, void* argument) => -Errno.EACCES;
+    /// <summary>Whether a file may make a call (drm_ioctl_permit), which is looked at once its argument has been copied in.</summary>
+    private static bool Permits(IoctlAccess access, SoftwareFile file) => access switch
+    {
+        IoctlAccess.All => true,
+        IoctlAccess.Primary => file.Primary is not null,
+        IoctlAccess.Authenticated => file.Primary is { IsAuthenticated: true },
+        _ => file.Primary is { } client && file.Device.Primary.IsMaster(client),
+    };
 
     private static uint SizeOf(uint request) => (request >> 16) & 0x3fff;
 
@@ -74,10 +89,19 @@ internal static unsafe class IoctlDispatcher
         Add(table, Drm.DRM_IOCTL_VERSION, &VersionIoctl.Invoke);
         Add(table, Drm.DRM_IOCTL_GET_CAP, &GetCapIoctl.Invoke);
         Add(table, Drm.DRM_IOCTL_SET_CLIENT_NAME, &SetClientNameIoctl.Invoke);
-        Add(table, Drm.DRM_IOCTL_SET_CLIENT_CAP, &RefuseOnRenderNode);
-        Add(table, GetUnique, &RefuseOnRenderNode);
-        Add(table, GemFlink, &RefuseOnRenderNode);
-        Add(table, GemOpen, &RefuseOnRenderNode);
+        Add(table, Drm.DRM_IOCTL_SET_CLIENT_CAP, &MasterIoctls.SetClientCap, IoctlAccess.Primary);
+        Add(table, GetUnique, &MasterIoctls.GetUnique, IoctlAccess.Primary);
+        Add(table, GetMagic, &MasterIoctls.GetMagic, IoctlAccess.Primary);
+        Add(table, GetClient, &MasterIoctls.GetClient, IoctlAccess.Primary);
+        Add(table, GetStats, &MasterIoctls.GetStats, IoctlAccess.Primary);
+        Add(table, AuthMagic, &MasterIoctls.AuthMagic, IoctlAccess.Master);
+        Add(table, SetMaster, &MasterIoctls.SetMaster, IoctlAccess.Primary);
+        Add(table, DropMaster, &MasterIoctls.DropMaster, IoctlAccess.Primary);
+        Add(table, GemFlink, &GemNameIoctls.Flink, IoctlAccess.Authenticated);
+        Add(table, GemOpen, &GemNameIoctls.Open, IoctlAccess.Authenticated);
+        Add(table, CreateDumb, &DumbBufferIoctls.Create, IoctlAccess.Primary);
+        Add(table, MapDumb, &DumbBufferIoctls.Map, IoctlAccess.Primary);
+        Add(table, DestroyDumb, &GemCloseIoctl.Invoke, IoctlAccess.Primary);
         Add(table, Drm.DRM_IOCTL_GEM_CLOSE, &GemCloseIoctl.Invoke);
         Add(table, Drm.DRM_IOCTL_PRIME_HANDLE_TO_FD, &PrimeIoctls.HandleToDescriptor);
         Add(table, Drm.DRM_IOCTL_PRIME_FD_TO_HANDLE, &PrimeIoctls.DescriptorToHandle);
@@ -112,11 +136,13 @@ internal static unsafe class IoctlDispatcher
         return table;
     }
 
-    private static void Add(Entry[] table, uint request, delegate*<SoftwareFile, void*, int> handler) =>
-        table[request & 0xff] = new Entry(request, handler);
+    private static void Add(
+        Entry[] table, uint request, delegate*<SoftwareFile, void*, int> handler, IoctlAccess access = IoctlAccess.All) =>
+        table[request & 0xff] = new Entry(request, handler, access);
 
-    private readonly struct Entry(uint request, delegate*<SoftwareFile, void*, int> handler)
+    private readonly struct Entry(uint request, delegate*<SoftwareFile, void*, int> handler, IoctlAccess access)
     {
+        public readonly IoctlAccess Access = access;
         public readonly uint Request = request;
         public readonly delegate*<SoftwareFile, void*, int> Handler = handler;
     }

@@ -117,6 +117,9 @@ internal sealed unsafe class SoftwareDevice : IDisposable
 
     public FakeOffsets FakeOffsets { get; } = new();
 
+    /// <summary>What files of the primary node share.</summary>
+    public PrimaryNode Primary { get; } = new();
+
     public CpuMappings CpuMappings { get; } = new();
 
     /// <summary>Exports and imports of buffer objects.</summary>

@@ -34,6 +34,9 @@ internal sealed unsafe class SoftwareFile : DrmFile
     /// <summary>The memory of whoever makes the call that this thread is in (<c>current->mm</c>).</summary>
     public ClientMemory Client => IoctlCaller.Current?.Memory ?? Device.Client;
 
+    /// <summary>What the file is on the primary node; null on a render node.</summary>
+    public PrimaryClient? Primary { get; private set; }
+
     /// <summary>What SET_CLIENT_NAME has called the file; empty unless it was.</summary>
     public string Name { get; set; } = "";
 
@@ -50,6 +53,20 @@ internal sealed unsafe class SoftwareFile : DrmFile
 
     /// <summary>The file is being closed, or the caller of this thread's call is gone: blocking calls return.</summary>
     public bool IsClosing => _closing || IoctlCaller.Current is { IsGone: true };
+
+    /// <summary>Makes this a file of the primary node, before anybody uses it.</summary>
+    /// <param name="isAdministrator">Whether who opens it has CAP_SYS_ADMIN.</param>
+    /// <param name="process">Who opens it.</param>
+    public void BecomePrimary(bool isAdministrator, int process) => Primary = Device.Primary.Open(isAdministrator, process);
+
+    /// <summary>The file is being closed: whoever opens the node from here on does not find its master there. Any number of times.</summary>
+    public void LeavePrimary()
+    {
+        if (Primary is not null)
+        {
+            Device.Primary.Close(Primary);
+        }
+    }
 
     /// <inheritdoc/>
     public override int Ioctl(uint request, void* argument)
@@ -210,6 +227,7 @@ internal sealed unsafe class SoftwareFile : DrmFile
             }
         }
 
+        LeavePrimary();
         CloseObjects();
         FenceDescriptors.Sweep();
         Device.Release();

@@ -152,7 +152,8 @@ internal sealed partial class VmBindTransaction(Vm vm)
             }
         }
 
-        return 0;
+        // Its worker would have to bring back what went for it.
+        return vm.IsPreemptMode ? vm.CheckEvicted() : 0;
     }
 
     /// <summary>Writes the page tables that <see cref="Commit"/> has left as they were.</summary>

@@ -26,7 +26,10 @@ internal static class CommandTable
         (0x08, new Command("MI_ARB_ON_OFF", 1, 1, MiFlowCommands.Nothing)),
         (0x09, new Command("MI_MEM_FENCE", 1, 1, MiFlowCommands.MemFence)),
         (0x0a, new Command("MI_BATCH_BUFFER_END", 1, 1, MiFlowCommands.BatchBufferEnd)),
+        (0x0b, new Command("MI_SUSPEND_FLUSH", 1, 1, MiFlowCommands.Nothing)), // memory is coherent at all times
         (0x0c, new Command("MI_PREDICATE", 1, 1, MiRegisterCommands.Predicate)),
+        (0x0d, new Command("MI_TOPOLOGY_FILTER", 1, 1, MiFlowCommands.Nothing)), // of threads behind a pipeline, which are not there
+        (0x0e, new Command("MI_SET_APPID", 1, 1, MiFlowCommands.Nothing)), // of protected content, which is not there
         (0x1a, new Command("MI_MATH", 2, 257, MiRegisterCommands.Math)),
         (0x1c, new Command("MI_SEMAPHORE_WAIT", 4, 5, MiFlowCommands.SemaphoreWait)),
         (0x20, new Command("MI_STORE_DATA_IMM", 4, Command.LongestDwords, MiMemoryCommands.StoreDataImm) { HasLongLength = true }),

@@ -53,7 +53,7 @@ public sealed unsafe partial class DeviceServer
 
         int result = hello.Kind switch
         {
-            ConnectionKind.File => OpenFile(connection, hello.Minor),
+            ConnectionKind.File => OpenFile(connection, process, hello.Minor),
             ConnectionKind.Channel => OpenChannel(connection, process, user == SystemCalls.EffectiveUser ? null : given, hello.AddressSpace),
             ConnectionKind.Pump => OpenLane(connection, process, hello),
             _ => -Errno.EINVAL,
@@ -72,7 +72,7 @@ public sealed unsafe partial class DeviceServer
         return SystemCalls.Send(connection, &card, sizeof(CardMessage), descriptor: null);
     }
 
-    private int OpenFile(FileDescriptorHandle connection, uint minor)
+    private int OpenFile(FileDescriptorHandle connection, int process, uint minor)
     {
         uint index = minor % ServerProtocol.FirstRenderMinor;
         if (minor >= 2 * ServerProtocol.FirstRenderMinor || index >= _nodes.Count)
@@ -89,6 +89,11 @@ public sealed unsafe partial class DeviceServer
         ulong secret = 0;
         RandomNumberGenerator.Fill(new Span<byte>(&secret, sizeof(ulong)));
         var file = new ServerFile(++_lastFile, secret, (SoftwareFile)opened!, connection);
+        if (minor < ServerProtocol.FirstRenderMinor)
+        {
+            file.File.BecomePrimary(CallerIdentity.HasCapability(process), process);
+        }
+
         lock (_lock)
         {
             _devices.Add(file.File.Device);

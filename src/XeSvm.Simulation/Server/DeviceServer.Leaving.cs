@@ -30,6 +30,7 @@ public sealed partial class DeviceServer
     {
         if (_files.TryRemove(file.Id, out _))
         {
+            file.File.LeavePrimary();
             _atWork.AddCount();
             ThreadPool.UnsafeQueueUserWorkItem(CloseNow, file, preferLocal: false);
         }

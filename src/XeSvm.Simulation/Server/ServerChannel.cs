@@ -22,6 +22,8 @@ internal sealed unsafe class ServerChannel(DeviceServer server, ClientProcess pr
 
     public override ClientMemory Memory => Process.Memory.Memory;
 
+    public override int ProcessId => Process.Id;
+
     public override bool IsGone => _isGone;
 
     /// <summary>Begins to serve; false when the system has no thread for it.</summary>

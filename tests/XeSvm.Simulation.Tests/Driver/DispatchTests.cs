@@ -21,10 +21,12 @@ public sealed unsafe class DispatchTests : IDisposable
     [InlineData(0xc0106401)] // GET_UNIQUE
     [InlineData(0xc008640a)] // GEM_FLINK
     [InlineData(0xc010640b)] // GEM_OPEN
+    [InlineData(0xc0286405)] // GET_CLIENT
+    [InlineData(0xc01064b3)] // MODE_MAP_DUMB
     [Trait("Rule", "1.7")]
     public void A_core_ioctl_that_render_nodes_refuse_is_EACCES_once_its_argument_was_read(uint request)
     {
-        UInt128 argument = 0;
+        (UInt128, UInt128, UInt128) argument = default;
         Assert.Equal(-Errno.EACCES, _client.Ioctl(request, ref argument));
         Assert.Equal(-Errno.EFAULT, _client.File.Ioctl(request, (void*)DrmClient.BadPointer));
     }
@@ -48,7 +50,7 @@ public sealed unsafe class DispatchTests : IDisposable
         uint[] known =
         [
             Drm.DRM_IOCTL_VERSION, Drm.DRM_IOCTL_GEM_CLOSE, Drm.DRM_IOCTL_GET_CAP, Drm.DRM_IOCTL_SET_CLIENT_CAP,
-            Drm.DRM_IOCTL_SET_CLIENT_NAME, 0x01, 0x0a, 0x0b,
+            Drm.DRM_IOCTL_SET_CLIENT_NAME, 0x01, 0x02, 0x05, 0x06, 0x0a, 0x0b, 0x11, 0x1e, 0x1f, 0xb2, 0xb3, 0xb4,
             Drm.DRM_IOCTL_SYNCOBJ_CREATE, Drm.DRM_IOCTL_SYNCOBJ_DESTROY, Drm.DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, Drm.DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE,
             Drm.DRM_IOCTL_SYNCOBJ_WAIT, Drm.DRM_IOCTL_SYNCOBJ_RESET, Drm.DRM_IOCTL_SYNCOBJ_SIGNAL, Drm.DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT,
             Drm.DRM_IOCTL_SYNCOBJ_QUERY, Drm.DRM_IOCTL_SYNCOBJ_TRANSFER, Drm.DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL, Drm.DRM_IOCTL_SYNCOBJ_EVENTFD,

@@ -103,6 +103,30 @@ public sealed unsafe class GemPlacementTests
         Assert.Equal(0, gpu.CloseBo(large));
     }
 
+    [Theory]
+    [InlineData(0u, 0, -Errno.ENOMEM)]
+    [InlineData(DRM_XE_VM_CREATE_FLAG_LR_MODE, -Errno.ENOMEM, 0)]
+    [InlineData(DrmClient.FaultMode, 0, 0)]
+    [Trait("Rule", "7.6.overcommit")]
+    public void A_VM_that_cannot_fault_needs_all_that_it_has_bound_in_VRAM_at_once(uint vmFlags, int bindResult, int execResult)
+    {
+        using var gpu = new GpuClient(Options("bmg"), vmFlags);
+        for (ulong i = 0; i < 4; i++)
+        {
+            Assert.Equal(0, gpu.BindBo(gpu.Vm, gpu.CreateBo(Vram / 4, DrmClient.VramMemory), Address + (i * (Vram / 4)), Vram / 4));
+            Assert.Equal(0, gpu.Store(Address, (uint)i));
+        }
+
+        uint more = gpu.CreateBo(Vram / 4, DrmClient.VramMemory);
+        Assert.Equal(0, gpu.Store(Address, 4));
+        ulong outside = Address + (2 * Vram);
+        Assert.Equal(bindResult, gpu.Bind(Ops.MapBo(more, outside, Vram / 4, flags: DRM_XE_VM_BIND_FLAG_IMMEDIATE)));
+        Assert.Equal(execResult, gpu.Store(Address, 5));
+        Assert.Equal(0, gpu.UnbindRange(gpu.Vm, outside, Vram / 4));
+        Assert.Equal(0, gpu.Store(Address + (Vram / 4), 6));
+        Assert.Equal(0, gpu.Store(Address + (Vram / 2), 7));
+    }
+
     [Fact]
     [Trait("Rule", "7.3.array")]
     [Trait("Rule", "5.NO_VM_OVERCOMMIT")]

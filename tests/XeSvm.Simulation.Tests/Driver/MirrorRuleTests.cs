@@ -13,6 +13,7 @@ public sealed unsafe class MirrorRuleTests
 
     [Fact]
     [Trait("Rule", "7.4.prefetch")]
+    [Trait("Rule", "svm 10.run")]
     public void A_prefetch_that_cannot_move_the_memory_succeeds_and_leaves_it()
     {
         using var gpu = new GpuClient(new SoftwareBackendOptions { VramBytes = 64 << 20, Faults = FaultPlan.Parse("vram:p=1") });
@@ -48,6 +49,7 @@ public sealed unsafe class MirrorRuleTests
     [Fact]
     [Trait("Rule", "7.4.in-fence")]
     [Trait("Rule", "7.2.PREFETCH-mirror")]
+    [Trait("Rule", "svm 10.build")]
     public void With_an_in_fence_a_prefetch_of_what_is_there_already_or_of_holes_is_EOPNOTSUPP()
     {
         using var gpu = new GpuClient(new SoftwareBackendOptions { VramBytes = 64 << 20 });

@@ -296,6 +296,7 @@ public abstract unsafe class VmBindMirrorBehaviour : IDisposable
 
     [Fact]
     [Trait("Rule", "7.2.PREFETCH-mirror")]
+    [Trait("Rule", "svm 10.build")]
     public void A_prefetch_passes_over_what_the_CPU_has_not_mapped()
     {
         // Far below where mmap(2) puts things: other threads of this process must not map the hole.

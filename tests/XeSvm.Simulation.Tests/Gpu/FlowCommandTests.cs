@@ -125,7 +125,7 @@ public sealed unsafe class FlowCommandTests : IDisposable
     public void Dwords_are_copied_flushes_post_and_arbitration_is_accepted()
     {
         *(uint*)_machine.Backing(GpuMachine.BusVa + 64) = 0xabcd;
-        new BatchBuilder().Raw(0x04000001).Raw(0x04000000).Raw(0x01000000)
+        new BatchBuilder().Raw(0x04000001).Raw(0x04000000).Raw(0x01000000).Raw(0x05800000).Raw(0x06800000).Raw(0x07000000)
             .Raw(0x17000003, Lo(Data), Hi(Data), Lo(GpuMachine.BusVa + 64), Hi(GpuMachine.BusVa))
             .Raw(0x7a000004, 1u << 20, 0, 0, 0, 0)
             .Raw(0x7a000004, 1u << 14, Lo(Data + 8), Hi(Data), 3, 4)

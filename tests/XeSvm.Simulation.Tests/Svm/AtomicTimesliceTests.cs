@@ -31,6 +31,7 @@ public sealed unsafe class AtomicTimesliceTests : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "svm 5.3.timeslice")]
     public void The_timeslice_is_5_milliseconds_unless_it_is_set()
     {
         using var other = new GpuClient(new SoftwareBackendOptions { VramBytes = 64 << 20 });
@@ -38,6 +39,8 @@ public sealed unsafe class AtomicTimesliceTests : IDisposable
     }
 
     [SkippableFact]
+    [Trait("Rule", "svm 5.3.timeslice")]
+    [Trait("Rule", "svm 8.cpu")]
     public void A_CPU_touch_waits_until_the_timeslice_has_passed()
     {
         Skip.If(_gpu.IsCoherent, "Without userfaultfd no CPU touch is seen.");
@@ -59,6 +62,7 @@ public sealed unsafe class AtomicTimesliceTests : IDisposable
     }
 
     [SkippableFact]
+    [Trait("Rule", "svm 8.pressure")]
     public void Eviction_does_not_wait_for_the_end_of_a_timeslice()
     {
         Skip.If(_gpu.IsCoherent, "Without userfaultfd no CPU touch is seen.");

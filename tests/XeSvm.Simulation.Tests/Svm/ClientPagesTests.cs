@@ -34,6 +34,7 @@ public sealed unsafe class ClientPagesTests : IDisposable
     }
 
     [SkippableFact]
+    [Trait("Rule", "svm 5.3.huge")]
     public void A_transparent_huge_page_migrates_and_comes_back_with_its_content()
     {
         SkipWithoutCpuFaults();
@@ -53,6 +54,7 @@ public sealed unsafe class ClientPagesTests : IDisposable
     }
 
     [SkippableFact]
+    [Trait("Rule", "svm 5.3.huge")]
     public void A_part_of_a_huge_page_migrates_alone_and_the_rest_keeps_its_content()
     {
         SkipWithoutCpuFaults();
@@ -93,6 +95,7 @@ public sealed unsafe class ClientPagesTests : IDisposable
     }
 
     [SkippableFact]
+    [Trait("Rule", "svm 5.3.collect")]
     public void A_registered_buffer_of_io_uring_keeps_the_whole_range_in_system_memory()
     {
         SkipWithoutCpuFaults();
@@ -184,6 +187,7 @@ public sealed unsafe class ClientPagesTests : IDisposable
     }
 
     [SkippableFact]
+    [Trait("Rule", "svm 5.3.swapped")]
     public void Swapped_pages_come_to_the_device_with_their_content()
     {
         SkipWithoutCpuFaults();

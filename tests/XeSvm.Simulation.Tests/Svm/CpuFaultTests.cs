@@ -23,6 +23,7 @@ public unsafe class CpuFaultTests
     }
 
     [SkippableFact]
+    [Trait("Rule", "svm 8.cpu")]
     public void A_migrated_page_is_not_in_the_page_table_until_it_is_touched()
     {
         using GpuClient gpu = Open();
@@ -43,6 +44,7 @@ public unsafe class CpuFaultTests
     }
 
     [SkippableFact]
+    [Trait("Rule", "svm 8.cpu")]
     public void The_way_home_is_in_the_statistics_and_in_the_DMA_counters()
     {
         using GpuClient gpu = Open();
@@ -75,6 +77,7 @@ public unsafe class CpuFaultTests
     }
 
     [SkippableFact]
+    [Trait("Rule", "svm 1.allocation")]
     public void Munmap_of_device_pages_frees_their_VRAM_and_a_new_mapping_there_is_empty()
     {
         using GpuClient gpu = Open();

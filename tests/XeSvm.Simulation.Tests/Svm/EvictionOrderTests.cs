@@ -95,6 +95,7 @@ public sealed unsafe class EvictionOrderTests
 
     [Theory]
     [MemberData(nameof(Modes))]
+    [Trait("Rule", "svm 5.2")]
     public void With_VRAM_full_of_a_busy_object_a_store_works_in_system_memory_and_an_atomic_is_refused(string cpuFaults)
     {
         using GpuClient gpu = Open(cpuFaults);
@@ -113,6 +114,7 @@ public sealed unsafe class EvictionOrderTests
 
     [Theory]
     [MemberData(nameof(Modes))]
+    [Trait("Rule", "svm 5.2")]
     public void With_VRAM_full_of_an_idle_object_an_atomic_evicts_it(string cpuFaults)
     {
         using GpuClient gpu = Open(cpuFaults);

@@ -34,6 +34,7 @@ public unsafe class FaultHandlerTests
     [InlineData(AtomicPolicy.Global, 0, true)]
     [InlineData(AtomicPolicy.Device, 0, false)]
     [InlineData(AtomicPolicy.Cpu, -Errno.EACCES, false)]
+    [Trait("Rule", "svm 3.policy")]
     public void An_atomic_goes_by_its_policy_and_not_by_the_preferred_location(object policy, int expected, bool migrates)
     {
         using GpuClient gpu = Open();
@@ -46,6 +47,7 @@ public unsafe class FaultHandlerTests
     }
 
     [Fact]
+    [Trait("Rule", "svm 3.f")]
     public void An_ordinary_fault_has_one_attempt_at_migration_and_an_atomic_three()
     {
         using GpuClient gpu = Open();
@@ -62,6 +64,7 @@ public unsafe class FaultHandlerTests
     }
 
     [Fact]
+    [Trait("Rule", "svm 3.f")]
     public void An_atomic_whose_third_attempt_succeeds_is_served()
     {
         using GpuClient gpu = Open();
@@ -74,6 +77,7 @@ public unsafe class FaultHandlerTests
     }
 
     [Fact]
+    [Trait("Rule", "svm 3.g")]
     public void An_error_of_get_pages_is_swallowed_and_the_replay_succeeds()
     {
         using GpuClient gpu = Open();
@@ -88,6 +92,7 @@ public unsafe class FaultHandlerTests
     }
 
     [Fact]
+    [Trait("Rule", "svm 3.e")]
     public void Valid_system_memory_is_not_pulled_to_VRAM_by_later_faults()
     {
         using GpuClient gpu = Open();
@@ -104,6 +109,7 @@ public unsafe class FaultHandlerTests
     }
 
     [Fact]
+    [Trait("Rule", "svm 3.h")]
     public void Several_queues_that_fault_on_one_range_cause_one_migration()
     {
         const int Queues = 4;
@@ -132,6 +138,7 @@ public unsafe class FaultHandlerTests
     [InlineData("iova", "scattered", -1, LeafOf2M)]
     [InlineData("per-page", "scattered", -1, LeafOf4K)]
     [InlineData("per-page", "scattered", 0, LeafOf2M)]
+    [Trait("Rule", "svm 3.leaf")]
     public void The_GPU_leaf_is_as_large_as_the_run_of_device_addresses(string strategy, string layout, int location, int shift)
     {
         using GpuClient gpu = Open(strategy, layout);
@@ -144,6 +151,7 @@ public unsafe class FaultHandlerTests
     }
 
     [Fact]
+    [Trait("Rule", "svm 7.gone")]
     public void Dropped_content_keeps_the_range_and_unmapped_memory_ends_it()
     {
         using GpuClient gpu = Open();

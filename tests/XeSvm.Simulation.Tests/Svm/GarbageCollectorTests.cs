@@ -72,6 +72,7 @@ public unsafe class GarbageCollectorTests
     [SkippableTheory]
     [InlineData(false)]
     [InlineData(true)]
+    [Trait("Rule", "svm 7.gone")]
     public void A_range_goes_when_its_memory_is_unmapped_although_nobody_faults_or_binds(bool whole)
     {
         using GpuClient gpu = Open();
@@ -92,6 +93,7 @@ public unsafe class GarbageCollectorTests
     }
 
     [SkippableFact]
+    [Trait("Rule", "svm 1.notifier")]
     public void A_notifier_goes_with_its_last_range()
     {
         using GpuClient gpu = Open();
@@ -108,6 +110,7 @@ public unsafe class GarbageCollectorTests
     }
 
     [SkippableFact]
+    [Trait("Rule", "svm 7.reset")]
     public void Advice_goes_with_unmapped_memory_that_the_GPU_used()
     {
         using GpuClient gpu = Open(AutoReset);
@@ -126,6 +129,7 @@ public unsafe class GarbageCollectorTests
     }
 
     [SkippableFact]
+    [Trait("Rule", "svm 7.reset")]
     public void A_reset_takes_the_whole_range_and_leaves_the_rest_of_the_area_as_it_was()
     {
         using GpuClient gpu = Open(AutoReset);
@@ -143,6 +147,7 @@ public unsafe class GarbageCollectorTests
     [SkippableTheory]
     [InlineData(AutoReset, false)]
     [InlineData(0u, true)]
+    [Trait("Rule", "svm 7.reset")]
     public void Advice_stays_for_memory_that_the_GPU_never_touched_and_without_AUTORESET(uint flags, bool touch)
     {
         using GpuClient gpu = Open(flags);
@@ -162,6 +167,7 @@ public unsafe class GarbageCollectorTests
     }
 
     [SkippableFact]
+    [Trait("Rule", "svm 3.again")]
     public void A_fault_that_collects_a_reset_looks_its_area_up_again()
     {
         using GpuClient gpu = Open(AutoReset);

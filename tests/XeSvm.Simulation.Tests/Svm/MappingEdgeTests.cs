@@ -21,6 +21,7 @@ public unsafe class MappingEdgeTests
 
     [Theory]
     [MemberData(nameof(Strategies))]
+    [Trait("Rule", "svm 5.3.errors")]
     public void A_mapping_that_fails_at_any_page_leaves_the_data_in_system_memory_and_nothing_behind(string strategy)
     {
         using GpuClient gpu = Open(strategy);
@@ -66,6 +67,7 @@ public unsafe class MappingEdgeTests
 
     [Theory]
     [MemberData(nameof(Strategies))]
+    [Trait("Rule", "svm 7.unmap-dma")]
     public void Invalidation_of_mapped_system_pages_unmaps_all_and_the_next_fault_maps_anew(string strategy)
     {
         using GpuClient gpu = Open(strategy);
@@ -92,6 +94,7 @@ public unsafe class MappingEdgeTests
 
     [SkippableTheory]
     [MemberData(nameof(Strategies))]
+    [Trait("Rule", "svm 5.3.holes")]
     public void Holes_are_not_mapped_and_read_as_zeros(string strategy)
     {
         using GpuClient gpu = Open(strategy);
@@ -115,6 +118,7 @@ public unsafe class MappingEdgeTests
     }
 
     [Fact]
+    [Trait("Rule", "svm 5.3.segments")]
     public void An_array_is_cut_where_the_kind_of_source_changes()
     {
         MigratePageKind[] kinds =
@@ -135,6 +139,7 @@ public unsafe class MappingEdgeTests
     }
 
     [Fact]
+    [Trait("Rule", "svm 1.allocation")]
     public void Every_page_of_an_allocation_has_the_same_owner_and_no_two_allocations_share_one()
     {
         using GpuClient gpu = Open("iova");

@@ -60,6 +60,7 @@ public abstract unsafe class MigrationBehaviour
     }
 
     [Fact]
+    [Trait("Rule", "svm 4.chunk")]
     public void A_64K_mapping_gives_a_64K_range_and_a_page_gives_a_4K_range()
     {
         using var gpu = new GpuClient(Options);
@@ -81,6 +82,7 @@ public abstract unsafe class MigrationBehaviour
     }
 
     [Fact]
+    [Trait("Rule", "svm 5.3.holes")]
     public void Untouched_memory_reads_as_zeros_after_a_migration()
     {
         using var gpu = new GpuClient(Options);
@@ -94,6 +96,7 @@ public abstract unsafe class MigrationBehaviour
     }
 
     [Fact]
+    [Trait("Rule", "svm 8.explicit")]
     public void Prefetch_moves_to_VRAM_and_back()
     {
         using var gpu = new GpuClient(Options);
@@ -112,6 +115,7 @@ public abstract unsafe class MigrationBehaviour
     }
 
     [Fact]
+    [Trait("Rule", "svm 3.b")]
     public void Memory_that_prefers_the_system_stays_there()
     {
         using var gpu = new GpuClient(Options);
@@ -137,6 +141,7 @@ public abstract unsafe class MigrationBehaviour
     [InlineData("huge", "scatterlist", 0, 1, 1)]
     [InlineData("huge", "per-page", 0, 1, 1)]
     [InlineData("scattered", "per-page", 0, 512, 0)]
+    [Trait("Rule", "svm 6.map")]
     public void System_pages_are_mapped_in_the_pieces_that_the_CPU_maps_them_in(string layout, string strategy, long links, long maps, long largeLeaves)
     {
         using var gpu = new GpuClient(Options with { Layout = layout, Strategy = strategy, Iommu = IommuMode.Strict });
@@ -189,6 +194,7 @@ public abstract unsafe class MigrationBehaviour
     }
 
     [Fact]
+    [Trait("Rule", "svm 2.serve")]
     public void Access_outside_any_mapping_bans_the_queue_and_nothing_else()
     {
         using var gpu = new GpuClient(Options);

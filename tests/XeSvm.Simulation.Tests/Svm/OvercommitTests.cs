@@ -50,6 +50,7 @@ public unsafe class OvercommitTests
 
     [Theory]
     [MemberData(nameof(Modes))]
+    [Trait("Rule", "svm 8.pressure")]
     public void The_victim_is_the_allocation_that_was_bound_longest_ago(string cpuFaults)
     {
         using GpuClient gpu = Open(cpuFaults);

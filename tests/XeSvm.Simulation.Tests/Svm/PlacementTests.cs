@@ -27,6 +27,7 @@ public abstract unsafe class PlacementBehaviour
     private GpuClient Open() => new(new SoftwareBackendOptions { VramBytes = 64 << 20, CpuFaults = CpuFaults });
 
     [Fact]
+    [Trait("Rule", "svm 4.migratable")]
     public void Shared_memory_is_mapped_in_place()
     {
         using GpuClient gpu = Open();
@@ -42,6 +43,8 @@ public abstract unsafe class PlacementBehaviour
     }
 
     [SkippableFact]
+    [Trait("Rule", "svm 3.d")]
+    [Trait("Rule", "svm 4.migratable")]
     public void Hugetlb_memory_is_mapped_in_place_stays_there_and_is_refused_where_VRAM_is_needed()
     {
         using GpuClient gpu = Open();
@@ -61,6 +64,8 @@ public abstract unsafe class PlacementBehaviour
     }
 
     [Fact]
+    [Trait("Rule", "svm 2.serve")]
+    [Trait("Rule", "svm 4.checks")]
     public void Memory_that_the_CPU_may_not_write_is_refused_even_to_a_GPU_read()
     {
         using GpuClient gpu = Open();
@@ -73,6 +78,7 @@ public abstract unsafe class PlacementBehaviour
     }
 
     [Fact]
+    [Trait("Rule", "svm 3.b")]
     public void An_atomic_brings_the_data_to_VRAM_whatever_the_advice()
     {
         using GpuClient gpu = Open();
@@ -87,6 +93,7 @@ public abstract unsafe class PlacementBehaviour
     }
 
     [Fact]
+    [Trait("Rule", "svm 3.policy")]
     public void With_the_DEVICE_policy_an_atomic_works_on_system_memory()
     {
         using GpuClient gpu = Open();
@@ -140,6 +147,7 @@ public abstract unsafe class PlacementBehaviour
     }
 
     [Fact]
+    [Trait("Rule", "svm 3.policy")]
     public void With_the_CPU_policy_an_atomic_is_refused()
     {
         using GpuClient gpu = Open();
@@ -151,6 +159,7 @@ public abstract unsafe class PlacementBehaviour
     }
 
     [Fact]
+    [Trait("Rule", "svm 8.explicit")]
     public void Advice_on_a_part_cuts_a_range_in_VRAM_and_loses_nothing()
     {
         using GpuClient gpu = Open();

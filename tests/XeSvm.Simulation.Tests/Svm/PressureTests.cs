@@ -30,6 +30,7 @@ public unsafe class PressureTests
 
     [Theory]
     [MemberData(nameof(Modes))]
+    [Trait("Rule", "svm 3.retries")]
     public void A_file_that_is_cut_under_its_mapping_ends_in_a_ban_and_not_in_a_loop(string cpuFaults)
     {
         using GpuClient gpu = Open(cpuFaults);

@@ -22,6 +22,7 @@ public unsafe class RangeCreationTests
         Gen.Select(s_piece.Array[0, 3], s_piece.Array[0, 4], Gen.ULong[1, (Blocks * 512) - 1].Array[0, 2], Gen.ULong[0, (Blocks * 512) - 1].Array[1, 20]);
 
     [Fact]
+    [Trait("Rule", "svm 4.chunk")]
     public void Every_chunk_is_the_one_that_the_rules_name()
     {
         using var gpu = new GpuClient(new SoftwareBackendOptions { VramBytes = 64 << 20, CpuFaults = "coherent" });
@@ -124,6 +125,7 @@ public unsafe class RangeCreationTests
     }
 
     [Fact]
+    [Trait("Rule", "svm 4.prefetch")]
     public void A_prefetch_takes_64K_of_untouched_memory_and_a_fault_does_not()
     {
         using var gpu = new GpuClient(new SoftwareBackendOptions { VramBytes = 64 << 20, CpuFaults = "coherent" });
@@ -141,6 +143,7 @@ public unsafe class RangeCreationTests
     }
 
     [Fact]
+    [Trait("Rule", "svm 4.checks")]
     public void An_address_outside_the_VM_is_EINVAL()
     {
         using var gpu = new GpuClient(new SoftwareBackendOptions { VramBytes = 64 << 20, CpuFaults = "coherent" });

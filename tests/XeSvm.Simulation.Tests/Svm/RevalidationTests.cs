@@ -36,6 +36,7 @@ public unsafe class RevalidationTests
 
     [Theory]
     [MemberData(nameof(Modes))]
+    [Trait("Rule", "svm 7.gone")]
     public void A_partial_unmap_ends_the_range_and_the_rest_is_mapped_anew(string cpuFaults)
     {
         using GpuClient gpu = Open(cpuFaults);

@@ -81,6 +81,7 @@ public unsafe class StatisticsRuleTests : IDisposable
     [Theory]
     [MemberData(nameof(Sizes))]
     [Trait("Rule", "svm 11.svm_S_pagefault_count")]
+    [Trait("Rule", "svm 3.d")]
     public void A_fault_counts_once_for_each_pass_by_the_exact_size_of_its_range(ulong size, string name)
     {
         ulong memory = Map(size);
@@ -95,6 +96,7 @@ public unsafe class StatisticsRuleTests : IDisposable
     [Theory]
     [MemberData(nameof(Sizes))]
     [Trait("Rule", "svm 11.svm_S_valid_pagefault_count")]
+    [Trait("Rule", "svm 3.e")]
     public void A_fault_on_a_range_that_is_mapped_already_is_valid_wherever_the_data_is(ulong size, string name)
     {
         ulong memory = Map(size);
@@ -119,6 +121,7 @@ public unsafe class StatisticsRuleTests : IDisposable
 
     [Fact]
     [Trait("Rule", "svm 11.svm_S_migrate_count")]
+    [Trait("Rule", "svm 5.1")]
     public void Attempts_at_migration_count_when_they_fail_and_when_they_are_not_necessary()
     {
         ulong memory = Map(Block);
@@ -187,6 +190,7 @@ public unsafe class StatisticsRuleTests : IDisposable
 
     [SkippableFact]
     [Trait("Rule", "svm 11.svm_S_device_copy_us")]
+    [Trait("Rule", "svm 5.4")]
     public void Memory_that_nobody_has_touched_is_not_copied()
     {
         Skip.If(_gpu.IsCoherent, "Without userfaultfd pages are not told from holes.");
@@ -196,6 +200,20 @@ public unsafe class StatisticsRuleTests : IDisposable
             () => Assert.Equal(0, Fault(memory)), "svm_2M_migrate_count", "svm_device_copy_us", "svm_2M_device_copy_us", "svm_device_copy_kb");
         Assert.Equal([1, 0, 0, 0], rise);
         Assert.Equal(0ul, *(ulong*)(memory + Page));
+    }
+
+    [Fact]
+    [Trait("Rule", "svm 10.counters")]
+    public void A_prefetch_counts_its_copies_and_nothing_of_faults()
+    {
+        ulong memory = Map(Block);
+        long[] rise = Rise(
+            () => Assert.Equal(0, _gpu.Prefetch(memory, Block, 1)),
+            "svm_2M_device_copy_kb", "svm_pagefault_count", "svm_2M_pagefault_count", "svm_2M_pagefault_us", "svm_2M_migrate_count", "svm_2M_migrate_us",
+            "svm_2M_get_pages_us", "svm_2M_bind_us");
+        Assert.Equal([2048, 0, 0, 0, 0, 0, 0, 0], rise);
+        rise = Rise(() => Assert.Equal(0, Fault(memory)), "svm_2M_pagefault_count", "svm_2M_valid_pagefault_count");
+        Assert.Equal([1, 1], rise);
     }
 
     [SkippableFact]
@@ -214,6 +232,7 @@ public unsafe class StatisticsRuleTests : IDisposable
 
     [SkippableFact]
     [Trait("Rule", "svm 11.svm_S_copy_kb")]
+    [Trait("Rule", "svm 5.4")]
     public void A_segment_with_a_hole_is_two_jobs_and_counts_for_the_time_of_2M_but_not_for_its_amount()
     {
         Skip.If(_gpu.IsCoherent, "Without userfaultfd pages are not told from holes.");
@@ -229,6 +248,7 @@ public unsafe class StatisticsRuleTests : IDisposable
 
     [Fact]
     [Trait("Rule", "svm 11.svm_tlb_inval_count")]
+    [Trait("Rule", "svm 7.zap")]
     public void Each_zapped_range_counts_although_one_invalidation_serves_them_all()
     {
         ulong memory = Map(Block);
@@ -264,6 +284,7 @@ public unsafe class StatisticsRuleTests : IDisposable
     [Fact]
     [Trait("Rule", "svm 11.svm_tlb_inval_count")]
     [Trait("Rule", "svm 11.tlb_inval_count")]
+    [Trait("Rule", "svm 3.h")]
     public void Only_the_tiles_that_had_the_range_are_invalidated()
     {
         using var gpu = new GpuClient(new SoftwareBackendOptions { Device = "pvc2", VramBytes = 64 << 20, CpuFaults = "coherent" });
@@ -280,6 +301,7 @@ public unsafe class StatisticsRuleTests : IDisposable
 
     [Fact]
     [Trait("Rule", "svm 7")]
+    [Trait("Rule", "svm 7.notifier")]
     public void An_event_across_two_notifiers_is_two_invalidations()
     {
         ulong memory = GpuClient.Map(2 * SvmNotifier.Size, SvmNotifier.Size);

@@ -20,6 +20,7 @@ public sealed class SvmRangeTableTests
         (notifier, block, page, size, length) => ((notifier * 300 * SvmNotifier.Size) + (block * 255 * Block) + (page << 12), size, length << 12)).Array[1, 100];
 
     [Fact]
+    [Trait("Rule", "svm 1.notifier")]
     public void Random_additions_removals_and_looks_agree_with_a_list() => s_steps.Sample(steps =>
     {
         var table = new SvmRangeTable();

@@ -70,6 +70,12 @@ internal static unsafe class ExecIoctl
             return SignalLast(queue, syncs);
         }
 
+        int fits = queue.Vm.IsLongRunning ? 0 : queue.Vm.CheckEvicted();
+        if (fits < 0)
+        {
+            return fits;
+        }
+
         UserFenceWrite? write = syncs.UserFence is { IsPresent: true } fence ? new UserFenceWrite(fence.Address, fence.Value) : null;
         return queue.Submit(new ReadOnlySpan<ulong>(batches, queue.Width), write, CollectionsMarshal.AsSpan(syncs.Waits), syncs);
     }

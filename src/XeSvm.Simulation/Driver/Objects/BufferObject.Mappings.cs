@@ -103,7 +103,8 @@ internal sealed unsafe partial class BufferObject
             if (vma.IsBound)
             {
                 vma.IsBound = false;
-                vma.Vm!.InvalidateTlb(vma.Vm.ZapPageTable(vma.Start, vma.End));
+                vma.Vm!.NoteEviction();
+                vma.Vm.InvalidateTlb(vma.Vm.ZapPageTable(vma.Start, vma.End));
             }
         }
     }

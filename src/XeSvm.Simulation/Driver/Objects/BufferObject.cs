@@ -74,6 +74,9 @@ internal sealed unsafe partial class BufferObject : VramOccupant
     /// <summary>Whether it has memory: not before its first use when DEFER_BACKING was given, and not after a purge.</summary>
     public bool IsBacked => _host is not null;
 
+    /// <summary>Whether it has a global name (<see cref="PrimaryNode.NameOf"/>).</summary>
+    public bool IsNamed { get; set; }
+
     /// <summary>Who may do atomics on it (MADVISE).</summary>
     public AtomicPolicy Atomic { get; set; }
 
@@ -154,6 +157,11 @@ internal sealed unsafe partial class BufferObject : VramOccupant
         }
 
         Device.FakeOffsets.Remove(FakeOffset);
+        if (IsNamed)
+        {
+            Device.Primary.ForgetName(this);
+        }
+
         if (_source is not null)
         {
             Device.DmaBufs.Forget(this);

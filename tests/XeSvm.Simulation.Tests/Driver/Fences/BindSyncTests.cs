@@ -535,6 +535,8 @@ public sealed unsafe class BindSyncTests : IDisposable
     {
         public override ClientMemory Memory { get; } = new CallerMemory(word);
 
+        public override int ProcessId => Environment.ProcessId;
+
         public override bool IsGone => false;
 
         protected override int TakeFrom(int descriptor, out FileDescriptorHandle? file)

@@ -114,6 +114,7 @@ public sealed unsafe class DriverMigrationTests
     }
 
     [Fact]
+    [Trait("Rule", "svm 9.advised")]
     public void A_prefetch_brings_memory_to_the_VRAM_of_the_peer_that_was_advised()
     {
         using var machine = new PeerDriver("dual-bmg");

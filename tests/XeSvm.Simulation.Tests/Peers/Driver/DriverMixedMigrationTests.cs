@@ -105,6 +105,7 @@ public sealed unsafe class DriverMixedMigrationTests
     }
 
     [Fact]
+    [Trait("Rule", "svm 5.3.segments")]
     public void Each_peer_is_a_segment_of_its_own_and_holes_stay_zeros()
     {
         using var machine = new PeerDriver(Options("quad-fabric-virtual", "driver-owned"));
@@ -129,6 +130,7 @@ public sealed unsafe class DriverMixedMigrationTests
     }
 
     [Fact]
+    [Trait("Rule", "svm 5.1")]
     public void What_is_in_the_destination_already_in_part_goes_home_first()
     {
         using var machine = new PeerDriver(Options("pair-p2p", "driver-owned"));

@@ -26,6 +26,7 @@ public sealed unsafe class DriverPeerAccessTests
 
     [Theory]
     [MemberData(nameof(ConnectedRoutesAndPolicies))]
+    [Trait("Rule", "svm 9.owner")]
     public void A_GPU_reads_writes_and_does_atomics_in_the_VRAM_of_another_without_a_migration(string topology, string policy)
     {
         using var machine = new PeerDriver(topology, policy);
@@ -168,6 +169,7 @@ public sealed unsafe class DriverPeerAccessTests
     }
 
     [Fact]
+    [Trait("Rule", "svm 6.present")]
     public void Data_that_moves_on_is_found_at_its_new_place_by_whoever_had_mapped_it()
     {
         using var machine = new PeerDriver("quad-fabric-virtual");

@@ -48,6 +48,7 @@ public sealed unsafe class DriverPeerContractTests
     [InlineData("pair-p2p", FaultPoint.Sync, null)]
     [InlineData("quad-fabric-virtual", FaultPoint.Link, 255)]
     [InlineData("quad-fabric-virtual", FaultPoint.Sync, null)]
+    [Trait("Rule", "svm 6.undo")]
     public void Patch_11_a_link_or_sync_of_get_pages_that_fails_is_undone_and_at_most_one_cookie_is_live(string topology, FaultPoint point, int? page)
     {
         using var machine = new PeerDriver(topology);

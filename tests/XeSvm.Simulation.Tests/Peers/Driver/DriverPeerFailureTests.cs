@@ -21,6 +21,7 @@ public sealed unsafe class DriverPeerFailureTests
     private static readonly TimeSpan s_untilCleared = TimeSpan.FromSeconds(10);
 
     [Fact]
+    [Trait("Rule", "svm 9.owner")]
     public void Advice_for_memory_that_cannot_be_reached_is_refused_and_changes_nothing()
     {
         using var machine = new PeerDriver("dual-bmg");
@@ -54,6 +55,7 @@ public sealed unsafe class DriverPeerFailureTests
     }
 
     [Fact]
+    [Trait("Rule", "svm 9.advised")]
     public void The_advised_device_lives_on_when_its_file_and_the_backend_are_closed()
     {
         var backend = new SoftwareBackend(new SoftwareBackendOptions { Device = "dual-bmg", VramBytes = 64 << 20 });
