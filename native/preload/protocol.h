@@ -20,7 +20,7 @@
 #define PROTOCOL_CARD_MAGIC 0x43455658u    /* "XVEC" */
 #define PROTOCOL_REQUEST_MAGIC 0x52455658u /* "XVER" */
 #define PROTOCOL_ANSWER_MAGIC 0x41455658u  /* "XVEA" */
-#define PROTOCOL_VERSION 1u
+#define PROTOCOL_VERSION 2u
 
 #define PROTOCOL_KIND_FILE 1u
 #define PROTOCOL_KIND_CHANNEL 2u
@@ -110,6 +110,8 @@ enum protocol_pump_call {
     PROTOCOL_PUMP_CLIENT_COMPARE_EXCHANGE, /* a: address, d: expected, e: desired, f: size. Value: old */
     PROTOCOL_PUMP_TAKE_EVENTS,         /* Data: as many xesvm_pump_event as the result says */
     PROTOCOL_PUMP_COUNTERS,            /* Data: xesvm_pump_counters */
+    PROTOCOL_PUMP_JOIN,                /* a: address, b: pages | isolations << 16 | allocations << 32, c: device, d: offset, e: hold,
+                                        * f: new allocation. Data: ids of isolations, then allocations, 8 bytes each */
     PROTOCOL_PUMP_CALLS,
 };
 

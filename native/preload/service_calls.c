@@ -120,6 +120,28 @@ static int32_t relocate_end(struct lane *lane)
     return xesvm_pump_relocate_end(service.pump, request->a, request->d, vram, request->f, hold_until(request->e));
 }
 
+static int32_t join(struct lane *lane)
+{
+    const struct protocol_pump_request *request = &lane->request;
+    uint32_t pages = (uint32_t)(request->b & 0xffff);
+    uint32_t isolations = (uint32_t)(request->b >> 16 & 0xffff);
+    uint32_t allocations = (uint32_t)(request->b >> 32);
+    uint64_t names[2 * XESVM_JOIN_PARTS];
+    uint64_t vram;
+    int32_t result;
+
+    if (pages > BLOCK_PAGES || isolations > XESVM_JOIN_PARTS || allocations > XESVM_JOIN_PARTS ||
+        lane->length != (isolations + allocations) * sizeof(names[0]) ||
+        find_vram(request->c, request->d, pages * XESVM_PAGE_SIZE, &vram) < 0)
+        return -EINVAL;
+    memcpy(names, request->data, lane->length);
+    result = xesvm_pump_join(service.pump, request->a, pages, names, isolations, names + isolations, allocations, vram, request->f,
+                             hold_until(request->e));
+    for (uint32_t i = 0; result == 0 && i < isolations; i++)
+        forget_isolation(names[i]);
+    return result;
+}
+
 static int32_t restore(struct lane *lane)
 {
     if (lane->request.b > UINT32_MAX)
@@ -223,6 +245,7 @@ static int32_t (*const handlers[PROTOCOL_PUMP_CALLS])(struct lane *lane) = {
     [PROTOCOL_PUMP_CLIENT_COMPARE_EXCHANGE] = compare_exchange_client,
     [PROTOCOL_PUMP_TAKE_EVENTS] = take_events,
     [PROTOCOL_PUMP_COUNTERS] = read_counters,
+    [PROTOCOL_PUMP_JOIN] = join,
 };
 
 int32_t service_call(struct lane *lane)

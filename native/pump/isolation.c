@@ -15,6 +15,9 @@
 #define ATTEMPTS 64u
 #define LEAST_ATTEMPTS 8u
 #define ATTEMPTS_NS 10000000u
+/* How long isolate waits for pages that somebody else has isolated, as one that exchanges a word has for a moment. On a loaded machine that one may
+ * have lost its processor meanwhile. */
+#define OTHERS_NS 100000000u
 #define LOOKS 8u /* for a moment without a change, before each attempt */
 
 /* A migration with a staging slot and a reserved event; NULL and *error. */
@@ -102,18 +105,19 @@ static bool is_doubtful(const xesvm_pump *pump, struct block *block, uint64_t va
     return doubtful;
 }
 
+/* -EINPROGRESS: somebody else has pages on their way. */
 static int32_t check_pages(xesvm_pump *pump, struct block *block, uint64_t va, uint32_t pages)
 {
     uint32_t first = block_page(va);
 
     for (uint32_t page = first; page < first + pages; page++) {
         if (block->page[page])
-            return block->page[page]->phase == MIGRATION_DEVICE ? -EEXIST : -EBUSY;
+            return block->page[page]->phase == MIGRATION_DEVICE ? -EEXIST : -EINPROGRESS;
     }
     return frame_covers(&pump->frames, va, pages) || is_doubtful(pump, block, va, pages) ? -EBUSY : 0;
 }
 
-/* Registers, moves, publishes. On an error, -EAGAIN too, the migration may have pages, to be given back. */
+/* Registers, moves, publishes. On an error other than -EINPROGRESS, -EAGAIN too, the migration may have pages, to be given back. */
 static int32_t isolate_locked(xesvm_pump *pump, struct bucket *bucket, struct migration *migration)
 {
     uint64_t va = atomic_load_explicit(&migration->va, memory_order_relaxed);
@@ -129,13 +133,13 @@ static int32_t isolate_locked(xesvm_pump *pump, struct bucket *bucket, struct mi
     if (result == 0)
         result = client_move_to_staging(pump, migration, &moved);
     migration_attach(block, migration, migration->first, moved);
-    if (result < 0)
+    if (result < 0 && result != -EINPROGRESS)
         migration->phase = MIGRATION_TAKEN_BACK;
     table_trim(&pump->table, bucket, block);
     return result;
 }
 
-/* One attempt; -EAGAIN: the client changed its mappings meanwhile, and the migration is to be given back. */
+/* One attempt; -EAGAIN: the client changed its mappings meanwhile, and the migration is to be given back; -EINPROGRESS as for check_pages. */
 static int32_t isolate_once(xesvm_pump *pump, struct migration *migration)
 {
     struct bucket *bucket = table_bucket(&pump->table, atomic_load_explicit(&migration->va, memory_order_relaxed));
@@ -164,6 +168,24 @@ static int32_t isolate_once(xesvm_pump *pump, struct migration *migration)
     return result;
 }
 
+/* As isolate_once, but waits for others that have pages on their way; as long is a CPU touch kept waiting later. */
+static int32_t isolate_when_free(xesvm_pump *pump, struct migration *migration)
+{
+    uint64_t hold_until_ns = migration->hold_until_ns;
+    uint64_t begin_ns = system_monotonic_ns();
+    uint64_t waited_ns = 0;
+    uint32_t attempt = 0;
+    int32_t result;
+
+    while ((result = isolate_once(pump, migration)) == -EINPROGRESS && waited_ns < OTHERS_NS) {
+        system_rest(attempt++);
+        waited_ns = system_monotonic_ns() - begin_ns;
+        if (hold_until_ns != 0)
+            migration->hold_until_ns = hold_until_ns + waited_ns;
+    }
+    return result == -EINPROGRESS ? -EBUSY : result;
+}
+
 static int32_t isolate(xesvm_pump *pump, uint64_t va, uint32_t pages, uint64_t hold_until_ns,
                        struct xesvm_isolation *isolation)
 {
@@ -179,7 +201,7 @@ static int32_t isolate(xesvm_pump *pump, uint64_t va, uint32_t pages, uint64_t h
         if (attempt >= LEAST_ATTEMPTS && system_monotonic_ns() - begin_ns > ATTEMPTS_NS)
             break;
         settle_drain(pump, LOOKS); /* the outcome does not matter: it is looked at again where it does */
-        result = isolate_once(pump, migration);
+        result = isolate_when_free(pump, migration);
         if (result != -EAGAIN)
             break;
         give_back(pump, migration);

@@ -7,7 +7,11 @@ namespace XeSvm.Daemon.State;
 internal sealed class DaemonState(TimeProvider time) : IXeStatisticsSource
 {
     private StateSnapshot _snapshot = new(null, 0, "none", "no device was looked for yet", []);
+    private readonly TaskCompletionSource _firstSample = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _sampledAt;
+
+    /// <summary>Done when the first sample was taken.</summary>
+    internal Task FirstSample => _firstSample.Task;
 
     internal StateSnapshot Snapshot => Volatile.Read(ref _snapshot);
 
@@ -21,6 +25,7 @@ internal sealed class DaemonState(TimeProvider time) : IXeStatisticsSource
     {
         Volatile.Write(ref _sampledAt, time.GetTimestamp());
         Volatile.Write(ref _snapshot, snapshot);
+        _firstSample.TrySetResult();
     }
 }
 

@@ -72,10 +72,12 @@ internal sealed class HeartbeatService(
         using PeriodicTimer timer = new(half < s_default ? half : s_default, time);
         try
         {
-            while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false))
+            await state.FirstSample.WaitAsync(stoppingToken).ConfigureAwait(false);
+            do
             {
                 Beat();
             }
+            while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false));
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {

@@ -68,6 +68,12 @@ internal sealed unsafe partial class Vm
         if (vma is { BindsOnCommit: false } && vma.Kind != VmaKind.CpuAddressMirror)
         {
             int result = BindVma(vma, AllTiles);
+            if (result < 0 && vma.Kind == VmaKind.BufferObject && IsPreemptMode)
+            {
+                Ban();
+                return result;
+            }
+
             if (result == 0 || !HasScratchPage)
             {
                 return result;

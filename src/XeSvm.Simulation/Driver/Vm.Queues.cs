@@ -57,6 +57,19 @@ internal sealed unsafe partial class Vm
         }
     }
 
+    /// <summary>
+    /// Gives the VM up, as the worker of a preempt VM that cannot bring back what eviction has taken away does (xe_vm_kill): its queues are banned, and
+    /// binds, advice and jobs are refused from here on.
+    /// </summary>
+    private void Ban()
+    {
+        _closed = true;
+        lock (_workQueues)
+        {
+            _workQueues.ForEach(queue => queue.Ban());
+        }
+    }
+
     /// <summary>Waits until every job that has been submitted so far is done, as a wait for the VM's reservation object does. Not from a queue's thread.</summary>
     public void WaitForWork()
     {

@@ -56,7 +56,7 @@ internal sealed unsafe partial class Vm : IGpuFaultHandler
             Prefetch = new SvmPrefetch(this, Svm);
         }
 
-        Userptrs = new UserptrMirror(this);
+        Userptrs = new UserptrMirrors(this);
         Binds = new BindScheduler(this);
     }
 
@@ -98,7 +98,7 @@ internal sealed unsafe partial class Vm : IGpuFaultHandler
     public VmPeers Peers { get; }
 
     /// <summary>The userptr areas.</summary>
-    public UserptrMirror Userptrs { get; }
+    public UserptrMirrors Userptrs { get; }
 
     /// <summary>The faults that could not be served (VM_GET_PROPERTY).</summary>
     public VmFaultLog FaultLog { get; } = new();

@@ -35,6 +35,7 @@ internal sealed partial class VmBindTransaction
         vma.Kind = op.op == DrmXe.DRM_XE_VM_BIND_OP_MAP_USERPTR ? VmaKind.Userptr
             : mirror ? VmaKind.CpuAddressMirror
             : bufferObject is null ? VmaKind.Null : VmaKind.BufferObject;
+        vma.UserptrClient = vma.Kind == VmaKind.Userptr ? IoctlCaller.Current?.Memory : null;
         vma.IsDumpable = (op.flags & DrmXe.DRM_XE_VM_BIND_FLAG_DUMPABLE) != 0;
         vma.DefaultPatIndex = op.pat_index;
         vma.IsReadOnly = readOnly;

@@ -5,33 +5,50 @@ namespace XeSvm.Simulation.Driver;
 /// <content>Prefetches: what they are of, and where to.</content>
 internal sealed partial class VmBindTransaction
 {
+    /// <summary>
+    /// Notes what one operation prefetches. The kernel's set-up of an operation ends with the first area that is no mirror
+    /// (vm_bind_ioctl_ops_create): the areas behind it keep zeros for data, so that objects go to system memory, and of mirrors there is nothing
+    /// to fetch.
+    /// </summary>
     private int CollectPrefetches(ulong start, ulong end, uint region)
     {
+        bool isSetUp = true;
         for (Vma? vma = vm.Vmas.FirstOverlap(start, end); vma is not null; vma = NextOverlap(vma, end))
         {
-            var prefetch = new Prefetch(vma, Math.Max(start, vma.Start), Math.Min(end, vma.End), region);
-            _prefetches.Add(prefetch);
-            int result = 0;
-            if (vma.Kind == VmaKind.CpuAddressMirror)
+            bool mirror = vma.Kind == VmaKind.CpuAddressMirror;
+            if (mirror && !isSetUp)
             {
-                _mirrorPrefetches++;
-                result = CollectRanges(prefetch);
-            }
-            else if (vma.Kind == VmaKind.Userptr)
-            {
-                // Pinned anew at once, so that memory which is gone fails the call whatever it waits for.
-                result = vm.Userptrs.Pin(vma);
+                continue;
             }
 
+            var prefetch = new Prefetch(vma, Math.Max(start, vma.Start), Math.Min(end, vma.End), isSetUp ? region : MemoryRegions.SystemInstance);
+            _prefetches.Add(prefetch);
+            int result = mirror ? CollectMirror(prefetch) : CollectArea(vma);
             if (result < 0)
             {
                 return result;
             }
 
-            _pageTableOps++;
+            isSetUp &= mirror;
         }
 
         return 0;
+    }
+
+    /// <summary>The ranges of a mirror that are to be moved or bound; where there are none, nothing is to be executed for it.</summary>
+    private int CollectMirror(in Prefetch prefetch)
+    {
+        _mirrorPrefetches++;
+        int result = CollectRanges(prefetch);
+        _pageTableOps += vm.Prefetch!.Count;
+        return result;
+    }
+
+    /// <summary>An area with page tables of its own. Userptrs are pinned anew at once: memory which is gone fails the call whatever it waits for.</summary>
+    private int CollectArea(Vma vma)
+    {
+        _pageTableOps++;
+        return vma.Kind == VmaKind.Userptr ? vm.Userptrs.Pin(vma) : 0;
     }
 
     /// <summary>Whether a prefetch of an area to a region can be done (xe_bo_migrate): 0, -EBUSY or -EINVAL. Mirrors go where they can.</summary>

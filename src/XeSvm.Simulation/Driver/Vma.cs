@@ -1,4 +1,5 @@
 using XeSvm.Simulation.Gpu;
+using XeSvm.Simulation.Memory;
 using XeSvm.Simulation.Pagemap;
 
 namespace XeSvm.Simulation.Driver;
@@ -85,6 +86,9 @@ internal sealed class Vma
     /// <summary>The pinned pages of a <see cref="VmaKind.Userptr"/>; null when nothing is pinned.</summary>
     public UserptrPages? Userptr { get; set; }
 
+    /// <summary>Whose memory a <see cref="VmaKind.Userptr"/> is: the process that has bound it; null for that which has created the VM.</summary>
+    public ClientMemory? UserptrClient { get; set; }
+
     /// <summary>Byte of the buffer object, or client address of a <see cref="VmaKind.Userptr"/>, that is at <see cref="Start"/>.</summary>
     public ulong ObjectOffset { get; set; }
 
@@ -118,6 +122,7 @@ internal sealed class Vma
         DefaultPatIndex = whole.DefaultPatIndex;
         Vm = whole.Vm;
         Userptr = null;
+        UserptrClient = whole.UserptrClient;
         Object = whole.Object;
         ObjectOffset = whole.ObjectOffset + (start - whole.Start);
         IsBound = whole.IsBound && whole.Kind != VmaKind.Userptr; // userptr pieces are pinned and bound anew
@@ -149,6 +154,7 @@ internal sealed class VmaPool
     {
         vma.Object = null;
         vma.Userptr = null;
+        vma.UserptrClient = null;
         vma.UserFence = default;
         vma.RemovedBy = null;
         if (_free.Count < MostKept)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 
 using XeSvm.Simulation.Driver.Fences;
@@ -10,6 +11,8 @@ internal sealed class XeExecQueue : IDisposable, IExecQueueOwner
 {
     private const uint NormalPriority = 1; // XE_EXEC_QUEUE_PRIORITY_NORMAL
     private const uint HighPriority = 2; // XE_EXEC_QUEUE_PRIORITY_HIGH
+
+    private static readonly long s_roomTicks = Stopwatch.Frequency / 1000;
 
     private readonly ExecQueue? _queue;
     private readonly BindQueue? _binds;
@@ -76,7 +79,26 @@ internal sealed class XeExecQueue : IDisposable, IExecQueueOwner
     /// <summary>The fence of the job that was submitted last on an engine's queue; signalled when there was none.</summary>
     public DmaFence LastFence => new(_queue!.Timeline, _queue.Submitted);
 
-    /// <summary>Hands work to the engine: 0, or -ECANCELED. Waits for room when the limit of jobs is reached.</summary>
+    /// <summary>
+    /// Looks for room for another job. The kernel answers EAGAIN where there is none, and user space comes again. Who calls from another process is
+    /// told so after a moment, in which the engine may have the processor; in this process the restart belongs below the seam, so the wait is here.
+    /// </summary>
+    /// <returns>0; -EAGAIN when as many jobs as there may be are outstanding.</returns>
+    public int AwaitRoom()
+    {
+        if (IoctlCaller.Current is null)
+        {
+            _queue!.WaitForSpace(EventCount.Infinite);
+            return 0;
+        }
+
+        return _queue!.HasRoom || _queue.WaitForSpace(Stopwatch.GetTimestamp() + s_roomTicks) ? 0 : -Errno.EAGAIN;
+    }
+
+    /// <summary>
+    /// Hands work to the engine: 0, or -ECANCELED; -EAGAIN when other threads have taken the room (<see cref="AwaitRoom"/>), which is waited for
+    /// unless the caller is another process.
+    /// </summary>
     /// <param name="batches">One GPU address for each slot.</param>
     /// <param name="fence">Written when the batches have ended.</param>
     /// <param name="waits">What the job waits for.</param>
@@ -86,13 +108,10 @@ internal sealed class XeExecQueue : IDisposable, IExecQueueOwner
         while (true)
         {
             int result = _queue!.Submit(batches, fence, waits, taker, out _);
-            if (result != -Errno.EAGAIN)
+            if (result != -Errno.EAGAIN || AwaitRoom() < 0)
             {
                 return result;
             }
-
-            // The kernel answers EAGAIN and user space comes again; callers above the seam never see EAGAIN, so the wait is here.
-            _queue.WaitForSpace(EventCount.Infinite);
         }
     }
 
@@ -108,6 +127,9 @@ internal sealed class XeExecQueue : IDisposable, IExecQueueOwner
     /// Stops running work, drops what waits and refuses more. Binds that are queued stay queued. Not with a lock that the fault handler takes.
     /// </summary>
     public void Kill() => _queue?.Kill();
+
+    /// <summary>As <see cref="Kill"/>, but waits for nothing, and with any lock.</summary>
+    public void Ban() => _queue?.Ban();
 
     /// <summary>Kills running work and lets go of the VM. From any thread, any number of times.</summary>
     public void Dispose()

@@ -83,6 +83,9 @@ internal sealed class ExecQueue
     /// <summary>The fences of the jobs, by sequence number.</summary>
     public FenceTimeline Timeline { get; } = new();
 
+    /// <summary>Whether another job can be submitted.</summary>
+    public bool HasRoom => Submitted - Completed < MaxOutstandingJobs;
+
     /// <summary>Whether no job is outstanding.</summary>
     public bool IsIdle => Completed == Submitted;
 
@@ -165,6 +168,19 @@ internal sealed class ExecQueue
             thread.Join();
         }
 
+        _waiters.Wake();
+    }
+
+    /// <summary>As <see cref="Kill"/>, but waits for nothing: from any thread, and with locks that the fault handler takes.</summary>
+    public void Ban()
+    {
+        lock (_lock)
+        {
+            _banned = true;
+            RequestStop();
+        }
+
+        _work.Wake();
         _waiters.Wake();
     }
 

@@ -31,9 +31,10 @@ internal sealed class ClientProcess : IDisposable
     /// <param name="id">The process id, as this process sees it.</param>
     /// <param name="addressSpace">What tells the address spaces of one process id apart.</param>
     /// <param name="cpuFaults">Whether its CPU faults are to be noticed.</param>
+    /// <param name="patience">How long it may take to answer there.</param>
     /// <param name="client">The process when the result is 0.</param>
     /// <returns>0, or a negative errno.</returns>
-    public static int Open(int id, ulong addressSpace, bool cpuFaults, out ClientProcess? client)
+    public static int Open(int id, ulong addressSpace, bool cpuFaults, TimeSpan patience, out ClientProcess? client)
     {
         client = null;
         int result = SystemCalls.OpenProcess(id, out FileDescriptorHandle? process);
@@ -49,7 +50,8 @@ internal sealed class ClientProcess : IDisposable
             return result;
         }
 
-        client = new ClientProcess(id, addressSpace, process!, cpuFaults ? new RemoteFaultingMemory(space!) : new RemoteClientMemory(space!));
+        IRemoteClientMemory memory = cpuFaults ? new RemoteFaultingMemory(space!, patience) : new RemoteClientMemory(space!);
+        client = new ClientProcess(id, addressSpace, process!, memory);
         return 0;
     }
 

@@ -104,9 +104,14 @@ public sealed unsafe partial class DeviceServer
         ServerChannel channel;
         lock (_lock)
         {
+            if (_processes.Values.Sum(known => known.Id == id ? known.Channels : 0) >= MostChannels)
+            {
+                return -Errno.EMFILE;
+            }
+
             if (!_processes.TryGetValue((id, addressSpace), out ClientProcess? process))
             {
-                int result = ClientProcess.Open(id, addressSpace, _cpuFaults != ServerCpuFaults.Coherent, out process);
+                int result = ClientProcess.Open(id, addressSpace, _cpuFaults != ServerCpuFaults.Coherent, Patience, out process);
                 if (result < 0)
                 {
                     return result;
@@ -115,12 +120,7 @@ public sealed unsafe partial class DeviceServer
                 _processes.Add((id, addressSpace), process!);
             }
 
-            if (process!.Channels == MostChannels)
-            {
-                return -Errno.EMFILE;
-            }
-
-            process.Channels++;
+            process!.Channels++;
             channel = new ServerChannel(this, process, connection);
             _channels.Add(channel);
         }

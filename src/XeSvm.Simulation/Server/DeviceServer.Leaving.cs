@@ -75,8 +75,11 @@ public sealed partial class DeviceServer
     /// <summary>An address space is no more. Under the lock.</summary>
     private void Depart(ClientProcess process)
     {
-        if (_processes.Remove((process.Id, process.AddressSpace)))
+        // Its place may be another's by now: one that has left by its last channel, and has come again by a new one.
+        (int Id, ulong AddressSpace) key = (process.Id, process.AddressSpace);
+        if (_processes.TryGetValue(key, out ClientProcess? there) && there == process)
         {
+            _processes.Remove(key);
             process.Dispose();
             if (!IsForgotten(process.Memory))
             {

@@ -17,7 +17,7 @@ public sealed partial class DeviceServer : IDisposable
     /// <summary>Connections that have not said hello yet; above this the oldest is dropped.</summary>
     private const int MostPending = 64;
 
-    /// <summary>Calls of one process that may be under way at once.</summary>
+    /// <summary>Calls of one process that may be under way at once, whatever address spaces it says that it has.</summary>
     private const int MostChannels = 1024;
 
     private static readonly byte[] s_one = [1, 0, 0, 0, 0, 0, 0, 0];
@@ -85,6 +85,9 @@ public sealed partial class DeviceServer : IDisposable
             }
         }
     }
+
+    /// <summary>How long a client may take to answer what is asked of its CPU-fault pump: it is stopped, or lost. For those that connect later.</summary>
+    internal TimeSpan Patience { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>Makes chosen operations of the devices and of the server fail.</summary>
     internal FaultInjector Faults => _backend.Faults;
@@ -199,6 +202,10 @@ public sealed partial class DeviceServer : IDisposable
         lock (_lock)
         {
             _channels.ForEach(channel => channel.Abandon());
+            foreach (ClientProcess process in _processes.Values)
+            {
+                process.Memory.Pump?.Break(); // nobody waits for an answer of one that is stopped
+            }
         }
 
         foreach (ServerFile file in _files.Values)
@@ -274,5 +281,6 @@ public sealed partial class DeviceServer : IDisposable
 
         return flags;
     }
+
     private void WakeUp() => _ = SystemCalls.Write(_wake, s_one);
 }

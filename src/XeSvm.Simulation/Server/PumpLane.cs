@@ -17,9 +17,6 @@ internal sealed unsafe class PumpLane : IDisposable
     private static readonly int s_requestHead = sizeof(PumpRequestMessage);
     private static readonly int s_answerHead = sizeof(PumpAnswerMessage);
 
-    /// <summary>A client that is stopped must not stop others for ever. Real ones answer in microseconds, or as soon as they run again.</summary>
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
-
     private readonly Lock _lock = new();
     private readonly byte* _request;
     private readonly byte* _answer;
@@ -27,12 +24,14 @@ internal sealed unsafe class PumpLane : IDisposable
     private volatile bool _isBroken;
     private bool _disposed;
 
-    public PumpLane(FileDescriptorHandle connection)
+    /// <param name="connection">The connection, which is the lane's from now on.</param>
+    /// <param name="patience">How long an answer may take: a client that is stopped must not stop others for ever.</param>
+    public PumpLane(FileDescriptorHandle connection, TimeSpan patience)
     {
         Connection = connection;
         _request = (byte*)NativeMemory.AlignedAlloc((nuint)(s_requestHead + PumpProtocol.DataBytes), sizeof(ulong));
         _answer = (byte*)NativeMemory.AlignedAlloc((nuint)(s_answerHead + PumpProtocol.DataBytes), sizeof(ulong));
-        _isBroken = SystemCalls.SetReceiveTimeout(connection, s_patience) < 0;
+        _isBroken = SystemCalls.SetReceiveTimeout(connection, patience) < 0;
     }
 
     public FileDescriptorHandle Connection { get; }

@@ -48,6 +48,7 @@ internal enum PumpCall : uint
     ClientCompareExchange,
     TakeEvents,
     Counters,
+    Join,
 }
 
 /// <summary>A request, without its data.</summary>

@@ -13,12 +13,12 @@ namespace XeSvm.Simulation.Server;
 /// them home, without asking anybody. VRAM that holds them is memory which that process and this one share, and no other client sees.
 /// Before the pump is there, and where it cannot be had, no page leaves.
 /// </summary>
-internal sealed unsafe class RemoteFaultingMemory(RemoteAddressSpace space) : ClientMemory, IRemoteClientMemory
+internal sealed unsafe class RemoteFaultingMemory(RemoteAddressSpace space, TimeSpan patience) : ClientMemory, IRemoteClientMemory
 {
     private const int PresentWords = PageConstants.BlockPages / 64;
     private static readonly int s_eventsAtOnce = PumpProtocol.DataBytes / sizeof(xesvm_pump_event);
     private readonly Lock _settleLock = new();
-    private readonly RemotePump _pump = new();
+    private readonly RemotePump _pump = new(patience);
     private readonly SharedVram _vram = new();
     private readonly StagingPool _staging = new();
     private readonly SplitBoundaries _boundaries = new();
@@ -72,6 +72,8 @@ internal sealed unsafe class RemoteFaultingMemory(RemoteAddressSpace space) : Cl
         xesvm_pump_event* events = stackalloc xesvm_pump_event[s_eventsAtOnce];
         lock (_settleLock)
         {
+            // As many as a ring can hold: a client that has new ones for ever does not keep this thread.
+            long rounds = (_vram.MostEvents / s_eventsAtOnce) + 1;
             int count;
             do
             {
@@ -87,7 +89,7 @@ internal sealed unsafe class RemoteFaultingMemory(RemoteAddressSpace space) : Cl
                     PumpAccounts.Settle(this, events[i]);
                 }
             }
-            while (count == s_eventsAtOnce);
+            while (count == s_eventsAtOnce && --rounds > 0);
         }
     }
 
@@ -226,6 +228,64 @@ internal sealed unsafe class RemoteFaultingMemory(RemoteAddressSpace space) : Cl
         Residency.EndMove(from, cookie, null);
     }
 
+    public override bool CanJoin => true;
+
+    public override int Join(MigrationParts parts, DeviceMemoryAllocation to, byte* vram, TimeSpan hold)
+    {
+        ReadOnlySpan<PageIsolation> isolated = parts.Isolations;
+        ReadOnlySpan<MovingAllocation> moved = parts.Allocations;
+        ulong* names = stackalloc ulong[2 * MigrationParts.Most];
+        int count = 0;
+        foreach (ref readonly PageIsolation isolation in isolated)
+        {
+            names[count++] = isolation.Id;
+        }
+
+        foreach (ref readonly MovingAllocation moving in moved)
+        {
+            names[count++] = moving.Cookie;
+        }
+
+        if (_vram.Find(vram, out ulong device, out ulong offset) < 0)
+        {
+            return -Errno.EBUSY;
+        }
+
+        var request = new PumpRequestMessage
+        {
+            Call = PumpCall.Join,
+            A = to.Start,
+            B = (uint)to.Pages | ((ulong)(uint)isolated.Length << 16) | ((ulong)(uint)moved.Length << 32),
+            C = device,
+            D = offset,
+            E = Nanoseconds(hold),
+            F = to.Cookie,
+        };
+
+        // As for a relocation: no event is settled between the books and the pages.
+        lock (_settleLock)
+        {
+            if (!Residency.TryBeginReplace(moved, to))
+            {
+                return -Errno.EBUSY;
+            }
+
+            int result = AsPrompt(_pump.CallWith(request, names, count * sizeof(ulong)));
+            Residency.EndReplace(moved, to, result == 0);
+            if (result < 0)
+            {
+                return result;
+            }
+        }
+
+        foreach (ref readonly PageIsolation isolation in isolated)
+        {
+            _staging.Return(isolation.Staging);
+        }
+
+        return 0;
+    }
+
     public override int PlaceDevicePages(SoftwareDevice device, ulong offset, ulong size) =>
         _pump.IsConnected && !space.IsGone ? _vram.Place(_pump, device, offset, size) : -Errno.EBUSY;
 
@@ -234,13 +294,20 @@ internal sealed unsafe class RemoteFaultingMemory(RemoteAddressSpace space) : Cl
 
     public override int Restore(ulong address, int pages)
     {
-        if (space.IsGone)
+        int result = PumpLane.Broken;
+        if (!space.IsGone)
         {
-            Drop(address, address + ((ulong)pages << PageConstants.PageShift));
-            return 0;
+            result = _pump.Call(new PumpRequestMessage { Call = PumpCall.Restore, A = address, B = (ulong)pages }, out _);
         }
 
-        return AsFault(_pump.Call(new PumpRequestMessage { Call = PumpCall.Restore, A = address, B = (ulong)pages }, out _));
+        if (result == PumpLane.Broken && (space.IsGone || _pump.IsBroken))
+        {
+            // It brings them home by itself, or has ended: here they are nobody's.
+            Drop(address, address + ((ulong)pages << PageConstants.PageShift));
+            result = 0;
+        }
+
+        return AsFault(result);
     }
 
     public override int ReadDevice(ulong address, byte* vram, void* destination, int length) => _vram.Find(vram, out ulong device, out ulong offset) < 0
@@ -291,18 +358,10 @@ internal sealed unsafe class RemoteFaultingMemory(RemoteAddressSpace space) : Cl
     /// <summary>Device pages of a client that is gone are nowhere; whoever looks again finds that out.</summary>
     private static int AsMoved(int result) => result == PumpLane.Broken ? -Errno.EAGAIN : result;
 
-    /// <summary>Calls that answer 0 or an error. Where there is no pump yet, nothing moves.</summary>
-    private int AskPrompt(in PumpRequestMessage request, out PumpValues values)
-    {
-        int result = _pump.Call(request, out values);
-        if (result > 0)
-        {
-            _pump.Break();
-            return -Errno.EFAULT;
-        }
+    /// <summary>Where there is no pump yet, nothing moves.</summary>
+    private int AskPrompt(in PumpRequestMessage request, out PumpValues values) => AsPrompt(_pump.Call(request, out values));
 
-        return result != PumpLane.Broken ? result : _pump.IsBroken || space.IsGone ? -Errno.EFAULT : -Errno.EBUSY;
-    }
+    private int AsPrompt(int result) => result != PumpLane.Broken ? result : _pump.IsBroken || space.IsGone ? -Errno.EFAULT : -Errno.EBUSY;
 
     private int Exchange(byte* vram, PumpRequestMessage request, out ulong old)
     {

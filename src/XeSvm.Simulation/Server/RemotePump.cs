@@ -7,7 +7,7 @@ using XeSvm.Simulation.Memory;
 namespace XeSvm.Simulation.Server;
 
 /// <summary>The CPU-fault pump in a client, as the server drives it: one method for each call of the pump that needs no address of the server.</summary>
-internal sealed unsafe class RemotePump : IDisposable
+internal sealed unsafe class RemotePump(TimeSpan patience) : IDisposable
 {
     private const int Lanes = 2;
     private readonly Lock _lock = new();
@@ -41,7 +41,7 @@ internal sealed unsafe class RemotePump : IDisposable
             }
 
             Mode = mode == Xesvm.XESVM_PUMP_MODE_FULL ? CpuFaultMode.Full : CpuFaultMode.UserModeOnly;
-            _lanes[kind] = new PumpLane(connection);
+            _lanes[kind] = new PumpLane(connection, patience);
             _isConnected = Array.TrueForAll(_lanes, lane => lane is not null);
             return 0;
         }
@@ -142,6 +142,11 @@ internal sealed unsafe class RemotePump : IDisposable
 
         PumpLaneKind kind = request.Call is PumpCall.Populate or PumpCall.Restore ? PumpLaneKind.Patient : PumpLaneKind.Prompt;
         int result = _lanes[(int)kind]!.Call(request, out values, data, length, answer, ref answerLength, descriptor);
+        if (result > 0 && request.Call is not (PumpCall.Restore or PumpCall.Populate or PumpCall.TakeEvents))
+        {
+            result = PumpLane.Broken; // the others do it, or do not: callers go by 0
+        }
+
         if (result == PumpLane.Broken)
         {
             Break();

@@ -9,7 +9,7 @@ internal static class ServerProtocol
     public const uint CardMagic = 0x43455658;
     public const uint RequestMagic = 0x52455658;
     public const uint AnswerMagic = 0x41455658;
-    public const uint Version = 1;
+    public const uint Version = 2;
 
     /// <summary>Node numbers from here on are render nodes.</summary>
     public const uint FirstRenderMinor = 128;

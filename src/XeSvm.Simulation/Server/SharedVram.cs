@@ -9,16 +9,52 @@ namespace XeSvm.Simulation.Server;
 /// </summary>
 internal sealed unsafe class SharedVram : IDisposable
 {
+    private const long UnreservedEvents = 1 << 13;
+
+    /// <summary>Bytes of one client's memory for one device that keep their pages while they are not used.</summary>
+    private const ulong MostKept = 64 << 20;
+
     private readonly Lock _lock = new();
     private Share[] _shares = [];
     private bool _disposed;
+
+    /// <summary>
+    /// Most events that the client's ring can hold: as many as there can be allocations, twice because it grows so, and those without a reservation (events.h).
+    /// </summary>
+    public long MostEvents
+    {
+        get
+        {
+            long pages = 0;
+            foreach (Share share in Volatile.Read(ref _shares))
+            {
+                pages += (long)(share.Device.VramMemory.Size >> PageConstants.PageShift);
+            }
+
+            return (2 * pages) + UnreservedEvents;
+        }
+    }
 
     /// <summary>The client's memory takes the place of the device's own.</summary>
     /// <returns>0, or a negative errno.</returns>
     public int Place(RemotePump pump, SoftwareDevice device, ulong offset, ulong size)
     {
         int result = GetOrAdd(pump, device, out Share share);
-        return result < 0 ? result : device.VramMemory.Place(share.Memory, offset, offset, size);
+        result = result < 0 ? result : device.VramMemory.Place(share.Memory, offset, offset, size);
+        if (result < 0)
+        {
+            return result;
+        }
+
+        // All of it is about to be written: page by page that costs several times as much, and where no memory is left it ends the process.
+        share.Kept.Take(offset, size);
+        result = SystemCalls.Advise((nint)(device.VramMemory.Window + offset), (nuint)size, MemoryAdvice.PopulateWrite);
+        if (result < 0)
+        {
+            Remove(device, offset, size, keepContent: false);
+        }
+
+        return result;
     }
 
     /// <summary>The device's own memory comes back.</summary>
@@ -30,7 +66,7 @@ internal sealed unsafe class SharedVram : IDisposable
     {
         device.VramMemory.Restore(offset, size);
         Share share = Array.Find(Volatile.Read(ref _shares), candidate => candidate.Device == device);
-        if (!keepContent && share.Memory is not null)
+        if (!keepContent && share.Memory is not null && !share.Kept.TryKeep(offset, size))
         {
             // Should that fail, the memory stays in use until the client ends.
             _ = SystemCalls.PunchHole(share.Memory, offset, size);
@@ -101,11 +137,11 @@ internal sealed unsafe class SharedVram : IDisposable
                 return -Errno.EBUSY;
             }
 
-            share = new Share(device, memory!);
+            share = new Share(device, memory!, new KeptVram(device.VramMemory.Size, MostKept));
             Volatile.Write(ref _shares, [.. _shares, share]);
             return 0;
         }
     }
 
-    private readonly record struct Share(SoftwareDevice Device, FileDescriptorHandle Memory);
+    private readonly record struct Share(SoftwareDevice Device, FileDescriptorHandle Memory, KeptVram Kept);
 }

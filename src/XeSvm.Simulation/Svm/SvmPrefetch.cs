@@ -11,6 +11,9 @@ internal sealed class SvmPrefetch(Vm vm, SvmMirror mirror)
 {
     private readonly List<SvmRange> _ranges = [];
 
+    /// <summary>Ranges that <see cref="Collect"/> has found and <see cref="Run"/> has not done.</summary>
+    public int Count => _ranges.Count;
+
     /// <summary>Finds or makes the ranges of <c>[start, end)</c> inside one VMA that are not yet bound where they are wanted.</summary>
     /// <returns>0, or a negative errno that fails the ioctl.</returns>
     public int Collect(Vma vma, ulong start, ulong end, DevicePagemap? target)

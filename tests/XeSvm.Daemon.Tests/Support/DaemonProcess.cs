@@ -16,6 +16,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
     private readonly Socket _manager = new(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
     private readonly Channel<string> _notifications = Channel.CreateUnbounded<string>();
     private readonly StringBuilder _log = new();
+    private TaskCompletionSource _lineLogged = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly System.Diagnostics.Process _process;
     private readonly Task _reading;
 
@@ -118,6 +119,34 @@ internal sealed class DaemonProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>Waits until the log has a text so many times: its lines come on another way than notifications and answers do.</summary>
+    internal async Task LoggedAsync(string text, int times = 1)
+    {
+        using CancellationTokenSource limit = new(TimeSpan.FromSeconds(60));
+        while (true)
+        {
+            Task more;
+            lock (_log)
+            {
+                if (_log.ToString().Split(text).Length > times)
+                {
+                    return;
+                }
+
+                more = _lineLogged.Task;
+            }
+
+            try
+            {
+                await more.WaitAsync(limit.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                Assert.Fail($"The log does not have '{text}' {times} time(s):\n{Log}");
+            }
+        }
+    }
+
     internal async Task<JsonElement> JsonAsync(string path)
     {
         using HttpResponseMessage response = await Client.GetAsync(path);
@@ -135,6 +164,18 @@ internal sealed class DaemonProcess : IAsyncDisposable
         using HttpResponseMessage response = await Client.SendAsync(request);
         Assert.Equal(System.Net.HttpStatusCode.Accepted, response.StatusCode);
         await UntilAsync("/api/v1/probes?limit=1000", answer => answer.GetProperty("probes").GetArrayLength() > before);
+    }
+
+    /// <summary>What the daemon has open or mapped in the folder of shared memory.</summary>
+    internal IReadOnlyList<string> SharedMemoryFiles()
+    {
+        const string Folder = "/dev/shm/";
+        string process = string.Create(System.Globalization.CultureInfo.InvariantCulture, $"/proc/{Id}");
+        return
+        [
+            .. Directory.GetFiles(process + "/fd").Select(file => new FileInfo(file).LinkTarget ?? "").Where(target => target.StartsWith(Folder, StringComparison.Ordinal)),
+            .. File.ReadLines(process + "/maps").Where(line => line.Contains(Folder, StringComparison.Ordinal)).Select(line => line[line.IndexOf(Folder, StringComparison.Ordinal)..]),
+        ];
     }
 
     internal async Task SignalAsync(string signal)
@@ -172,10 +213,15 @@ internal sealed class DaemonProcess : IAsyncDisposable
     {
         while (await _process.StandardError.ReadLineAsync() is { } line)
         {
+            TaskCompletionSource waiting;
             lock (_log)
             {
                 _log.AppendLine(line);
+                waiting = _lineLogged;
+                _lineLogged = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             }
+
+            waiting.SetResult();
         }
     }
 

@@ -16,6 +16,9 @@ internal sealed class OtlpCollector : IDisposable
 
     public void Dispose() => _listener.Dispose();
 
+    /// <summary>Waits for the next export, which gets no answer.</summary>
+    internal async Task<IDisposable> AcceptAsync(CancellationToken cancellation) => await _listener.AcceptTcpClientAsync(cancellation);
+
     /// <summary>Waits for the next export and accepts it.</summary>
     internal async Task<(string Head, byte[] Body)> ReceiveAsync(CancellationToken cancellation)
     {

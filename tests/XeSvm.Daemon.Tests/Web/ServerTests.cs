@@ -9,13 +9,9 @@ using XeSvm.Hosting;
 
 namespace XeSvm.Daemon.Tests.Web;
 
-public sealed class ServerTests : IAsyncLifetime
+public sealed class ServerTests(ServerTests.Server server) : IClassFixture<ServerTests.Server>
 {
-    private RunningDaemon _daemon = null!;
-
-    public async Task InitializeAsync() => _daemon = await RunningDaemon.StartAsync();
-
-    public async Task DisposeAsync() => await _daemon.DisposeAsync();
+    private readonly RunningDaemon _daemon = server.Daemon;
 
     [Fact]
     public async Task Every_answer_of_the_openapi_document_has_the_properties_that_it_promises()
@@ -195,6 +191,16 @@ public sealed class ServerTests : IAsyncLifetime
         using HttpResponseMessage response = await _daemon.Client.SendAsync(new HttpRequestMessage(HttpMethod.Head, "/metrics"));
         Assert.True(response.Content.Headers.ContentLength > 100);
         Assert.Empty(await response.Content.ReadAsByteArrayAsync());
+    }
+
+    /// <summary>One daemon for all these questions, which leave it as it is; the one test that does not sets only what no other asks for.</summary>
+    public sealed class Server : IAsyncLifetime
+    {
+        internal RunningDaemon Daemon { get; private set; } = null!;
+
+        public async Task InitializeAsync() => Daemon = await RunningDaemon.StartAsync("--probe.migrations=2", "--probe.batches=3");
+
+        public async Task DisposeAsync() => await Daemon.DisposeAsync();
     }
 
     [Fact]

@@ -78,6 +78,31 @@ public sealed unsafe class GemPlacementTests
         Assert.Equal([true, false, true, true], handles.Select(handle => client.InspectBo(handle).IsInVram));
     }
 
+    [Theory]
+    [InlineData(DRM_XE_VM_CREATE_FLAG_LR_MODE, true)]
+    [InlineData(DRM_XE_VM_CREATE_FLAG_LR_MODE | DRM_XE_VM_CREATE_FLAG_SCRATCH_PAGE, true)]
+    [InlineData(0u, false)]
+    [Trait("Rule", "7.6.preempt")]
+    public void A_preempt_VM_whose_evicted_object_cannot_come_back_is_given_up_and_another_is_not(uint vmFlags, bool banned)
+    {
+        using var gpu = new GpuClient(Options("bmg"), vmFlags);
+        uint handle = gpu.CreateBo(Vram / 2, DrmClient.VramMemory);
+        Assert.Equal(0, gpu.BindBo(gpu.Vm, handle, Address, Vram / 2));
+        Assert.Equal(0, gpu.Store(Address, 1));
+        uint second = gpu.CreateQueue(gpu.Vm);
+        uint large = gpu.CreateBo(Vram, DrmClient.VramMemory);
+        Assert.False(gpu.InspectBo(handle).IsInVram);
+        gpu.Device.Options.Faults.Add(new FaultRule(FaultPoint.Vram) { Probability = 1 });
+        Assert.Equal(-Errno.EIO, gpu.Store(Address, 2));
+        Assert.Equal(-Errno.ECANCELED, gpu.Store(Address, 3));
+        gpu.Device.Options.Faults.Clear(FaultPoint.Vram);
+        Assert.Equal(banned, gpu.IsBanned(second));
+        Assert.Equal(banned ? -Errno.ENOENT : 0, gpu.Bind(Ops.MapNull(0x10000, 0x1000)));
+        Assert.Equal(banned ? -Errno.ENOENT : 0, gpu.AdviseAtomic(gpu.Vm, Address, 0x1000, DRM_XE_ATOMIC_DEVICE));
+        Assert.Equal(banned ? -Errno.EBUSY : 0, gpu.DestroyVm(gpu.Vm));
+        Assert.Equal(0, gpu.CloseBo(large));
+    }
+
     [Fact]
     [Trait("Rule", "7.3.array")]
     [Trait("Rule", "5.NO_VM_OVERCOMMIT")]

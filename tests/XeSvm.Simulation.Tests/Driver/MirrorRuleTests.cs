@@ -46,6 +46,51 @@ public sealed unsafe class MirrorRuleTests
     }
 
     [Fact]
+    [Trait("Rule", "7.4.in-fence")]
+    [Trait("Rule", "7.2.PREFETCH-mirror")]
+    public void With_an_in_fence_a_prefetch_of_what_is_there_already_or_of_holes_is_EOPNOTSUPP()
+    {
+        using var gpu = new GpuClient(new SoftwareBackendOptions { VramBytes = 64 << 20 });
+        ulong memory = DrmClient.Map(Block, Block);
+        DrmClient.Touch(memory, Block);
+        uint signaled = gpu.CreateSyncobj(Drm.DRM_SYNCOBJ_CREATE_SIGNALED);
+        drm_xe_sync sync = FenceMachine.Syncobj(signaled, signal: false);
+        var bind = new drm_xe_vm_bind { vm_id = gpu.Vm, num_binds = 1, bind = Ops.Prefetch(memory, Block, 1), num_syncs = 1, syncs = (ulong)&sync };
+        Assert.Equal(0, gpu.Ioctl(DRM_IOCTL_XE_VM_BIND, ref bind));
+        Assert.Equal(-Errno.EOPNOTSUPP, gpu.Ioctl(DRM_IOCTL_XE_VM_BIND, ref bind));
+        bind.bind = Ops.Prefetch(memory, Block, 0);
+        Assert.Equal(0, gpu.Ioctl(DRM_IOCTL_XE_VM_BIND, ref bind));
+        DrmClient.Unmap(memory, Block);
+        Assert.Equal(-Errno.EOPNOTSUPP, gpu.Ioctl(DRM_IOCTL_XE_VM_BIND, ref bind));
+        bind.num_syncs = 0;
+        Assert.Equal(0, gpu.Ioctl(DRM_IOCTL_XE_VM_BIND, ref bind));
+    }
+
+    [Fact]
+    [Trait("Rule", "7.2.PREFETCH-mixed")]
+    public void Of_areas_of_several_kinds_those_behind_the_first_that_is_no_mirror_are_prefetched_to_system_memory_or_not_at_all()
+    {
+        using var gpu = new GpuClient(new SoftwareBackendOptions { VramBytes = 64 << 20 });
+        ulong memory = DrmClient.Map(6 * Block, Block);
+        DrmClient.Touch(memory, 6 * Block);
+        uint first = gpu.CreateBo(Block, DrmClient.SystemMemory | DrmClient.VramMemory);
+        uint second = gpu.CreateBo(Block, DrmClient.SystemMemory | DrmClient.VramMemory);
+        uint vramOnly = gpu.CreateBo(Block, DrmClient.VramMemory);
+        Assert.Equal(0, gpu.BindArray(gpu.Vm, Ops.MapBo(first, memory + Block, Block), Ops.MapBo(second, memory + (2 * Block), Block)));
+        Assert.Equal(0, gpu.Bind(Ops.Prefetch(memory + (2 * Block), Block, 1)));
+        Assert.Equal(0, gpu.Prefetch(memory, 4 * Block, 1));
+        Assert.Equal((true, false), (gpu.InspectBo(first).IsInVram, gpu.InspectBo(second).IsInVram));
+        ClientMemory client = gpu.Software.Client;
+        Assert.Equal(Residency.Device, client.Residency.Examine(memory, memory + Block, out _));
+        Assert.Equal(Residency.System, client.Residency.Examine(memory + (3 * Block), memory + (4 * Block), out _));
+        Assert.Equal(0, gpu.Bind(Ops.MapBo(vramOnly, memory + (4 * Block), Block)));
+        Assert.Equal(-Errno.EINVAL, gpu.Prefetch(memory + (2 * Block), 4 * Block, 1));
+        Assert.Equal(0, gpu.Prefetch(memory + (3 * Block), 2 * Block, 1));
+        Assert.Equal(Residency.Device, client.Residency.Examine(memory + (3 * Block), memory + (4 * Block), out _));
+        DrmClient.Unmap(memory, 6 * Block);
+    }
+
+    [Fact]
     [Trait("Rule", "12.invalidation")]
     public void Advice_leaves_data_where_it_is_until_the_CPU_or_a_prefetch_moves_it()
     {

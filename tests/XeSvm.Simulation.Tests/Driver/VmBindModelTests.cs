@@ -87,10 +87,18 @@ public sealed class VmBindModelTests
             return;
         }
 
-        Assert.Equal(0, client.BindArray(vm, ops));
+        VmModel after = model.Copy();
+        bool refused = false;
         foreach (drm_xe_vm_bind_op op in ops)
         {
-            model.Apply(op);
+            refused |= after.RefusesPrefetchOfVram(op);
+            after.Apply(op);
+        }
+
+        Assert.Equal(refused ? -Errno.EINVAL : 0, client.BindArray(vm, ops));
+        for (int i = 0; i < ops.Length && !refused; i++)
+        {
+            model.Apply(ops[i]);
         }
     }
 

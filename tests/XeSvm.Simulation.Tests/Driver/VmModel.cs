@@ -54,6 +54,14 @@ internal sealed class VmModel
         }
     }
 
+    /// <summary>Objects behind the first area that is no mirror go to system memory, where those in VRAM cannot live.</summary>
+    public bool RefusesPrefetchOfVram(drm_xe_vm_bind_op op) =>
+        op.op == DRM_XE_VM_BIND_OP_PREFETCH
+        && Areas.Where(area => area.Start < op.addr + op.range && op.addr < area.End)
+            .SkipWhile(area => area.Kind == VmaKind.CpuAddressMirror)
+            .Skip(1)
+            .Any(area => area.Handle != 0);
+
     public void AdviseLocation(ulong start, ulong end, int fd)
     {
         Split(start);

@@ -176,6 +176,29 @@ public sealed unsafe class DeviceServerTests
     }
 
     [Fact]
+    [Trait("Rule", "9.outstanding")]
+    public void Another_process_hears_that_a_thousand_jobs_are_outstanding() =>
+        Assert.Equal($"1000 {Errno.EAGAIN}\nagain\n", RunCalls("full", "coherent"));
+
+    [SkippableTheory]
+    [InlineData("coherent")]
+    [InlineData("userfaultfd")]
+    [Trait("Rule", "7.2.MAP_USERPTR")]
+    public void Userptr_memory_is_that_of_the_process_that_binds_it_and_goes_with_it(string cpuFaults) =>
+        Assert.Equal($"0\n{Errno.EIO}\n", RunCalls("lend", cpuFaults));
+
+    private static string RunCalls(string what, string cpuFaults)
+    {
+        using var machine = new ServerMachine(cpuFaults: cpuFaults);
+        using Process process = machine.Run(machine.Compile("tests/XeSvm.Simulation.Tests/Server/calls.c"), what);
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        Assert.Equal((0, ""), (process.ExitCode, process.StandardError.ReadToEnd()));
+        machine.AwaitRest(files: 0, processes: 0, channels: 0);
+        return output;
+    }
+
+    [Fact]
     public void A_server_that_ends_is_ENODEV_for_its_clients()
     {
         using var machine = new ServerMachine();

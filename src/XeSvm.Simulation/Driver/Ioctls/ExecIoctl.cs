@@ -34,6 +34,12 @@ internal static unsafe class ExecIoctl
             return -Errno.ECANCELED;
         }
 
+        int room = queue.AwaitRoom();
+        if (room < 0)
+        {
+            return room;
+        }
+
         SyncEntries syncs = SyncEntries.OfThread;
         int result = syncs.Parse(file, queue.Vm, args->syncs, args->num_syncs, SyncPurpose.Exec);
         if (result == 0)

@@ -6,10 +6,10 @@ using XeSvm.Simulation.Svm;
 namespace XeSvm.Simulation.Driver;
 
 /// <summary>
-/// The userptr areas of one VM (xe_userptr.c): pins their pages by looking them up, and drops them when the client's mapping changes. Lock
-/// order: VM lock, this one, page-table lock.
+/// The userptr areas of one VM with memory of one process (xe_userptr.c): pins their pages by looking them up, and drops them when the
+/// process's mapping changes. Lock order: VM lock, this one, page-table lock.
 /// </summary>
-internal sealed class UserptrMirror(Vm vm) : IMmuNotifier, IDisposable
+internal sealed class UserptrMirror(Vm vm, ClientMemory client) : IMmuNotifier, IDisposable
 {
     private const int MostAttempts = 100;
 
@@ -17,6 +17,9 @@ internal sealed class UserptrMirror(Vm vm) : IMmuNotifier, IDisposable
     private readonly Dictionary<ulong, List<UserptrPages>> _byBlock = [];
     private readonly SvmPageMapper _mapper = new(vm);
     private bool _registered;
+
+    /// <summary>Whose memory it is.</summary>
+    public ClientMemory Client => client;
 
     /// <summary>Makes the pages of an area present and known to the device. Under the VM lock.</summary>
     /// <returns>0; -EFAULT when the client has no such memory, or may not write it; -ENOMEM and others of the DMA API.</returns>
@@ -158,7 +161,7 @@ internal sealed class UserptrMirror(Vm vm) : IMmuNotifier, IDisposable
     {
         if (_registered)
         {
-            vm.Client.Notifiers.Unregister(this);
+            client.Notifiers.Unregister(this);
             _registered = false;
         }
     }
@@ -169,7 +172,7 @@ internal sealed class UserptrMirror(Vm vm) : IMmuNotifier, IDisposable
     {
         if (!_registered)
         {
-            vm.Client.Notifiers.Register(this);
+            client.Notifiers.Register(this);
             _registered = true;
         }
 
@@ -189,7 +192,7 @@ internal sealed class UserptrMirror(Vm vm) : IMmuNotifier, IDisposable
         for (int index = 0; at < pages.End; index++)
         {
             SvmRange piece = index < pages.Pieces.Count ? pages.Pieces[index] : AddPiece(pages, at);
-            if (_mapper.FaultIn(vm.Client, piece, allowDeviceMemory: false, pages.Vma.IsReadOnly, out _) < 0)
+            if (_mapper.FaultIn(client, piece, allowDeviceMemory: false, pages.Vma.IsReadOnly, out _) < 0)
             {
                 return -Errno.EFAULT;
             }
@@ -231,7 +234,7 @@ internal sealed class UserptrMirror(Vm vm) : IMmuNotifier, IDisposable
 
             foreach (SvmRange piece in pages.Pieces)
             {
-                int result = _mapper.MapSystem(vm.Client, piece, pages.Vma.IsReadOnly);
+                int result = _mapper.MapSystem(client, piece, pages.Vma.IsReadOnly);
                 if (result < 0)
                 {
                     Unmap(pages);
@@ -249,7 +252,7 @@ internal sealed class UserptrMirror(Vm vm) : IMmuNotifier, IDisposable
         pages.IsMapped = false;
         foreach (SvmRange piece in pages.Pieces)
         {
-            _mapper.Unmap(vm.Client, piece);
+            _mapper.Unmap(client, piece);
         }
     }
 

@@ -62,7 +62,7 @@ public sealed unsafe class BindSyncTests : IDisposable
 
         uint again = _machine.PendingSyncobj(1);
         Assert.Equal(0, SystemCalls.Protect((nint)memory, 0x1000, MemoryProtection.None));
-        Gpu.Inspect(_machine.Vm).Userptrs.Invalidate(memory, memory + 0x1000, MmuEvent.Migrate);
+        Gpu.Inspect(_machine.Vm).Client.Notifiers.Invalidate(memory, memory + 0x1000, MmuEvent.Migrate);
         Assert.Equal(-Errno.EFAULT, _machine.Bind(0, [Ops.Prefetch(Address, 0x1000, 0)], In(again)));
         _machine.End(1);
         DrmClient.Unmap(memory, 0x1000);

@@ -54,6 +54,7 @@ public sealed unsafe class DriverPeerTortureTests(ITestOutputHelper output)
         PeerTorture.RunAll(workers.Select(worker => (Action)worker.Run));
         Assert.All(workers, worker => Assert.Null(worker.Failure));
         output.WriteLine($"{workers.Sum(worker => worker.Done)} atomics done, {workers.Sum(worker => worker.Refused)} refused");
+        Array.ForEach(workers, worker => worker.Refusals.ForEach(output.WriteLine));
         Assert.All(workers, worker => Assert.InRange(worker.Refused, 0, failures ? worker.Done / 10 : 0));
         for (int block = 0; block < Blocks; block++)
         {
@@ -94,7 +95,10 @@ public sealed unsafe class DriverPeerTortureTests(ITestOutputHelper output)
 
         public int Done { get; private set; }
 
-        public int Refused { get; private set; }
+        public int Refused => Refusals.Count;
+
+        /// <summary>How the driver tells of each.</summary>
+        public List<string> Refusals { get; } = [];
 
         public string? Failure { get; private set; }
 
@@ -143,7 +147,7 @@ public sealed unsafe class DriverPeerTortureTests(ITestOutputHelper output)
             else if (result is -Errno.EIO or -Errno.ECANCELED && $"{machine[device].Device.LastBan}".Contains("MI_ATOMIC", StringComparison.Ordinal))
             {
                 // Data that the atomic needs in VRAM did not get there in the kernel's three attempts, as failures are injected: nothing was added.
-                Refused++;
+                Refusals.Add($"device {device}: {machine[device].Device.LastBan}");
                 machine[device].DestroyQueue(_queue);
                 _queue = machine[device].CreateQueue(machine[device].Vm);
             }
