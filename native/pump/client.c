@@ -106,8 +106,8 @@ void client_join(const xesvm_pump *pump, uint64_t start, uint64_t end)
     }
 }
 
-/* After EINVAL for length bytes at start: how many there are up to the end of the mapping, when that is what was wrong; else -EBUSY
- * or -EFAULT. */
+/* After EINVAL for length bytes at start: how many there are up to the end of the mapping, when that is what was wrong; 0 when the client's
+ * mapping is not what was wrong; -EBUSY or -EFAULT. */
 static int64_t length_within_mapping(const xesvm_pump *pump, uint64_t start, uint64_t length)
 {
     struct xesvm_vma vma;
@@ -117,16 +117,21 @@ static int64_t length_within_mapping(const xesvm_pump *pump, uint64_t start, uin
         return result;
     if (vma_find(pump->maps_fd, start, &vma) != 0)
         return -EFAULT;
-    return vma.end < start + length ? (int64_t)(vma.end - start) : -EBUSY;
+    return vma.end < start + length ? (int64_t)(vma.end - start) : 0;
 }
+
+/* What was done to let staging be as the client's mapping is. */
+enum lock_attempt { LOCK_AS_FOUND, LOCK_ON, LOCK_OFF };
 
 /* One run of pages with content on its way to staging. */
 struct move {
+    uint32_t slot;
     uint64_t from;
     uint64_t to;
     uint64_t end;   /* of the source */
     uint64_t chunk; /* bytes to try next */
     uint32_t drops; /* how often a staging page was found in use */
+    enum lock_attempt lock;
     bool vanished;  /* the page at from has no content after all */
 };
 
@@ -147,15 +152,44 @@ static int32_t step_over_existing(const xesvm_pump *pump, struct move *move)
         move->to += PAGE_BYTES;
         return 0;
     }
-    system_madvise(move->to, PAGE_BYTES, MADV_DONTNEED);
+    staging_drop_pages(move->to, move->end - move->from); /* all: mlockall() fills what there is of staging */
     return ++move->drops < DROP_TRIES ? 0 : -EBUSY;
 }
 
+/* Whether a mapping is locked is said by no interface but smaps, which walks all its pages. So staging becomes what it was not: first locked,
+ * then unlocked, as mlockall() may have found it. False when both were tried. */
+static bool try_other_lock(xesvm_pump *pump, struct move *move, uint64_t length)
+{
+    if (move->lock == LOCK_AS_FOUND) {
+        move->lock = LOCK_ON;
+        if (staging_lock(&pump->staging, move->slot, move->to, length) == 0)
+            return true;
+    }
+    if (move->lock == LOCK_ON) {
+        move->lock = LOCK_OFF;
+        staging_unlock(move->to, length);
+        return true;
+    }
+    return false;
+}
+
 /* 0: go on with what move says now; else the error to give up with. */
+static int32_t after_refusal(xesvm_pump *pump, struct move *move, uint64_t tried)
+{
+    int64_t length = length_within_mapping(pump, move->from, tried);
+
+    if (length < 0)
+        return (int32_t)length;
+    if (length == 0 && !try_other_lock(pump, move, tried))
+        return -EBUSY;
+    move->chunk = length > 0 ? (uint64_t)length : tried;
+    return 0;
+}
+
+/* The same after any error. */
 static int32_t after_error(xesvm_pump *pump, int32_t error, struct move *move)
 {
     uint64_t tried = move->chunk;
-    int64_t chunk;
 
     move->chunk = move->end - move->from;
     switch (error) {
@@ -167,9 +201,7 @@ static int32_t after_error(xesvm_pump *pump, int32_t error, struct move *move)
     case -ENOMEM:
         return -ENOMEM;
     case -EINVAL:
-        chunk = length_within_mapping(pump, move->from, tried);
-        move->chunk = chunk > 0 ? (uint64_t)chunk : 0;
-        return chunk > 0 ? 0 : (int32_t)chunk;
+        return after_refusal(pump, move, tried);
     case -ENOENT:
         move->vanished = check_movable(pump, move->from, move->end) == 0;
         return move->vanished ? 0 : -EFAULT;
@@ -191,6 +223,8 @@ static int32_t move_run(xesvm_pump *pump, struct move *move)
         move->from += done;
         move->to += done;
         move->chunk -= done;
+        if (done > 0)
+            move->lock = LOCK_AS_FOUND;
         if (result < 0)
             result = after_error(pump, result, move);
         else
@@ -207,7 +241,7 @@ int32_t client_move_to_staging(xesvm_pump *pump, struct migration *migration, ui
 
     while (page < migration->pages && result == 0) {
         uint32_t end = page + 1;
-        struct move move = {.from = va + page * PAGE_BYTES, .to = migration->source + page * PAGE_BYTES};
+        struct move move = {.slot = migration->slot, .from = va + page * PAGE_BYTES, .to = migration->source + page * PAGE_BYTES};
 
         while (end < migration->pages && bit_get(migration->present, end) == bit_get(migration->present, page))
             end++;

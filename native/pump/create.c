@@ -12,7 +12,7 @@
 #include "vma.h"
 
 #define CLIENT_FEATURES \
-    (UFFD_FEATURE_MOVE | UFFD_FEATURE_EVENT_REMOVE | UFFD_FEATURE_EVENT_UNMAP | UFFD_FEATURE_EVENT_REMAP)
+    (UFFD_FEATURE_MOVE | UFFD_FEATURE_THREAD_ID | UFFD_FEATURE_EVENT_REMOVE | UFFD_FEATURE_EVENT_UNMAP | UFFD_FEATURE_EVENT_REMAP)
 #define STAGING_FEATURES UFFD_FEATURE_MOVE
 #define FLAGS (XESVM_PUMP_USER_MODE_ONLY | XESVM_PUMP_HIGH_DESCRIPTORS)
 #define FIRST_HIGH_DESCRIPTOR 500
@@ -36,6 +36,7 @@ static void release(xesvm_pump *pump)
     close_fd(pump->poke_fd);
     close_fd(pump->maps_fd);
     close_fd(pump->pagemap_fd);
+    close_fd(pump->task_fd);
     events_close(&pump->events);
     table_close(&pump->table);
     shared_unmap(pump, sizeof(*pump));
@@ -65,6 +66,9 @@ static int32_t open_files(xesvm_pump *pump)
     pump->pagemap_fd = system_open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
     if (pump->pagemap_fd < 0)
         return pump->pagemap_fd;
+    pump->task_fd = system_open("/proc/self/task", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (pump->task_fd < 0)
+        return pump->task_fd;
     pump->poke_fd = (int32_t)system_call(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK, 0, 0, 0, 0);
     return pump->poke_fd < 0 ? pump->poke_fd : 0;
 }
@@ -87,6 +91,7 @@ static void move_all_up(xesvm_pump *pump)
     move_up(&pump->poke_fd);
     move_up(&pump->maps_fd);
     move_up(&pump->pagemap_fd);
+    move_up(&pump->task_fd);
 }
 
 static int32_t open_all(xesvm_pump *pump, uint32_t flags)
@@ -124,7 +129,7 @@ int32_t xesvm_pump_create(uint32_t flags, xesvm_pump **pump, struct xesvm_pump_i
     made = shared_map(sizeof(*made));
     if (!made)
         return -ENOMEM;
-    made->client_fd = made->staging_fd = made->poke_fd = made->maps_fd = made->pagemap_fd = -1;
+    made->client_fd = made->staging_fd = made->poke_fd = made->maps_fd = made->pagemap_fd = made->task_fd = -1;
     table_open(&made->table);
     result = open_all(made, flags);
     if (result < 0) {

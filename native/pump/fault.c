@@ -2,9 +2,13 @@
  *
  * Resolving one CPU fault, on the fault thread.
  */
+#include "growth.h"
 #include "home.h"
 #include "pump.h"
 #include "system.h"
+
+/* For so long a fault is taken to wait for a message that comes by itself; longer than that takes on a machine with little to do. */
+#define SUSPECT_NS 100000u
 
 /* A page without content: the CPU gets the zero page, as it would without userfaultfd. */
 static int32_t fill(xesvm_pump *pump, uint64_t page, bool insist)
@@ -79,13 +83,20 @@ int32_t fault_resolve(xesvm_pump *pump, const struct message *fault, uint64_t *h
     struct block *block;
     struct migration *migration;
     uint32_t page = block_page(fault->start);
+    enum growth growth = GROWTH_NONE;
     bool filled = false;
     int32_t result = 0;
 
+    if (system_monotonic_ns() - fault->begin_ns > SUSPECT_NS && settle_is_pending(pump))
+        growth = growth_of(pump, fault);
     if (!lock_try_as_pump(&bucket->lock))
         return -EBUSY;
     block = table_find(bucket, fault->start);
     migration = block ? block->page[page] : NULL;
+    if (growth == GROWTH_THERE || (growth == GROWTH_ANY && !migration)) {
+        lock_release(&bucket->lock);
+        return fill(pump, fault->start, true); /* a message that makes an end of the migration is still to come */
+    }
     if (migration && fault->begin_ns < migration->begin_ns) {
         /* The fault is older than this absence of the page, which was there between: whoever still misses it faults again. */
         lock_release(&bucket->lock);

@@ -182,7 +182,7 @@ void home_release(xesvm_pump *pump, struct migration *migration)
 {
     if (migration->phase != MIGRATION_HOMEBOUND || migration->held > 0)
         return;
-    staging_drop(migration->staging);
+    staging_drop(&pump->staging, migration->slot);
     staging_give(&pump->staging, migration->slot);
     migration_free(&pump->table, migration);
 }

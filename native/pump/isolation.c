@@ -44,7 +44,7 @@ static struct migration *prepare(xesvm_pump *pump, uint64_t va, uint32_t pages, 
 /* Ends a migration without pages that is still in staging. */
 static void discard_isolation(xesvm_pump *pump, struct migration *migration)
 {
-    staging_drop(migration->staging);
+    staging_drop(&pump->staging, migration->slot);
     staging_give(&pump->staging, migration->slot);
     events_unreserve(&pump->events);
     migration_free(&pump->table, migration);
@@ -205,7 +205,7 @@ static int32_t isolate(xesvm_pump *pump, uint64_t va, uint32_t pages, uint64_t h
         if (result != -EAGAIN)
             break;
         give_back(pump, migration);
-        staging_drop(migration->staging);
+        staging_drop(&pump->staging, migration->slot);
         migration->phase = MIGRATION_ISOLATED;
         result = -EBUSY;
         system_yield();
@@ -300,7 +300,6 @@ static int32_t commit(xesvm_pump *pump, uint64_t id, uint64_t vram, uint64_t all
 {
     struct bucket *bucket;
     struct migration *migration;
-    uint64_t staging;
     uint32_t slot;
     uint32_t pages;
 
@@ -308,7 +307,6 @@ static int32_t commit(xesvm_pump *pump, uint64_t id, uint64_t vram, uint64_t all
     migration = lock_isolation(pump, id, &bucket);
     if (!migration)
         return -ENOENT;
-    staging = migration->staging;
     slot = migration->slot;
     pages = migration->pages;
     if (migration->phase == MIGRATION_TAKEN_BACK) {
@@ -323,7 +321,7 @@ static int32_t commit(xesvm_pump *pump, uint64_t id, uint64_t vram, uint64_t all
     }
     migration_become_device(migration, vram, allocation, hold_until_ns);
     release_bucket(pump, bucket); /* from here on a CPU fault may end the migration */
-    reaper_give(pump, staging, slot, pages);
+    reaper_give(pump, slot, pages);
     atomic_fetch_sub(&pump->open_isolations, 1);
     count(&pump->counters.commits, 1);
     count(&pump->counters.pages_committed, pages);

@@ -15,7 +15,6 @@ struct parts {
 
 /* Staging that nobody needs any more, to be given away once no lock is held. */
 struct leftovers {
-    uint64_t staging[XESVM_JOIN_PARTS];
     uint32_t slot[XESVM_JOIN_PARTS];
     uint32_t pages[XESVM_JOIN_PARTS];
     uint32_t count;
@@ -66,7 +65,6 @@ static void leave_staging(struct leftovers *left, struct migration *migration)
     if (migration->phase != MIGRATION_ISOLATED)
         return;
     migration_close(migration);
-    left->staging[left->count] = migration->staging;
     left->pages[left->count] = migration->pages;
     left->slot[left->count++] = migration->slot;
 }
@@ -116,7 +114,7 @@ static int32_t join(xesvm_pump *pump, uint64_t va, uint32_t pages, const struct 
     }
     release_bucket(pump, bucket); /* from here on a CPU fault may end the migration */
     for (uint32_t index = 0; index < left.count; index++)
-        reaper_give(pump, left.staging[index], left.slot[index], left.pages[index]);
+        reaper_give(pump, left.slot[index], left.pages[index]);
     if (result == 0) {
         atomic_fetch_sub(&pump->open_isolations, left.count);
         count(&pump->counters.commits, left.count);

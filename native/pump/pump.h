@@ -98,6 +98,7 @@ struct xesvm_pump {
     int32_t poke_fd;    /* eventfd: look again */
     int32_t maps_fd;    /* /proc/self/maps */
     int32_t pagemap_fd; /* /proc/self/pagemap */
+    int32_t task_fd;    /* /proc/self/task */
     uint32_t mode;
     uint64_t features;
     _Atomic uint32_t closing;

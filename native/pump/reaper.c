@@ -6,13 +6,13 @@
 #include "pump.h"
 #include "system.h"
 
-void reaper_give(xesvm_pump *pump, uint64_t base, uint32_t slot, uint32_t pages)
+void reaper_give(xesvm_pump *pump, uint32_t slot, uint32_t pages)
 {
     struct reaper *reaper = &pump->reaper;
     enum staging_left left = reaper->started ? staging_leave(&pump->staging, slot, pages) : STAGING_FULL;
 
     if (left == STAGING_FULL) {
-        staging_drop(base);
+        staging_drop(&pump->staging, slot);
         staging_give(&pump->staging, slot);
         return;
     }
@@ -31,11 +31,10 @@ static void *run(void *argument)
     system_call(SYS_prctl, PR_SET_NAME, (uint64_t)(uintptr_t) "xesvm-reaper", 0, 0, 0, 0);
     while (!atomic_load(&reaper->stop)) {
         uint32_t signals = atomic_load(&reaper->signals);
-        uint64_t base;
-        int32_t slot = staging_take_left(&pump->staging, &base);
+        int32_t slot = staging_take_left(&pump->staging);
 
         if (slot >= 0) {
-            staging_drop(base);
+            staging_drop(&pump->staging, (uint32_t)slot);
             staging_give(&pump->staging, (uint32_t)slot);
             continue;
         }

@@ -28,6 +28,6 @@ int32_t reaper_start(xesvm_pump *pump);
 /* Returns when the thread has ended, the slots empty or not. */
 void reaper_stop(xesvm_pump *pump);
 /* Takes a slot whose content, of so many pages at most, nobody wants any more. */
-void reaper_give(xesvm_pump *pump, uint64_t base, uint32_t slot, uint32_t pages);
+void reaper_give(xesvm_pump *pump, uint32_t slot, uint32_t pages);
 
 #endif

@@ -12,12 +12,31 @@
 
 #define SLOT_BYTES ((uint64_t)XESVM_BLOCK_SIZE)
 
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24 /* Linux 5.18 */
+#endif
+#ifndef MLOCK_ONFAULT
+#define MLOCK_ONFAULT 1
+#endif
+
 #define AREA_BYTES (STAGING_AREA_SLOTS * SLOT_BYTES)
 #define MAPPED_BYTES ((STAGING_SLOTS + 1) * SLOT_BYTES)
+
+static uint64_t slot_address(const struct staging *staging, uint32_t slot)
+{
+    return staging->base + slot * SLOT_BYTES;
+}
+
+static uint64_t slot_bit(uint32_t slot)
+{
+    return (uint64_t)1 << slot % STAGING_AREA_SLOTS;
+}
 
 /* Makes one area usable: memory that the staging userfaultfd watches. */
 static bool enable_area(struct staging *staging, uint64_t base)
 {
+    /* After mlockall() mprotect_fixup() would fill it with pages. */
+    staging_unlock(base, AREA_BYTES);
     if (system_mprotect(base, AREA_BYTES, PROT_READ | PROT_WRITE) < 0)
         return false;
     /* A child must not share staged pages: shared pages cannot move back. */
@@ -44,14 +63,13 @@ void staging_close(struct staging *staging)
 }
 
 /* The first slot of a set, which loses it; -ENOENT. */
-static int32_t take_first(const struct staging *staging, uint64_t *slots, uint64_t *base)
+static int32_t take_first(const struct staging *staging, uint64_t *slots)
 {
     for (uint32_t area = 0; area < staging->areas; area++) {
         if (slots[area]) {
             uint32_t bit = (uint32_t)__builtin_ctzll(slots[area]);
 
             slots[area] &= slots[area] - 1;
-            *base = staging->base + area * AREA_BYTES + bit * SLOT_BYTES;
             return (int32_t)(area * STAGING_AREA_SLOTS + bit);
         }
     }
@@ -72,24 +90,69 @@ int32_t staging_take(struct staging *staging, uint64_t *base)
     int32_t slot;
 
     lock_acquire(&staging->lock);
-    slot = take_first(staging, staging->unused, base);
+    slot = take_first(staging, staging->unused);
     if (slot < 0)
-        slot = grow(staging) ? take_first(staging, staging->unused, base) : -ENOMEM;
+        slot = grow(staging) ? take_first(staging, staging->unused) : -ENOMEM;
     lock_release(&staging->lock);
+    if (slot >= 0)
+        *base = slot_address(staging, (uint32_t)slot);
     return slot;
 }
 
-void staging_drop(uint64_t base)
+int32_t staging_lock(struct staging *staging, uint32_t slot, uint64_t start, uint64_t length)
 {
+    int32_t result = (int32_t)system_call(SYS_mlock2, start, length, MLOCK_ONFAULT, 0, 0, 0);
+
+    if (result < 0)
+        return result;
+    lock_acquire(&staging->lock);
+    staging->locked[slot / STAGING_AREA_SLOTS] |= slot_bit(slot);
+    lock_release(&staging->lock);
+    return 0;
+}
+
+void staging_unlock(uint64_t start, uint64_t length)
+{
+    system_call(SYS_munlock, start, length, 0, 0, 0, 0);
+}
+
+void staging_drop_pages(uint64_t start, uint64_t length)
+{
+    /* The client may have locked them, with mlockall(). */
+    system_madvise(start, length, MADV_DONTNEED_LOCKED);
+}
+
+static bool is_locked(const struct staging *staging, uint32_t slot)
+{
+    return (staging->locked[slot / STAGING_AREA_SLOTS] & slot_bit(slot)) != 0;
+}
+
+void staging_drop(struct staging *staging, uint32_t slot)
+{
+    uint64_t base = slot_address(staging, slot);
+    bool locked;
+
     /* The whole slot: the kernel then frees its page table too, and the next huge page finds room for itself. */
-    system_madvise(base, SLOT_BYTES, MADV_DONTNEED);
+    staging_drop_pages(base, SLOT_BYTES);
+    lock_acquire(&staging->lock);
+    locked = is_locked(staging, slot);
+    staging->locked[slot / STAGING_AREA_SLOTS] &= ~slot_bit(slot);
+    lock_release(&staging->lock);
+    if (locked)
+        staging_unlock(base, SLOT_BYTES);
 }
 
 void staging_give(struct staging *staging, uint32_t slot)
 {
     lock_acquire(&staging->lock);
-    staging->unused[slot / STAGING_AREA_SLOTS] |= (uint64_t)1 << slot % STAGING_AREA_SLOTS;
+    staging->unused[slot / STAGING_AREA_SLOTS] |= slot_bit(slot);
     lock_release(&staging->lock);
+}
+
+static bool may_be_left(const struct staging *staging, uint32_t slot, uint32_t pages)
+{
+    return staging->left_count < STAGING_MOST_LEFT && staging->left_pages + pages <= STAGING_MOST_PAGES_LEFT &&
+           !is_locked(staging, slot);
 }
 
 enum staging_left staging_leave(struct staging *staging, uint32_t slot, uint32_t pages)
@@ -97,8 +160,8 @@ enum staging_left staging_leave(struct staging *staging, uint32_t slot, uint32_t
     enum staging_left left = STAGING_FULL;
 
     lock_acquire(&staging->lock);
-    if (staging->left_count < STAGING_MOST_LEFT && staging->left_pages + pages <= STAGING_MOST_PAGES_LEFT) {
-        staging->left[slot / STAGING_AREA_SLOTS] |= (uint64_t)1 << slot % STAGING_AREA_SLOTS;
+    if (may_be_left(staging, slot, pages)) {
+        staging->left[slot / STAGING_AREA_SLOTS] |= slot_bit(slot);
         staging->left_count++;
         staging->left_pages += pages;
         staging->pages_of[slot] = (uint16_t)pages;
@@ -110,12 +173,12 @@ enum staging_left staging_leave(struct staging *staging, uint32_t slot, uint32_t
     return left;
 }
 
-int32_t staging_take_left(struct staging *staging, uint64_t *base)
+int32_t staging_take_left(struct staging *staging)
 {
     int32_t slot;
 
     lock_acquire(&staging->lock);
-    slot = take_first(staging, staging->left, base);
+    slot = take_first(staging, staging->left);
     if (slot >= 0) {
         staging->left_count--;
         staging->left_pages -= staging->pages_of[slot];

@@ -42,15 +42,18 @@ static bool backlog_reserve(struct backlog *backlog, uint32_t more)
     return true;
 }
 
-/* Adds a message to those that wait for a quiet moment, once: what serves the first one serves the second. Threads that are woken in vain
- * fault again, so the backlog would grow for as long as that moment does not come. */
+/* Adds a message to those that wait for a quiet moment, once: what serves the first one of a thread serves the second. Threads that are
+ * woken in vain fault again, so the backlog would grow for as long as that moment does not come. */
 static void add_fault(struct backlog *faults, const struct message *message)
 {
     for (uint32_t i = 0; i < faults->count; i++) {
-        const struct message *other = &faults->messages[i];
+        struct message *other = &faults->messages[i];
 
-        if (other->event == message->event && other->start == message->start && other->end == message->end)
-            return;
+        if (other->event != message->event || other->start != message->start || other->end != message->end ||
+            other->thread != message->thread)
+            continue;
+        other->sequence = message->sequence;
+        return;
     }
     faults->messages[faults->count++] = *message;
 }
@@ -63,6 +66,8 @@ static void enqueue(xesvm_pump *pump, const struct uffd_msg *from, uint64_t begi
     switch (from->event) {
     case UFFD_EVENT_PAGEFAULT:
         message.start = from->arg.pagefault.address & ~(PAGE_BYTES - 1);
+        message.thread = from->arg.pagefault.feat.ptid;
+        message.sequence = ++thread->sequence;
         count(&pump->counters.cpu_faults, 1);
         add_fault(&thread->faults, &message);
         return;
@@ -117,6 +122,17 @@ bool thread_promote_change(xesvm_pump *pump, const struct message *change, uint6
         return true;
     }
     return false;
+}
+
+bool thread_is_newest(const xesvm_pump *pump, const struct message *fault)
+{
+    const struct backlog *faults = &pump->thread.faults;
+
+    for (uint32_t i = 0; i < faults->count; i++) {
+        if (faults->messages[i].thread == fault->thread && faults->messages[i].sequence > fault->sequence)
+            return false;
+    }
+    return true;
 }
 
 bool thread_reserve_homeward(xesvm_pump *pump)

@@ -20,11 +20,13 @@ typedef struct xesvm_pump xesvm_pump;
 struct message {
     uint32_t event; /* UFFD_EVENT_* or MESSAGE_HOMEWARD */
     uint32_t stage;
+    uint32_t thread; /* a fault: that of the client which waits */
     uint64_t start; /* of the range; a fault: the page */
     uint64_t end;
     uint64_t to;     /* UFFD_EVENT_REMAP: where start went */
     uint64_t cursor; /* of the stage */
     uint64_t begin_ns;
+    uint64_t sequence; /* a fault: of the last time that it was read */
 };
 
 struct backlog {
@@ -44,6 +46,7 @@ struct fault_thread {
     _Atomic uint32_t stop;
     struct backlog changes; /* in order; faults wait until there is none */
     struct backlog faults;
+    uint64_t sequence; /* of faults that were read */
     bool unread;      /* the last round was not allowed to read */
     uint32_t retries; /* rounds in which the kernel asked to come again, since a fault was resolved */
 };
@@ -61,6 +64,8 @@ void thread_poke(xesvm_pump *pump);
 
 /* For change_apply. Finds a later change that takes away what is mapped at va, and puts it before this one; false when there is none. */
 bool thread_promote_change(xesvm_pump *pump, const struct message *change, uint64_t va);
+/* False when the thread that waited has faulted elsewhere since. */
+bool thread_is_newest(const xesvm_pump *pump, const struct message *fault);
 /* Makes sure that thread_send_homeward finds room; false without memory. */
 bool thread_reserve_homeward(xesvm_pump *pump);
 void thread_send_homeward(xesvm_pump *pump, uint64_t start, uint64_t end);

@@ -35,7 +35,12 @@ internal static unsafe class CpuPageTable
     public static int Swapped(ulong address, int pages) => Count(address, pages, InSwap);
 
     /// <summary>How much of the mapping at an address the page table has as transparent huge pages, in bytes.</summary>
-    public static ulong HugeBytes(ulong address)
+    public static ulong HugeBytes(ulong address) => MappingBytes(address, "AnonHugePages:");
+
+    /// <summary>How much of the mapping at an address is in memory and locked, in bytes.</summary>
+    public static ulong LockedBytes(ulong address) => MappingBytes(address, "Locked:");
+
+    private static ulong MappingBytes(ulong address, string field)
     {
         bool found = false;
         foreach (string line in File.ReadLines("/proc/self/smaps"))
@@ -46,7 +51,7 @@ internal static unsafe class CpuPageTable
                 ulong end = ulong.Parse(line.AsSpan(dash + 1, line.IndexOf(' ', StringComparison.Ordinal) - dash - 1), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
                 found = start <= address && address < end;
             }
-            else if (found && line.StartsWith("AnonHugePages:", StringComparison.Ordinal))
+            else if (found && line.StartsWith(field, StringComparison.Ordinal))
             {
                 return ulong.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) << 10;
             }

@@ -18,12 +18,12 @@ internal static unsafe class ForkedCheck
     private static readonly delegate* unmanaged<int, int*, int, int> s_wait =
         (delegate* unmanaged<int, int*, int, int>)NativeLibrary.GetExport(s_libC, "waitpid");
 
-    /// <summary>The child's wait status: 0 when the first word of every line of a block is what the model says, of pages that are not lost.</summary>
-    public static int Run(uint* block, uint* values, bool* lost)
+    /// <summary>The child's wait status: 0 when the first word of every line of a block is what the model says.</summary>
+    public static int Run(uint* block, uint* values)
     {
         delegate* unmanaged[SuppressGCTransition]<int> fork = s_fork;
         delegate* unmanaged[SuppressGCTransition]<int, void> exit = s_exit;
-        int child = ForkAndCheck(fork, exit, block, values, lost);
+        int child = ForkAndCheck(fork, exit, block, values);
         if (child < 0)
         {
             return child;
@@ -38,8 +38,7 @@ internal static unsafe class ForkedCheck
         delegate* unmanaged[SuppressGCTransition]<int> fork,
         delegate* unmanaged[SuppressGCTransition]<int, void> exit,
         uint* block,
-        uint* values,
-        bool* lost)
+        uint* values)
     {
         int child = fork();
         if (child != 0)
@@ -50,7 +49,7 @@ internal static unsafe class ForkedCheck
         int wrong = 0;
         for (int page = 0; page < TortureMemory.BlockPages; page++)
         {
-            for (int line = 0; line < TortureMemory.Lines && !lost[page / 16]; line++)
+            for (int line = 0; line < TortureMemory.Lines; line++)
             {
                 if (block[((page * 4096) + (line * TortureMemory.Line)) / 4] != values[(page * TortureMemory.Lines) + line])
                 {

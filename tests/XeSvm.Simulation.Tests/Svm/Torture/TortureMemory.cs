@@ -1,3 +1,5 @@
+using System.Globalization;
+
 using XeSvm.Interop.LibC;
 using XeSvm.Interop.Native;
 using XeSvm.Simulation.Tests.Driver;
@@ -21,19 +23,23 @@ internal sealed unsafe class TortureMemory : IDisposable
     private const int PrivateAnonymousAtFreeAddress = 0x100022; // MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE
     private const int HoleSpins = 3000;
 
+    /// <summary>
+    /// Far below everything else. The kernel gives whoever maps memory without naming an address the highest gap that is large enough
+    /// (vm_unmapped_area_topdown), or one above 42 TiB (the legacy layout), so a hole down here stays a hole: no stack, file or code of the
+    /// runtime comes to lie in it.
+    /// </summary>
+    private const ulong FirstAddress = 1UL << 44;
+    private const ulong AddressStep = 1UL << 30;
+
     private readonly ReaderWriterLockSlim[] _locks;
     private readonly uint[] _values;
-    private readonly bool[] _lost;
-    private long _holesOpened;
-    private long _holesClosed;
 
     public TortureMemory(int blocks)
     {
         Blocks = blocks;
-        Address = DrmClient.Map((ulong)blocks * Block, Block);
+        Address = MapFarBelow((ulong)blocks * Block);
         _locks = [.. Enumerable.Range(0, blocks).Select(_ => new ReaderWriterLockSlim())];
         _values = GC.AllocateArray<uint>(blocks * BlockPages * Lines, pinned: true);
-        _lost = new bool[blocks * PiecesOfBlock];
     }
 
     public int Blocks { get; }
@@ -53,12 +59,6 @@ internal sealed unsafe class TortureMemory : IDisposable
     /// <summary>A word of a line that the CPU has written.</summary>
     public static uint WordOf(uint value, int word) => value == 0 ? 0 : value * (uint)((word * 2) + 1);
 
-    /// <summary>How many holes have closed.</summary>
-    public long HolesClosed => Interlocked.Read(ref _holesClosed);
-
-    /// <summary>Whether the page is gone: somebody else of this process has mapped memory where it was unmapped for a moment.</summary>
-    public bool IsLost(int page) => _lost[page / PiecePages];
-
     public void EnterShared(int block) => _locks[block].EnterReadLock();
 
     public void ExitShared(int block) => _locks[block].ExitReadLock();
@@ -72,21 +72,7 @@ internal sealed unsafe class TortureMemory : IDisposable
         _locks[block].EnterWriteLock();
         try
         {
-            int piece = random.Next(PiecesOfBlock);
-            int first = piece * PiecePages;
-            int count = PiecePages;
-            ReadOnlySpan<bool> lost = _lost.AsSpan(block * PiecesOfBlock, PiecesOfBlock);
-            if (lost[piece])
-            {
-                return;
-            }
-
-            if (random.Next(4) == 0 && !lost.Contains(true))
-            {
-                first = 0;
-                count = BlockPages;
-            }
-
+            (int first, int count) = random.Next(4) == 0 ? (0, BlockPages) : (random.Next(PiecesOfBlock) * PiecePages, PiecePages);
             nuint bytes = (nuint)count * PageBytes;
             nint address = (nint)(Address + ((ulong)block * Block) + ((ulong)first * PageBytes));
             switch (random.Next(3))
@@ -98,7 +84,7 @@ internal sealed unsafe class TortureMemory : IDisposable
                     Assert.Equal(0, SystemCalls.MoveMapping((nint)DrmClient.Map(bytes), bytes, address));
                     break;
                 default:
-                    UnmapAndMap(block, first, count, address);
+                    UnmapAndMap(address, bytes);
                     break;
             }
 
@@ -118,9 +104,8 @@ internal sealed unsafe class TortureMemory : IDisposable
         try
         {
             fixed (uint* values = &_values[block * BlockPages * Lines])
-            fixed (bool* lost = &_lost[block * PiecesOfBlock])
             {
-                int status = ForkedCheck.Run((uint*)(Address + ((ulong)block * Block)), values, lost);
+                int status = ForkedCheck.Run((uint*)(Address + ((ulong)block * Block)), values);
                 return status == 0 ? null : $"a child found block {block} wrong, or did not come to its end: status {status:x}";
             }
         }
@@ -179,36 +164,56 @@ internal sealed unsafe class TortureMemory : IDisposable
         return wrong < 0 ? null : $"page {page}, line {line}, word {wrong + firstWord}: {words[wrong]:x}, expected 0";
     }
 
-    /// <summary>Whether something of another owner, perhaps not writable, can have lain in the memory since so many holes had closed.</summary>
-    public bool CanHaveHeldOthers(long holesClosed) => Interlocked.Read(ref _holesOpened) != holesClosed;
-
-    public void Dispose()
+    /// <summary>The mappings of this process in and around the memory, for a finding that they may explain.</summary>
+    public string DescribeMappings()
     {
-        for (int piece = 0; piece < _lost.Length; piece++)
+        var lines = new List<string>();
+        foreach (string line in File.ReadLines("/proc/self/maps"))
         {
-            if (!_lost[piece])
+            int dash = line.IndexOf('-', StringComparison.Ordinal);
+            ulong start = ulong.Parse(line.AsSpan(0, dash), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+            ulong end = ulong.Parse(line.AsSpan(dash + 1, line.IndexOf(' ', StringComparison.Ordinal) - dash - 1), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+            if (start < Address + Bytes && end > Address)
             {
-                DrmClient.Unmap(Address + ((ulong)piece * PiecePages * PageBytes), PiecePages * PageBytes);
+                lines.Add(line);
             }
         }
 
+        return string.Join('\n', lines);
+    }
+
+    public void Dispose()
+    {
+        DrmClient.Unmap(Address, Bytes);
         Array.ForEach(_locks, entry => entry.Dispose());
     }
 
-    private void UnmapAndMap(int block, int first, int count, nint address)
+    private static ulong MapFarBelow(ulong bytes)
     {
-        nuint bytes = (nuint)count * PageBytes;
+        for (ulong address = FirstAddress; ; address += AddressStep)
+        {
+            int result = TryMap(address, bytes);
+            if (result == 0)
+            {
+                Assert.Equal(0, SystemCalls.Advise((nint)address, (nuint)bytes, MemoryAdvice.NoHugePage));
+                return address;
+            }
+
+            Assert.True(result == -Errno.EEXIST, $"{bytes} bytes cannot be mapped at {address:x}: {Errno.Describe(result)}");
+        }
+    }
+
+    private static int TryMap(ulong address, ulong bytes)
+    {
         ulong mapped;
-        Interlocked.Increment(ref _holesOpened);
+        return (int)NativeMethods.xesvm_mmap(address, bytes, (int)MemoryProtection.ReadWrite, PrivateAnonymousAtFreeAddress, -1, 0, &mapped);
+    }
+
+    private void UnmapAndMap(nint address, nuint bytes)
+    {
         Assert.Equal(0, SystemCalls.Unmap(address, bytes));
         Thread.SpinWait(HoleSpins);
-        if (NativeMethods.xesvm_mmap((ulong)address, bytes, (int)MemoryProtection.ReadWrite, PrivateAnonymousAtFreeAddress, -1, 0, &mapped) < 0)
-        {
-            // A thread's stack, a heap or a file has come to lie there.
-            _lost.AsSpan((block * PiecesOfBlock) + (first / PiecePages), count / PiecePages).Fill(true);
-            return; // and this hole never closes
-        }
-
-        Interlocked.Increment(ref _holesClosed);
+        int result = TryMap((ulong)address, bytes);
+        Assert.True(result == 0, $"a hole at {address:x} cannot be filled: {Errno.Describe(result)}; mappings:\n{DescribeMappings()}");
     }
 }
