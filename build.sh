@@ -89,7 +89,7 @@ igt() {
 
 # Runs the tests of one project: test_project NAME RESULTS [FILTER]
 test_project() {
-  dotnet test "tests/$1/$1.csproj" -c "$configuration" --no-build -v quiet --logger "trx;LogFileName=$1.trx" --logger "console;verbosity=normal" \
+  dotnet test "artifacts/bin/$1/${configuration,,}/$1.dll" --logger "trx;LogFileName=$1.trx" --logger "console;verbosity=normal" \
     --results-directory "$2" ${3:+--filter "$3"} > "$2/$1.txt" 2>&1
 }
 
