@@ -16,7 +16,13 @@ public sealed unsafe class LyingPumpTests(ITestOutputHelper output)
     private const ulong FirstCookie = (1UL << 32) + 1;
 
     /// <summary>What a call may answer that it should not: the end of the lanes, errors, and more than success.</summary>
-    private static readonly int?[] s_answers = [null, -Errno.EBUSY, -Errno.ENOMEM, -Errno.EFAULT, -Errno.ENODEV, 1];
+    private static readonly int?[] s_answers = [null, -Errno.EBUSY, -Errno.ENODEV, 1];
+
+    private static readonly PumpCall[] s_calls =
+    [
+        PumpCall.Vram, PumpCall.Isolate, PumpCall.Commit, PumpCall.Abort, PumpCall.RelocateBegin, PumpCall.RelocateEnd, PumpCall.Restore,
+        PumpCall.Populate, PumpCall.Read, PumpCall.Write, PumpCall.TakeEvents,
+    ];
 
     /// <remarks>XESVM_PUMPS says how many, 40 unless given.</remarks>
     [SkippableFact]
@@ -41,8 +47,7 @@ public sealed unsafe class LyingPumpTests(ITestOutputHelper output)
     {
         using var block = new PumpBlock();
         using var machine = new ServerMachine("dual-bmg", "userfaultfd");
-        PumpCall[] calls = Enum.GetValues<PumpCall>();
-        foreach (PumpCall call in calls)
+        foreach (PumpCall call in s_calls)
         {
             foreach (int? answer in s_answers)
             {
