@@ -104,6 +104,22 @@ public sealed class HistoryClockTests : IDisposable
         Assert.InRange(Count("sample"), 20, 101);
     }
 
+    [Fact]
+    public void A_database_that_is_too_large_loses_its_oldest_rows_only_also_when_the_clock_has_jumped()
+    {
+        DaemonSettings settings = s_settings with { HistoryMaximumSize = 1 << 20, HistoryRawAge = TimeSpan.FromDays(1) };
+        _store.Append([.. Enumerable.Range(0, 40_000).Select(second => Sample(_time.GetUtcNow().AddSeconds(second)))]);
+        _store.Maintain(_time.GetUtcNow().AddSeconds(40_000), settings with { HistoryMaximumSize = 1L << 30 });
+        _time.Set(TimeSpan.FromDays(365));
+        _store.Append([.. Enumerable.Range(0, 10_000).Select(second => Sample(_time.GetUtcNow().AddSeconds(second)))]);
+
+        _store.Maintain(_time.GetUtcNow().AddSeconds(10_000), settings);
+
+        // A tenth of the time would have been all rows from before the jump.
+        Assert.InRange(_store.Query(connection => HistoryQueries.Scalar(
+            connection, $"SELECT count(*) FROM sample WHERE time < {HistoryStore.Milliseconds(_time.GetUtcNow())}"), -1), 5_000, 39_999);
+    }
+
     /// <summary>Lets minutes pass, each with a sample and maintenance.</summary>
     private void Minutes(int count)
     {
