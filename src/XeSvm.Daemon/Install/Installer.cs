@@ -110,8 +110,14 @@ internal static class Installer
         }
     }
 
-    private static void CopyFolder(string source, string target)
+    /// <summary>Copies a folder. A file takes the place of an older one as a whole, which a daemon that runs may have open and go on with.</summary>
+    internal static void CopyFolder(string source, string target)
     {
+        if (Path.TrimEndingDirectorySeparator(Path.GetFullPath(source)) == Path.TrimEndingDirectorySeparator(Path.GetFullPath(target)))
+        {
+            return; // installed from where it is installed
+        }
+
         Directory.CreateDirectory(target);
         foreach (string folder in Directory.EnumerateDirectories(source, "*", SearchOption.AllDirectories))
         {
@@ -120,7 +126,10 @@ internal static class Installer
 
         foreach (string file in Directory.EnumerateFiles(source, "*", SearchOption.AllDirectories))
         {
-            File.Copy(file, Path.Combine(target, Path.GetRelativePath(source, file)), overwrite: true);
+            string place = Path.Combine(target, Path.GetRelativePath(source, file));
+            string temporary = place + ".new";
+            File.Copy(file, temporary, overwrite: true);
+            File.Move(temporary, place, overwrite: true);
         }
     }
 }

@@ -246,13 +246,14 @@ internal static unsafe partial class SystemCalls
     internal static int Receive(FileDescriptorHandle connection, void* buffer, int length, out FileDescriptorHandle[] descriptors)
     {
         const int CloseOnExec = 0x40000000; // MSG_CMSG_CLOEXEC
+        const int Truncate = 0x20; // MSG_TRUNC: the result is the message's own length
         var part = new MessagePart { Base = buffer, Length = (nuint)length };
         ManyRightsMessage rights = default;
         var header = new MessageHeader { Parts = &part, PartCount = 1, Control = &rights, ControlLength = (nuint)sizeof(ManyRightsMessage) };
         int result;
         do
         {
-            result = Result((long)recvmsg((int)connection.DangerousGetHandle(), &header, CloseOnExec | DontWait));
+            result = Result((long)recvmsg((int)connection.DangerousGetHandle(), &header, CloseOnExec | DontWait | Truncate));
         }
         while (result == -Errno.EINTR);
         int count = result >= 0 && rights.Level == SocketLevel && rights.Type == PassRights ? ((int)rights.Length - ManyRightsMessage.HeaderBytes) / sizeof(int) : 0;

@@ -195,6 +195,24 @@ public sealed partial class DeployTests : IDisposable
         Assert.Equal(2, Run("install", "--everywhere"));
     }
 
+    [Fact]
+    public void A_program_that_runs_is_replaced_and_one_can_be_installed_from_where_it_is()
+    {
+        string source = Directory.CreateDirectory(_folder.PathOf("source")).FullName;
+        string target = Directory.CreateDirectory(_folder.PathOf("target")).FullName;
+        File.WriteAllText(source + "/program", "new");
+        File.WriteAllText(target + "/program", "old");
+        using FileStream running = new(target + "/program", FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+
+        Installer.CopyFolder(source, target);
+        Installer.CopyFolder(target, target + "/");
+
+        Assert.Equal("new", File.ReadAllText(target + "/program"));
+        Assert.Equal([target + "/program"], Directory.GetFiles(target));
+        using StreamReader reader = new(running);
+        Assert.Equal("old", reader.ReadToEnd());
+    }
+
     private static int Run(string verb, params string[] arguments) => Installer.Run(verb, arguments, TextWriter.Null, TextWriter.Null);
 
     private static string Text(string name) => Encoding.UTF8.GetString(Resources.Read("Deploy/" + name));

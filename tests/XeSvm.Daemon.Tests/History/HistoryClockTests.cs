@@ -108,8 +108,8 @@ public sealed class HistoryClockTests : IDisposable
     public void A_database_that_is_too_large_loses_its_oldest_rows_only_also_when_the_clock_has_jumped()
     {
         DaemonSettings settings = s_settings with { HistoryMaximumSize = 1 << 20, HistoryRawAge = TimeSpan.FromDays(1) };
-        _store.Maintain(_time.GetUtcNow(), settings);
         _store.Append([.. Enumerable.Range(0, 40_000).Select(second => Sample(_time.GetUtcNow().AddSeconds(second)))]);
+        _store.Maintain(_time.GetUtcNow().AddSeconds(40_000), settings with { HistoryMaximumSize = 1L << 30 });
         _time.Set(TimeSpan.FromDays(365));
         _store.Append([.. Enumerable.Range(0, 10_000).Select(second => Sample(_time.GetUtcNow().AddSeconds(second)))]);
 
@@ -143,6 +143,8 @@ public sealed class HistoryClockTests : IDisposable
         private TimeSpan _ahead;
 
         public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + _ahead;
+
+        public override long GetTimestamp() => base.GetUtcNow().Ticks;
 
         internal void Set(TimeSpan by) => _ahead += by;
     }
