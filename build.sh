@@ -20,7 +20,7 @@ usage: ./build.sh VERB [ARGUMENTS]
                  MODE is that of 'xesvm run': with userfaultfd memory in VRAM has left the page tables of the tests
   bench [ARGS]   build and run the benchmarks; ARGS go to BenchmarkDotNet (default: all benchmarks)
   bench soak     one hour of a daemon that is scraped, probed and reloaded: nothing of it may grow (--seconds N for another length)
-  publish        make the daemon xesvmd as a native program in artifacts/publish/xesvmd
+  publish        make the daemon xesvmd as a native program in artifacts/publish/xesvmd, start it, scrape it and stop it
   pack [--check] make NuGet packages, the native program xesvm, its man page and shell completions in artifacts/package;
                  with --check, install them outside the tree and run them, and go a new user's whole path from a clone, timed
   docs           build and write the API reference of the libraries as pages for a browser to artifacts/docs
@@ -89,7 +89,7 @@ igt() {
 
 # Runs the tests of one project: test_project NAME RESULTS [FILTER]
 test_project() {
-  dotnet test "tests/$1/$1.csproj" -c "$configuration" --no-build -v quiet --logger "trx;LogFileName=$1.trx" --logger "console;verbosity=normal" \
+  dotnet test "artifacts/bin/$1/${configuration,,}/$1.dll" --logger "trx;LogFileName=$1.trx" --logger "console;verbosity=normal" \
     --results-directory "$2" ${3:+--filter "$3"} > "$2/$1.txt" 2>&1
 }
 
@@ -165,6 +165,7 @@ publish() {
   dotnet publish src/XeSvm.Daemon -c "$configuration" -r linux-x64 -p:PublishAot=true -p:CppCompilerAndLinker="$(native_compiler)" -v quiet -o "$out"
   mv "$out/XeSvm.Daemon" "$out/xesvmd"
   rm -f "$out"/*.dbg "$out"/*.xml "$out"/*.pdb
+  tests/packages/daemon.sh "$out/xesvmd"
   say "$out: $(cd "$out" && find . -type f -printf '%P\n' | sort | paste -sd' ')"
 }
 

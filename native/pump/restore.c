@@ -42,17 +42,28 @@ static bool is_wanted(const struct migration *migration, const struct request *r
     return migration->phase == MIGRATION_DEVICE || migration->phase == MIGRATION_HOMEBOUND || request->take_back;
 }
 
+/* Should it be interrupted, and only pages outside the range be left, they are still to come. */
+static void want_whole(struct request *request, const struct migration *migration)
+{
+    if (migration->first < request->wanted_first)
+        request->wanted_first = migration->first;
+    if (migration->first + migration->pages > request->wanted_end)
+        request->wanted_end = migration->first + migration->pages;
+}
+
 static int32_t bring_pages(xesvm_pump *pump, struct block *block, struct request *request)
 {
     int32_t result = 0;
 
-    for (uint32_t page = request->first; page < request->end && result == 0; page++) {
+    for (uint32_t page = request->wanted_first; page < request->wanted_end && result == 0; page++) {
         struct migration *migration = block->page[page];
 
         if (migration && is_held(migration, request))
             return -EAGAIN;
-        if (migration && is_wanted(migration, request))
+        if (migration && is_wanted(migration, request)) {
+            want_whole(request, migration);
             result = bring_page(pump, block, migration, request);
+        }
     }
     return result;
 }
@@ -123,6 +134,8 @@ int32_t restore_range(xesvm_pump *pump, uint64_t va, uint32_t pages, struct requ
 
         request->first = block_page(va);
         request->end = limit < end ? BLOCK_PAGES : (uint32_t)((end - block_address(va)) / PAGE_BYTES);
+        request->wanted_first = request->first;
+        request->wanted_end = request->end;
         result = serve_block(pump, va, request);
         va = limit;
     }

@@ -11,6 +11,8 @@ typedef struct xesvm_pump xesvm_pump;
 struct request {
     uint32_t first; /* pages of the block at hand */
     uint32_t end;
+    uint32_t wanted_first; /* pages to come home: those, and what else belongs to an allocation of theirs */
+    uint32_t wanted_end;
     bool by_restore;
     bool take_back; /* end isolations too, as a CPU fault would */
     bool as_fault;  /* wait for what is held */

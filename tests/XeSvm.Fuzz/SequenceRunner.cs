@@ -9,7 +9,7 @@ namespace XeSvm.Fuzz;
 internal sealed unsafe class SequenceRunner : IDisposable
 {
     /// <summary>How long work that was in flight at the close may take to let go of memory.</summary>
-    private static readonly TimeSpan s_lastWork = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan s_lastWork = TimeSpan.FromMinutes(2);
 
     private const uint NumberMask = 0xff;
 

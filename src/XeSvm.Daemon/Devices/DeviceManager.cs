@@ -58,7 +58,8 @@ internal sealed class DeviceManager : IDisposable
     /// <param name="settings">The settings in force.</param>
     internal void Update(DaemonSettings settings)
     {
-        if (settings.Backend != _settings.Backend || settings.Software != _settings.Software || settings.ServerSocket != _settings.ServerSocket)
+        if (settings.Backend != _settings.Backend || settings.Software != _settings.Software || settings.ServerSocket != _settings.ServerSocket
+            || settings.ServerAccess != _settings.ServerAccess)
         {
             CloseAll();
             _looked = false;
@@ -194,7 +195,7 @@ internal sealed class DeviceManager : IDisposable
         try
         {
             DeviceServer.RemoveAbandoned(_settings.ServerSocket); // of a daemon that was killed
-            _server = DeviceServer.Start(software, _settings.ServerSocket);
+            _server = DeviceServer.Start(software, _settings.ServerSocket, _settings.ServerAccess);
             _faults.Clear(Subject);
             DaemonLog.ServingPrograms(_logger, _settings.ServerSocket);
         }

@@ -12,10 +12,15 @@ internal static class HistoryMaintenance
     internal const long BlockMilliseconds = 10 * MinuteMilliseconds;
 
     private const int MostRounds = 20;
+    private static readonly string[] s_longLived = ["minute", "block", "probe", "event", "jump"];
 
     /// <summary>Does what is due.</summary>
+    /// <param name="connection">The database.</param>
+    /// <param name="now">The wall clock's time.</param>
+    /// <param name="elapsed">Time since the call before, by the monotonic clock.</param>
+    /// <param name="settings">The settings in force.</param>
     /// <returns>The database's size in bytes.</returns>
-    internal static long Run(SqliteConnection connection, DateTimeOffset now, DaemonSettings settings)
+    internal static long Run(SqliteConnection connection, DateTimeOffset now, TimeSpan elapsed, DaemonSettings settings)
     {
         long minute = HistoryStore.Milliseconds(now) / MinuteMilliseconds * MinuteMilliseconds;
         using (SqliteTransaction transaction = connection.BeginTransaction())
@@ -23,8 +28,13 @@ internal static class HistoryMaintenance
             AddUp(connection, "sample", "minute", MinuteMilliseconds, minute);
             AddUp(connection, "minute", "block", BlockMilliseconds, minute / BlockMilliseconds * BlockMilliseconds);
             long oldest = HistoryStore.Milliseconds(now - settings.HistoryMaximumAge);
-            Execute(connection, "DELETE FROM sample WHERE time < $until", HistoryStore.Milliseconds(now - settings.HistoryRawAge));
-            Execute(connection, "DELETE FROM minute WHERE time < $until; DELETE FROM block WHERE time < $until; DELETE FROM probe WHERE time < $until; DELETE FROM event WHERE time < $until", oldest);
+            HistoryClock.Observe(connection, HistoryStore.Milliseconds(now), elapsed);
+            HistoryClock.DeleteOlder(connection, "sample", HistoryStore.Milliseconds(now - settings.HistoryRawAge));
+            foreach (string table in s_longLived)
+            {
+                HistoryClock.DeleteOlder(connection, table, oldest);
+            }
+
             transaction.Commit();
         }
 
@@ -51,8 +61,9 @@ internal static class HistoryMaintenance
             {
                 foreach (string table in new[] { "sample", "minute", "block", "probe", "event" })
                 {
+                    // A tenth of the rows, not of the time: a clock that jumped has made a long stretch without any.
                     Execute(connection, $"""
-                        DELETE FROM {table} WHERE time <= (SELECT min(time) + (max(time) - min(time)) / 10 FROM {table})
+                        DELETE FROM {table} WHERE time <= (SELECT time FROM {table} ORDER BY time LIMIT 1 OFFSET (SELECT count(*) / 10 FROM {table}))
                         """, 0);
                 }
 

@@ -32,6 +32,8 @@ internal static class HistorySchema
             cpu REAL NOT NULL, noise REAL NOT NULL, context TEXT NOT NULL, PRIMARY KEY(device, size, face)) WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS event(id INTEGER PRIMARY KEY, time INTEGER NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL);
         CREATE INDEX IF NOT EXISTS event_time ON event(time);
+        CREATE TABLE IF NOT EXISTS clock(id INTEGER PRIMARY KEY CHECK(id = 1), wall INTEGER NOT NULL);
+        CREATE TABLE IF NOT EXISTS jump(time INTEGER PRIMARY KEY, shift INTEGER NOT NULL);
         PRAGMA user_version = {Version};
         """;
 

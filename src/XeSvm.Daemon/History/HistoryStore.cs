@@ -29,6 +29,7 @@ internal sealed class HistoryStore : IDisposable
     private long _triedAt;
     private bool _tried;
     private long _maintainedMinute;
+    private long _maintainedAt;
     private bool _disposed;
 
     internal HistoryStore(string path, FaultLog faults, TimeProvider time, ILogger<HistoryStore> logger)
@@ -82,8 +83,10 @@ internal sealed class HistoryStore : IDisposable
 
         Use(connection =>
         {
-            Size = HistoryMaintenance.Run(connection, now, settings);
+            TimeSpan elapsed = _maintainedMinute == 0 ? TimeSpan.Zero : _time.GetElapsedTime(_maintainedAt);
+            Size = HistoryMaintenance.Run(connection, now, elapsed, settings);
             _maintainedMinute = minute;
+            _maintainedAt = _time.GetTimestamp();
         });
     }
 
@@ -164,7 +167,7 @@ internal sealed class HistoryStore : IDisposable
         DefaultTimeout = 5,
     }.ToString();
 
-    private static void Execute(SqliteConnection connection, string sql, params ReadOnlySpan<(string Name, object Value)> parameters)
+    internal static void Execute(SqliteConnection connection, string sql, params ReadOnlySpan<(string Name, object Value)> parameters)
     {
         using SqliteCommand command = connection.CreateCommand();
         command.CommandText = sql;

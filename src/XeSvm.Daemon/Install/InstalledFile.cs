@@ -19,6 +19,7 @@ internal sealed record InstalledFile(string Resource, string Path, bool IsConfig
         new("Deploy/xesvmd.sysusers", "/usr/lib/sysusers.d/xesvmd.conf"),
         new("Deploy/xesvmd.tmpfiles", "/usr/lib/tmpfiles.d/xesvmd.conf"),
         new("Deploy/xesvmd.json", "/etc/xesvmd/xesvmd.json", IsConfiguration: true),
+        new("Deploy/programs.conf", "/usr/share/xesvmd/programs.conf"),
         new("Deploy/daemonset.yaml", "/usr/share/xesvmd/daemonset.yaml"),
         new("Deploy/alerts.yml", "/usr/share/xesvmd/alerts.yml"),
         new("Deploy/grafana.json", "/usr/share/xesvmd/grafana.json"),

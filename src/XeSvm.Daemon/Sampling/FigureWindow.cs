@@ -2,23 +2,27 @@ using XeSvm.Hosting.Statistics;
 
 namespace XeSvm.Daemon.Sampling;
 
-/// <summary>The samples of the last minute, added up.</summary>
+/// <summary>The samples of the last minute, added up. The minute is that of the samples' lengths: their times may be those of a clock that was set.</summary>
 internal sealed class FigureWindow
 {
     /// <summary>How far back the window reaches.</summary>
     internal static readonly TimeSpan Length = TimeSpan.FromMinutes(1);
 
     private readonly Queue<GtSample> _samples = [];
+    private long _microseconds;
 
     /// <summary>Takes a sample in, and lets go what is older than the window.</summary>
     internal void Add(GtSample sample)
     {
         _samples.Enqueue(sample);
-        while (_samples.Peek().Time < sample.Time - Length)
+        _microseconds += Microseconds(sample);
+        while (_microseconds - Microseconds(_samples.Peek()) >= (long)Length.TotalMicroseconds)
         {
-            _samples.Dequeue();
+            _microseconds -= Microseconds(_samples.Dequeue());
         }
     }
+
+    private static long Microseconds(GtSample sample) => (long)Math.Round(sample.Seconds * 1e6);
 
     /// <summary>The window's figures.</summary>
     internal WindowFigures Sum()

@@ -1,4 +1,5 @@
 using XeSvm.Simulation;
+using XeSvm.Simulation.Server;
 
 namespace XeSvm.Daemon.Settings;
 
@@ -8,6 +9,7 @@ internal sealed record DaemonSettings
     internal BackendChoice Backend { get; init; } = BackendChoice.Auto;
     internal SoftwareBackendOptions Software { get; init; } = new();
     internal string ServerSocket { get; init; } = "";
+    internal DeviceServerAccess ServerAccess { get; init; } = DeviceServerAccess.OwnUser;
     internal TimeSpan SamplingInterval { get; init; } = TimeSpan.FromSeconds(1);
     internal TimeSpan DevicesRetry { get; init; } = TimeSpan.FromSeconds(5);
     internal ProbeMode Probe { get; init; } = ProbeMode.Auto;

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using XeSvm.Costs;
+using XeSvm.Daemon.Web;
 using XeSvm.Simulation;
 using XeSvm.Simulation.Iommu;
 using XeSvm.Statistics;
@@ -38,8 +39,14 @@ internal static class SettingTable
             (s, v) => s with { Software = Checked(s.Software with { CpuFaults = v }, new SoftwareBackendOptions { CpuFaults = v }) }),
         new("software.faults", "", "a plan such as lost:at=1000", "Failures to inject into the software backend, for trying alarms.",
             (s, v) => s with { Software = s.Software with { Faults = FaultPlan.Parse(v) } }),
-        new("server.socket", "", "an absolute path, or empty", "Socket at which unmodified programs reach the software backend's devices (XESVM_SERVER); empty: none. Programs of the daemon's own user only.",
+        new("server.socket", "", "an absolute path, or empty", "Socket at which unmodified programs reach the software backend's devices (XESVM_SERVER); empty: none. The daemon's own user and root may use it, and who the next three let in.",
             (s, v) => s with { ServerSocket = SocketPath(v) }),
+        new("server.socket-owner", "", "a user of /etc/passwd, a number, or empty", "Owner of that socket; empty: the daemon's own user.",
+            (s, v) => s with { ServerAccess = s.ServerAccess with { Owner = Accounts.Parse(Accounts.Users, v) } }),
+        new("server.socket-group", "", "a group of /etc/group, a number, or empty", "Group of that socket; empty: the daemon's own group.",
+            (s, v) => s with { ServerAccess = s.ServerAccess with { Group = Accounts.Parse(Accounts.Groups, v) } }),
+        new("server.socket-mode", "0600", "0 to 0777", "Mode of that socket: who may write, may use the devices.",
+            (s, v) => s with { ServerAccess = s.ServerAccess with { Mode = SettingValue.Mode(v) } }),
         new("sampling.interval", "1s", "100ms to 1h", "How often the statistics are read.",
             (s, v) => s with { SamplingInterval = SettingValue.Duration(v, TimeSpan.FromMilliseconds(100), s_hour) }),
         new("devices.retry", "5s", "100ms to 1h", "How often new devices are looked for.",

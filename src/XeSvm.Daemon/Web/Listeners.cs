@@ -92,8 +92,8 @@ internal static class Listeners
     /// <exception cref="SettingsException">The socket cannot be made as the settings ask.</exception>
     private static Socket BindUnixSocket(string path, DaemonSettings settings)
     {
-        int owner = settings.SocketOwner.Length == 0 ? Unchanged : Accounts.Find("/etc/passwd", settings.SocketOwner);
-        int group = settings.SocketGroup.Length == 0 ? Unchanged : Accounts.Find("/etc/group", settings.SocketGroup);
+        int owner = settings.SocketOwner.Length == 0 ? Unchanged : Accounts.Find(Accounts.Users, settings.SocketOwner);
+        int group = settings.SocketGroup.Length == 0 ? Unchanged : Accounts.Find(Accounts.Groups, settings.SocketGroup);
         string temporary = string.Create(CultureInfo.InvariantCulture, $"{path}.{Environment.ProcessId}");
         Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         bool isInPlace = false;

@@ -24,6 +24,24 @@ internal static unsafe partial class SystemCalls
         }
     }
 
+    /// <summary>Changes the mode of what a path names.</summary>
+    /// <returns>0, or a negative errno.</returns>
+    internal static int ChangeMode(string path, UnixFileMode mode)
+    {
+        if (HasNul(path))
+        {
+            return -Errno.EINVAL;
+        }
+
+        fixed (byte* bytes = Terminated(path))
+        {
+            return chmod(bytes, (uint)mode) < 0 ? -errno : 0;
+        }
+    }
+
+    [LibraryImport(LibC, SetLastError = true)]
+    private static partial int chmod(byte* path, uint mode);
+
     [LibraryImport(LibC, SetLastError = true)]
     private static partial int chown(byte* path, uint owner, uint group);
 }

@@ -13,6 +13,8 @@ internal static unsafe partial class SystemCalls
     private const int UnixFamily = 1; // AF_UNIX
     private const int SocketLevel = 1; // SOL_SOCKET
     private const int PeerCredentials = 17; // SO_PEERCRED
+    private const int PeerGroups = 59; // SO_PEERGROUPS
+    private const int MostGroups = 65536; // NGROUPS_MAX
     private const int PassRights = 1; // SCM_RIGHTS
     private const int NoSignal = 0x4000; // MSG_NOSIGNAL
     private const int DontWait = 0x40; // MSG_DONTWAIT
@@ -20,10 +22,13 @@ internal static unsafe partial class SystemCalls
     private const long PidfdOpen = 434;
     private const long PidfdGetfd = 438;
 
-    /// <summary>Listens for connections at a path; accepting does not block.</summary>
+    /// <summary>Listens for connections at a path; accepting does not block. Nobody can connect before the file has its mode, owner and group.</summary>
     /// <param name="path">Path of the socket; at most 107 bytes. -EADDRINUSE when it exists.</param>
+    /// <param name="mode">The file's mode, whatever the umask is.</param>
+    /// <param name="owner">Its owner, or -1: that of this process. -EPERM when it cannot be given away.</param>
+    /// <param name="group">Its group, or -1.</param>
     /// <param name="listener">The socket when the result is 0.</param>
-    internal static int ListenAt(string path, out FileDescriptorHandle? listener)
+    internal static int ListenAt(string path, UnixFileMode mode, int owner, int group, out FileDescriptorHandle? listener)
     {
         SocketAddress address;
         int result = MakeAddress(path, &address);
@@ -40,7 +45,20 @@ internal static unsafe partial class SystemCalls
         }
 
         int number = (int)made!.DangerousGetHandle();
-        result = bind(number, &address, sizeof(SocketAddress)) < 0 || listen(number, 64) < 0 ? -errno : 0;
+        result = bind(number, &address, sizeof(SocketAddress)) < 0 ? -errno : 0;
+        if (result == 0)
+        {
+            result = Admit(path, mode, owner, group);
+            result = result == 0 && listen(number, 64) < 0 ? -errno : result;
+            if (result < 0)
+            {
+                fixed (byte* bytes = Terminated(path))
+                {
+                    unlink(bytes);
+                }
+            }
+        }
+
         if (result < 0)
         {
             made.Dispose();
@@ -84,13 +102,35 @@ internal static unsafe partial class SystemCalls
         Own(accept4((int)listener.DangerousGetHandle(), null, null, CloseOnExecSocket), out connection);
 
     /// <summary>Which process has made a connection, and as whom.</summary>
-    internal static int FindPeer(FileDescriptorHandle connection, out int process, out uint user)
+    internal static int FindPeer(FileDescriptorHandle connection, out int process, out uint user) => FindPeer(connection, out process, out user, out _);
+
+    /// <summary>All groups of who has made a connection, the supplementary ones too.</summary>
+    internal static int FindPeerGroups(FileDescriptorHandle connection, out uint[] groups)
     {
-        int* credentials = stackalloc int[3];
-        int length = 3 * sizeof(int);
-        int result = getsockopt((int)connection.DangerousGetHandle(), SocketLevel, PeerCredentials, credentials, &length) < 0 ? -errno : 0;
-        process = credentials[0];
-        user = (uint)credentials[1];
+        groups = [];
+        int result = FindPeer(connection, out _, out _, out uint group);
+        uint[] supplementary = new uint[32];
+        while (result == 0)
+        {
+            int length = supplementary.Length * sizeof(uint);
+            fixed (uint* first = supplementary)
+            {
+                result = getsockopt((int)connection.DangerousGetHandle(), SocketLevel, PeerGroups, first, &length) < 0 ? -errno : 0;
+            }
+
+            if (result == 0)
+            {
+                groups = [group, .. supplementary.AsSpan(0, length / sizeof(uint))];
+                return 0;
+            }
+
+            if (result == -Errno.ERANGE && supplementary.Length < MostGroups)
+            {
+                supplementary = new uint[MostGroups];
+                result = 0;
+            }
+        }
+
         return result;
     }
 
@@ -198,6 +238,33 @@ internal static unsafe partial class SystemCalls
         return result;
     }
 
+    /// <summary>Receives one message together with the descriptors that come with it; does not wait.</summary>
+    /// <param name="connection">The connection.</param>
+    /// <param name="buffer">Where to put it.</param>
+    /// <param name="length">Most that is taken.</param>
+    /// <param name="descriptors">The descriptors, at most four.</param>
+    internal static int Receive(FileDescriptorHandle connection, void* buffer, int length, out FileDescriptorHandle[] descriptors)
+    {
+        const int CloseOnExec = 0x40000000; // MSG_CMSG_CLOEXEC
+        var part = new MessagePart { Base = buffer, Length = (nuint)length };
+        ManyRightsMessage rights = default;
+        var header = new MessageHeader { Parts = &part, PartCount = 1, Control = &rights, ControlLength = (nuint)sizeof(ManyRightsMessage) };
+        int result;
+        do
+        {
+            result = Result((long)recvmsg((int)connection.DangerousGetHandle(), &header, CloseOnExec | DontWait));
+        }
+        while (result == -Errno.EINTR);
+        int count = result >= 0 && rights.Level == SocketLevel && rights.Type == PassRights ? ((int)rights.Length - ManyRightsMessage.HeaderBytes) / sizeof(int) : 0;
+        descriptors = new FileDescriptorHandle[count];
+        for (int index = 0; index < count; index++)
+        {
+            descriptors[index] = new FileDescriptorHandle(rights.Descriptors[index]);
+        }
+
+        return result;
+    }
+
     /// <summary>Ends a connection in both directions: whoever waits at it, on either side, is woken.</summary>
     internal static int Shutdown(FileDescriptorHandle connection) => Shutdown(connection, how: 2);
 
@@ -263,6 +330,26 @@ internal static unsafe partial class SystemCalls
     /// <summary>Who this process acts as.</summary>
     internal static uint EffectiveUser => (uint)geteuid();
 
+    /// <summary>As which group this process acts.</summary>
+    internal static uint EffectiveGroup => (uint)getegid();
+
+    private static int FindPeer(FileDescriptorHandle connection, out int process, out uint user, out uint group)
+    {
+        int* credentials = stackalloc int[3];
+        int length = 3 * sizeof(int);
+        int result = getsockopt((int)connection.DangerousGetHandle(), SocketLevel, PeerCredentials, credentials, &length) < 0 ? -errno : 0;
+        process = credentials[0];
+        user = (uint)credentials[1];
+        group = (uint)credentials[2];
+        return result;
+    }
+
+    private static int Admit(string path, UnixFileMode mode, int owner, int group)
+    {
+        int result = ChangeMode(path, mode);
+        return result < 0 || (owner < 0 && group < 0) ? result : ChangeOwner(path, owner, group);
+    }
+
     private static int MakeAddress(string path, SocketAddress* address)
     {
         if (HasNul(path) || Encoding.UTF8.GetByteCount(path) is 0 or > LongestPath)
@@ -275,6 +362,9 @@ internal static unsafe partial class SystemCalls
         Encoding.UTF8.GetBytes(path, new Span<byte>(address->Path, LongestPath));
         return 0;
     }
+
+    [LibraryImport(LibC, SetLastError = true)]
+    private static partial int unlink(byte* path);
 
     [LibraryImport(LibC, SetLastError = true)]
     private static partial int socket(int family, int type, int protocol);
@@ -333,6 +423,18 @@ internal static unsafe partial class SystemCalls
         public void* Control;
         public nuint ControlLength;
         public nuint Flags;
+    }
+
+    /// <summary>A cmsghdr with room for four descriptors behind it; the kernel closes what has none.</summary>
+    private struct ManyRightsMessage
+    {
+        internal const int HeaderBytes = 16;
+        private const int Most = 4;
+
+        public nuint Length;
+        public int Level;
+        public int Type;
+        public fixed int Descriptors[Most];
     }
 
     /// <summary>A cmsghdr with one descriptor behind it, padded as CMSG_SPACE has it.</summary>

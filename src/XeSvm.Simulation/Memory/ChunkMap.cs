@@ -56,6 +56,10 @@ internal sealed class ChunkMap<T>
         return false;
     }
 
+    /// <summary>One of the chunks that overlap <c>[start, end)</c>, or null. Of a range within a block.</summary>
+    public T? FirstOverlapping(ulong start, ulong end) =>
+        _blocks.TryGetValue(start & ~PageConstants.BlockMask, out Block? block) ? block.FirstOverlapping(start, end) : null;
+
     public void Add(T chunk)
     {
         ulong key = chunk.Start & ~PageConstants.BlockMask;
@@ -145,7 +149,7 @@ internal sealed class ChunkMap<T>
             }
 
             return _whole is not null
-                || (_chunks != 0 && (HasAny(Slots(_parts, start, end, PartShift)) || HasAny(Slots(_pages, start, end, PageConstants.PageShift))));
+                || (_chunks != 0 && FirstOverlapping(start, end) is not null);
         }
 
         public void Set(T chunk, T? value)
@@ -188,17 +192,20 @@ internal sealed class ChunkMap<T>
             }
         }
 
-        private static bool HasAny(ReadOnlySpan<T?> slots)
+        public T? FirstOverlapping(ulong start, ulong end) =>
+            _whole ?? FirstOf(Slots(_parts, start, end, PartShift)) ?? FirstOf(Slots(_pages, start, end, PageConstants.PageShift));
+
+        private static T? FirstOf(ReadOnlySpan<T?> slots)
         {
             foreach (T? chunk in slots)
             {
                 if (chunk is not null)
                 {
-                    return true;
+                    return chunk;
                 }
             }
 
-            return false;
+            return null;
         }
 
         private static void AddEach(ReadOnlySpan<T?> slots, List<T> into)

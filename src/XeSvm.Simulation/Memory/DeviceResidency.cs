@@ -174,6 +174,18 @@ internal sealed class DeviceResidency
         }
     }
 
+    /// <summary>Where an allocation lies that overlaps <c>[start, end)</c>, if there is one.</summary>
+    public bool TryFindOverlapping(ulong start, ulong end, out ulong first, out int pages)
+    {
+        lock (_lock)
+        {
+            DeviceMemoryAllocation? found = _chunks.FirstOverlapping(start, end);
+            first = found?.Start ?? 0;
+            pages = found?.Pages ?? 0;
+            return found is not null;
+        }
+    }
+
     /// <summary>Adds every allocation that overlaps <c>[start, end)</c> to a list.</summary>
     public void Collect(ulong start, ulong end, List<DeviceMemoryAllocation> into)
     {

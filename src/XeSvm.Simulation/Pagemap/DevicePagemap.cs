@@ -20,6 +20,9 @@ internal sealed class DevicePagemap
     /// </summary>
     private static readonly ReaderWriterLockSlim s_migration = new();
 
+    /// <summary>How many allocations one range can overlap: chunks of 4 KiB in one of 2 MiB.</summary>
+    private const int EvictionPasses = PageConstants.BlockPages;
+
     private readonly Lock _lock = new();
     private readonly Stack<DeviceMemoryAllocation> _pool = new();
     private readonly MigrateToDevice _migrate;
@@ -106,10 +109,21 @@ internal sealed class DevicePagemap
     }
 
     /// <summary>Brings a chunk back to system memory by simulated CPU faults (drm_gpusvm_range_evict).</summary>
+    /// <remarks>
+    /// An allocation of which pages of the range have gone already comes home as a whole: here, other than in the kernel, what is left of it
+    /// would keep the range from getting another one.
+    /// </remarks>
     public static int EvictRange(ClientMemory client, ulong start, int pages)
     {
         int result = client.Populate(start, pages, write: false);
         client.Settle();
+        ulong end = start + ((ulong)pages << PageConstants.PageShift);
+        for (int pass = 0; pass < EvictionPasses && result >= 0 && client.Residency.TryFindOverlapping(start, end, out ulong rest, out int restPages); pass++)
+        {
+            result = client.Restore(rest, restPages);
+            client.Settle();
+        }
+
         return result;
     }
 

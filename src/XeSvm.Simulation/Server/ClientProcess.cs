@@ -30,11 +30,12 @@ internal sealed class ClientProcess : IDisposable
     /// <summary>Opens a process that is connected.</summary>
     /// <param name="id">The process id, as this process sees it.</param>
     /// <param name="addressSpace">What tells the address spaces of one process id apart.</param>
+    /// <param name="given">The files of its memory that came with the connection, for a process of another user; they are taken.</param>
     /// <param name="cpuFaults">Whether its CPU faults are to be noticed.</param>
     /// <param name="patience">How long it may take to answer there.</param>
     /// <param name="client">The process when the result is 0.</param>
     /// <returns>0, or a negative errno.</returns>
-    public static int Open(int id, ulong addressSpace, bool cpuFaults, TimeSpan patience, out ClientProcess? client)
+    public static int Open(int id, ulong addressSpace, GivenMemory? given, bool cpuFaults, TimeSpan patience, out ClientProcess? client)
     {
         client = null;
         int result = SystemCalls.OpenProcess(id, out FileDescriptorHandle? process);
@@ -43,7 +44,7 @@ internal sealed class ClientProcess : IDisposable
             return result;
         }
 
-        result = RemoteAddressSpace.Open(id, out RemoteAddressSpace? space);
+        result = given is null ? RemoteAddressSpace.Open(id, out RemoteAddressSpace? space) : RemoteAddressSpace.Take(id, given, out space);
         if (result < 0)
         {
             process!.Dispose();

@@ -16,7 +16,9 @@ public sealed unsafe partial class DeviceServer
             return; // gone again, or no descriptor is free: the next event comes to it
         }
 
-        if (SystemCalls.FindPeer(connection!, out _, out uint user) < 0 || (user != 0 && user != SystemCalls.EffectiveUser))
+        if (SystemCalls.FindPeer(connection!, out _, out uint user) < 0
+            || SystemCalls.FindPeerGroups(connection!, out uint[] groups) < 0
+            || !_access.Admits(user, groups, SystemCalls.EffectiveUser, SystemCalls.EffectiveGroup))
         {
             connection!.Dispose();
             return;
@@ -39,9 +41,11 @@ public sealed unsafe partial class DeviceServer
             return; // dropped by an event before this one
         }
 
-        if (SystemCalls.Receive(connection, &hello, sizeof(HelloMessage), wait: false) != sizeof(HelloMessage)
+        bool isWhole = SystemCalls.Receive(connection, &hello, sizeof(HelloMessage), out FileDescriptorHandle[] memory) == sizeof(HelloMessage);
+        using var given = new GivenMemory(memory);
+        if (!isWhole
             || hello.Magic != ServerProtocol.HelloMagic || hello.Version != ServerProtocol.Version || hello.AddressSpace == 0
-            || SystemCalls.FindPeer(connection, out int process, out _) < 0)
+            || SystemCalls.FindPeer(connection, out int process, out uint user) < 0)
         {
             connection.Dispose();
             return;
@@ -50,7 +54,7 @@ public sealed unsafe partial class DeviceServer
         int result = hello.Kind switch
         {
             ConnectionKind.File => OpenFile(connection, process, hello.Minor),
-            ConnectionKind.Channel => OpenChannel(connection, process, hello.AddressSpace),
+            ConnectionKind.Channel => OpenChannel(connection, process, user == SystemCalls.EffectiveUser ? null : given, hello.AddressSpace),
             ConnectionKind.Pump => OpenLane(connection, process, hello),
             _ => -Errno.EINVAL,
         };
@@ -104,7 +108,7 @@ public sealed unsafe partial class DeviceServer
         return 0;
     }
 
-    private int OpenChannel(FileDescriptorHandle connection, int id, ulong addressSpace)
+    private int OpenChannel(FileDescriptorHandle connection, int id, GivenMemory? given, ulong addressSpace)
     {
         ServerChannel channel;
         lock (_lock)
@@ -116,7 +120,7 @@ public sealed unsafe partial class DeviceServer
 
             if (!_processes.TryGetValue((id, addressSpace), out ClientProcess? process))
             {
-                int result = ClientProcess.Open(id, addressSpace, _cpuFaults != ServerCpuFaults.Coherent, Patience, out process);
+                int result = ClientProcess.Open(id, addressSpace, given, _cpuFaults != ServerCpuFaults.Coherent, Patience, out process);
                 if (result < 0)
                 {
                     return result;

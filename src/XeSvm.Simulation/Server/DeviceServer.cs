@@ -9,8 +9,8 @@ namespace XeSvm.Simulation.Server;
 
 /// <summary>
 /// Gives the software devices to other processes: unmodified programs that run with libxesvm_preload.so. It listens on a Unix socket; who
-/// may connect is decided by the credentials of the peer: the user of this process, and root. A client reaches its own files and memory only,
-/// and one that dies at any moment leaves nothing behind.
+/// may connect is decided by the credentials of the peer: the user of this process and root, and whoever a <see cref="DeviceServerAccess"/> lets in.
+/// A client reaches its own files and memory only, and one that dies at any moment leaves nothing behind.
 /// </summary>
 public sealed partial class DeviceServer : IDisposable
 {
@@ -38,13 +38,22 @@ public sealed partial class DeviceServer : IDisposable
     private readonly HashSet<SoftwareDevice> _devices = [];
     private readonly CountdownEvent _atWork = new(1);
     private readonly SystemTree _tree;
+    private readonly DeviceServerAccess _access;
     private ulong _lastFile;
     private volatile bool _stopping;
 
     private DeviceServer(
-        SoftwareBackend backend, bool ownsBackend, ServerCpuFaults cpuFaults, string path, FileDescriptorHandle listener, FileDescriptorHandle wake, SystemTree tree)
+        SoftwareBackend backend,
+        bool ownsBackend,
+        ServerCpuFaults cpuFaults,
+        string path,
+        DeviceServerAccess access,
+        FileDescriptorHandle listener,
+        FileDescriptorHandle wake,
+        SystemTree tree)
     {
         _tree = tree;
+        _access = access;
         _backend = backend;
         _ownsBackend = ownsBackend;
         _cpuFaults = cpuFaults;
@@ -113,7 +122,7 @@ public sealed partial class DeviceServer : IDisposable
         var backend = new SoftwareBackend(options with { CpuFaults = "coherent" });
         try
         {
-            return Start(backend, ownsBackend: true, cpuFaults, socketPath);
+            return Start(backend, ownsBackend: true, cpuFaults, socketPath, DeviceServerAccess.OwnUser);
         }
         catch (IOException)
         {
@@ -126,11 +135,22 @@ public sealed partial class DeviceServer : IDisposable
     /// <param name="backend">The backend; made with <see cref="SoftwareBackendOptions.CpuFaults"/> <c>coherent</c>.</param>
     /// <param name="socketPath">Where to listen: at most 107 bytes. Must not exist.</param>
     /// <exception cref="IOException">The socket cannot be made; the message says why.</exception>
-    public static DeviceServer Start(SoftwareBackend backend, string socketPath)
+    public static DeviceServer Start(SoftwareBackend backend, string socketPath) => Start(backend, socketPath, DeviceServerAccess.OwnUser);
+
+    /// <summary>Begins to listen for a backend that others use too, and that stays theirs: it must end after the server.</summary>
+    /// <param name="backend">The backend; made with <see cref="SoftwareBackendOptions.CpuFaults"/> <c>coherent</c>.</param>
+    /// <param name="socketPath">Where to listen: at most 107 bytes. Must not exist.</param>
+    /// <param name="access">
+    /// Who may connect. Programs of other users give the files of their memory along, so that no privilege is needed for it; descriptors that they
+    /// hand to the driver (PRIME, syncobj and sync files) can be taken by a server with CAP_SYS_PTRACE only, EPERM otherwise.
+    /// </param>
+    /// <exception cref="IOException">The socket cannot be made, or not for these; the message says why.</exception>
+    public static DeviceServer Start(SoftwareBackend backend, string socketPath, DeviceServerAccess access)
     {
         ArgumentNullException.ThrowIfNull(backend);
         ArgumentException.ThrowIfNullOrEmpty(socketPath);
-        return Start(backend, ownsBackend: false, ServerCpuFaults.Coherent, socketPath);
+        ArgumentNullException.ThrowIfNull(access);
+        return Start(backend, ownsBackend: false, ServerCpuFaults.Coherent, socketPath, access);
     }
 
     /// <summary>
@@ -152,9 +172,17 @@ public sealed partial class DeviceServer : IDisposable
         }
     }
 
-    private static DeviceServer Start(SoftwareBackend backend, bool ownsBackend, ServerCpuFaults cpuFaults, string socketPath)
+    private static DeviceServer Start(SoftwareBackend backend, bool ownsBackend, ServerCpuFaults cpuFaults, string socketPath, DeviceServerAccess access)
     {
-        int result = SystemCalls.ListenAt(socketPath, out FileDescriptorHandle? listener);
+        bool forOthers = access.IsForOthers(SystemCalls.EffectiveUser);
+        int result = SystemCalls.ListenAt(socketPath, access.Mode, access.Owner ?? -1, access.Group ?? -1, out FileDescriptorHandle? listener);
+        if (result == -Errno.EPERM)
+        {
+            throw new IOException(
+                $"The socket '{socketPath}' cannot be given to user {access.Owner ?? (int)SystemCalls.EffectiveUser} and group {access.Group ?? (int)SystemCalls.EffectiveGroup}: {Errno.Describe(result)}. "
+                + "Without privilege the owner must be this process's user, and the group one of its groups.");
+        }
+
         if (result < 0)
         {
             throw new IOException($"The socket '{socketPath}' cannot be made: {Errno.Describe(result)}.");
@@ -171,7 +199,7 @@ public sealed partial class DeviceServer : IDisposable
         SystemTree tree;
         try
         {
-            tree = SystemTree.Create(socketPath, backend.Enumerate(), backend.DeviceProfile);
+            tree = SystemTree.Create(socketPath, backend.Enumerate(), backend.DeviceProfile, forOthers);
         }
         catch (IOException)
         {
@@ -181,7 +209,7 @@ public sealed partial class DeviceServer : IDisposable
             throw;
         }
 
-        return new DeviceServer(backend, ownsBackend, cpuFaults, socketPath, listener!, wake!, tree);
+        return new DeviceServer(backend, ownsBackend, cpuFaults, socketPath, access, listener!, wake!, tree);
     }
 
     /// <summary>Ends all connections, for which the device is gone from here on (ENODEV), and gives everything back.</summary>

@@ -9,6 +9,11 @@ namespace XeSvm.Simulation.Server;
 /// <summary>
 /// The memory of another process, reached through the kernel with respect to the protections of its mappings. Once the process has ended, or
 /// runs another program, nothing is reached any more, by whoever gets its number.
+/// <para>
+/// A process of another user has opened the files of its memory itself and given them along. They stay those of the address space that it had then:
+/// even a server that may reach everything does not reach a program with more privileges that it executes later. As /proc/PID/mem does not ask for
+/// protections, they are asked for here.
+/// </para>
 /// </summary>
 internal sealed unsafe class RemoteAddressSpace : IDisposable
 {
@@ -17,10 +22,12 @@ internal sealed unsafe class RemoteAddressSpace : IDisposable
     private readonly int _process;
     private readonly FileDescriptorHandle _maps;
     private readonly FileDescriptorHandle _pagemap;
+    private readonly ForeignMemory? _foreign;
     private volatile bool _isGone;
 
-    private RemoteAddressSpace(int process, FileDescriptorHandle maps, FileDescriptorHandle pagemap)
+    private RemoteAddressSpace(int process, ForeignMemory? foreign, FileDescriptorHandle maps, FileDescriptorHandle pagemap)
     {
+        _foreign = foreign;
         _process = process;
         _maps = maps;
         _pagemap = pagemap;
@@ -46,8 +53,16 @@ internal sealed unsafe class RemoteAddressSpace : IDisposable
             return result;
         }
 
-        space = new RemoteAddressSpace(process, maps!, pagemap!);
+        space = new RemoteAddressSpace(process, foreign: null, maps!, pagemap!);
         return 0;
+    }
+
+    /// <summary>Takes what a process of another user has given.</summary>
+    /// <returns>0; -EACCES when it has not given the files of its memory.</returns>
+    public static int Take(int process, GivenMemory given, out RemoteAddressSpace? space)
+    {
+        space = given.TryTake(out FileDescriptorHandle[]? files) ? new RemoteAddressSpace(process, new ForeignMemory(files[0]), files[1], files[2]) : null;
+        return space is null ? -Errno.EACCES : 0;
     }
 
     /// <summary>Nothing is reached any more.</summary>
@@ -61,11 +76,15 @@ internal sealed unsafe class RemoteAddressSpace : IDisposable
 
     /// <summary>0, or -EFAULT.</summary>
     public int Read(ulong address, void* destination, nuint length) =>
-        _isGone ? -Errno.EFAULT : AsFault(NativeMethods.xesvm_process_read(_process, address, destination, length));
+        _isGone ? -Errno.EFAULT
+        : _foreign is not null ? (Allows(address, length, ClientVmaFlags.Read) ? _foreign.Read(address, destination, length) : -Errno.EFAULT)
+        : AsFault(NativeMethods.xesvm_process_read(_process, address, destination, length));
 
     /// <summary>0, or -EFAULT.</summary>
     public int Write(ulong address, void* source, nuint length) =>
-        _isGone ? -Errno.EFAULT : AsFault(NativeMethods.xesvm_process_write(_process, address, source, length));
+        _isGone ? -Errno.EFAULT
+        : _foreign is not null ? (Allows(address, length, ClientVmaFlags.Write) ? _foreign.Write(address, source, length) : -Errno.EFAULT)
+        : AsFault(NativeMethods.xesvm_process_write(_process, address, source, length));
 
     /// <summary>Adds to an aligned word: 0, -EFAULT, or -EINVAL. Atomic against other calls of this kind; the CPU of the process cannot be kept out.</summary>
     public int Add(ulong address, int addend)
@@ -107,7 +126,9 @@ internal sealed unsafe class RemoteAddressSpace : IDisposable
             at = vma.End;
         }
 
-        return _isGone ? -Errno.EFAULT : AsFault(NativeMethods.xesvm_process_touch(_process, address, (uint)pages));
+        return _isGone ? -Errno.EFAULT
+            : _foreign is not null ? (Allows(address, end - address, ClientVmaFlags.Read) ? _foreign.Touch(address, pages) : -Errno.EFAULT)
+            : AsFault(NativeMethods.xesvm_process_touch(_process, address, (uint)pages));
     }
 
     /// <summary>As <see cref="ClientMemory.FindVma"/>.</summary>
@@ -157,6 +178,29 @@ internal sealed unsafe class RemoteAddressSpace : IDisposable
         SetGone();
         _maps.Dispose();
         _pagemap.Dispose();
+        _foreign?.Dispose();
+    }
+
+    /// <summary>Whether mappings with a permission are everywhere in a range.</summary>
+    private bool Allows(ulong address, ulong length, ClientVmaFlags permission)
+    {
+        if (length > ulong.MaxValue - address)
+        {
+            return false;
+        }
+
+        ulong end = address + length;
+        while (address < end)
+        {
+            if (FindVma(address, out ClientVma vma) < 0 || vma.Start > address || (vma.Flags & permission) == 0)
+            {
+                return false;
+            }
+
+            address = vma.End;
+        }
+
+        return true;
     }
 
     private static int AsFault(int result) => result < 0 ? -Errno.EFAULT : result;

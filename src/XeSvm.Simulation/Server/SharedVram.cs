@@ -49,11 +49,12 @@ internal sealed unsafe class SharedVram : IDisposable
         // All of it is about to be written: page by page that costs several times as much, and where no memory is left it ends the process.
         share.Kept.Take(offset, size);
         result = SystemCalls.Advise((nint)(device.VramMemory.Window + offset), (nuint)size, MemoryAdvice.PopulateWrite);
-        if (result < 0)
+        if (result is 0 or -Errno.EINVAL)
         {
-            Remove(device, offset, size, keepContent: false);
+            return 0; // a kernel before 5.14 does not know it
         }
 
+        Remove(device, offset, size, keepContent: false);
         return result;
     }
 

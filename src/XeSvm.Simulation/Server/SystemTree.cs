@@ -1,6 +1,7 @@
 using System.Globalization;
 
 using XeSvm.Interop;
+using XeSvm.Interop.LibC;
 using XeSvm.Simulation.Driver.Profiles;
 
 namespace XeSvm.Simulation.Server;
@@ -24,8 +25,12 @@ internal sealed class SystemTree : IDisposable
     private SystemTree(string folder) => _folder = folder;
 
     /// <summary>Makes the folder beside a socket.</summary>
+    /// <param name="socketPath">The socket.</param>
+    /// <param name="nodes">The devices' nodes.</param>
+    /// <param name="profile">What the devices are.</param>
+    /// <param name="forOthers">Whether other users are to read it too, whatever the umask is.</param>
     /// <exception cref="IOException">It is there already, or cannot be made; the message says why.</exception>
-    public static SystemTree Create(string socketPath, IReadOnlyList<DrmNode> nodes, DeviceProfile profile)
+    public static SystemTree Create(string socketPath, IReadOnlyList<DrmNode> nodes, DeviceProfile profile, bool forOthers)
     {
         string folder = socketPath + Suffix;
         if (Path.Exists(folder))
@@ -40,6 +45,11 @@ internal sealed class SystemTree : IDisposable
             for (int index = 0; index < nodes.Count; index++)
             {
                 AddDevice(folder, nodes[index], profile, index);
+            }
+
+            if (forOthers)
+            {
+                OpenToAll(folder);
             }
 
             return tree;
@@ -71,6 +81,32 @@ internal sealed class SystemTree : IDisposable
         {
             Directory.Delete(_folder, recursive: true);
         }
+    }
+
+    /// <summary>Modes as those of /sys.</summary>
+    private static void OpenToAll(string folder)
+    {
+        const UnixFileMode Readable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
+        const UnixFileMode Passable = Readable | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
+        foreach (FileSystemInfo entry in new DirectoryInfo(folder).EnumerateFileSystemInfos())
+        {
+            if (entry.LinkTarget is not null)
+            {
+                continue; // by which a loop would come about, and what has no mode of its own
+            }
+
+            if (entry is DirectoryInfo)
+            {
+                OpenToAll(entry.FullName);
+            }
+            else
+            {
+                Check(SystemCalls.ChangeMode(entry.FullName, Readable));
+            }
+        }
+
+        Check(SystemCalls.ChangeMode(folder, Passable));
+        void Check(int result) => _ = result < 0 ? throw new IOException(Errno.Describe(result)) : result;
     }
 
     private static void AddDevice(string folder, DrmNode node, DeviceProfile profile, int index)

@@ -21,12 +21,14 @@ public sealed partial class DeployTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    [SkippableFact]
-    public async Task The_unit_is_exposed_by_at_most_two()
+    [SkippableTheory]
+    [InlineData("")]
+    [InlineData("programs.conf")]
+    public async Task The_unit_is_exposed_by_at_most_two(string dropIn)
     {
         string? analyze = ExternalTool.Find("systemd-analyze");
         Skip.If(analyze is null, "systemd-analyze is not installed (Debian package systemd).");
-        string unit = _folder.Write("xesvmd.service", Text("xesvmd.service"));
+        string unit = _folder.Write("xesvmd.service", Text("xesvmd.service") + (dropIn.Length == 0 ? "" : Text(dropIn)));
 
         (int code, string output) = await ExternalTool.RunAsync(analyze, null, "security", "--offline=true", "--no-pager", unit);
 
@@ -37,13 +39,42 @@ public sealed partial class DeployTests : IDisposable
         Assert.True(exposure <= 2.0, $"{exposure}\n" + string.Join('\n', output.Split('\n').Where(line => line.Contains('✗', StringComparison.Ordinal))));
     }
 
+    [Fact]
+    public void The_dynamic_user_has_the_name_of_no_group_and_every_group_of_the_units_is_made()
+    {
+        string service = Text("xesvmd.service");
+        HashSet<string> made = [.. Text("xesvmd.sysusers").Split('\n').Where(line => line.StartsWith("g ", StringComparison.Ordinal)).Select(line => line.Split(' ')[1])];
+
+        // systemd refuses to make a user whose name a group has (dynamic_user_realize).
+        Assert.Equal(["yes"], Values(service, "DynamicUser"));
+        Assert.DoesNotContain(Assert.Single(Values(service, "User")), made);
+        Assert.All([.. Values(service, "SupplementaryGroups"), .. Values(Text("xesvmd.socket"), "SocketGroup")], group => Assert.Contains(group, made));
+        Assert.Contains(
+            Values(Text("programs.conf"), "Environment").Single(word => word.StartsWith("XESVMD_SERVER_SOCKET_GROUP=", StringComparison.Ordinal)).Split('=')[1],
+            Values(service, "SupplementaryGroups"));
+
+        static string[] Values(string unit, string key) =>
+            [.. unit.Split('\n').Where(line => line.StartsWith(key + "=", StringComparison.Ordinal)).SelectMany(line => line[(key.Length + 1)..].Split(' '))];
+    }
+
+    [Fact]
+    public void The_drop_in_for_programs_sets_existing_variables_and_values_that_are_valid()
+    {
+        Dictionary<string, string> environment = Text("programs.conf").Split('\n').Where(line => line.StartsWith("Environment=", StringComparison.Ordinal))
+            .SelectMany(line => line["Environment=".Length..].Split(' ')).ToDictionary(word => word.Split('=')[0], word => word.Split('=')[1].Replace("xesvm", "root", StringComparison.Ordinal));
+
+        DaemonSettings settings = new SettingsLoader([], environment).Load().Settings;
+
+        Assert.Equal((0, (UnixFileMode)0b110_110_000), (settings.ServerAccess.Group, settings.ServerAccess.Mode));
+    }
+
     [SkippableFact]
     public async Task Systemd_has_nothing_to_say_about_the_units()
     {
         string? analyze = ExternalTool.Find("systemd-analyze");
         Skip.If(analyze is null, "systemd-analyze is not installed (Debian package systemd).");
 
-        string service = _folder.Write("xesvmd.service", Text("xesvmd.service").Replace("/usr/bin/xesvmd", "/bin/sh", StringComparison.Ordinal));
+        string service = _folder.Write("xesvmd.service", (Text("xesvmd.service") + Text("programs.conf")).Replace("/usr/bin/xesvmd", "/bin/sh", StringComparison.Ordinal));
         string socket = _folder.Write("xesvmd.socket", Text("xesvmd.socket"));
         (int _, string output) = await ExternalTool.RunAsync(analyze, null, "verify", "--man=no", service, socket);
 

@@ -75,33 +75,6 @@ public sealed class FailingPartsTests : IDisposable
         Assert.Empty((await daemon.JsonAsync("/api/v1/history")).GetProperty("series").EnumerateArray());
     }
 
-    [SkippableFact]
-    public async Task Unmodified_programs_use_the_devices_that_it_watches_also_after_it_was_killed()
-    {
-        string? compiler = ExternalTool.Find("cc");
-        Skip.If(compiler is null, "There is no C compiler.");
-        string program = _folder.PathOf("hello_xe");
-        (int code, string output) = await ExternalTool.RunAsync(compiler, null, "-I", Samples(), "-o", program, Path.Combine(Samples(), "hello_xe.c"));
-        Assert.True(code == 0, output);
-        string socket = _folder.PathOf("device");
-        Configure($", \"server.socket\": \"{socket}\"");
-        for (int start = 0; start < 2; start++)
-        {
-            await using DaemonProcess daemon = await DaemonProcess.StartAsync(_folder);
-            await daemon.LoggedAsync($"XESVM_SERVER={socket}");
-
-            (code, output) = await ExternalTool.RunAsync(
-                "/usr/bin/env", null, $"XESVM_SERVER={socket}", $"LD_PRELOAD={Path.Combine(AppContext.BaseDirectory, "libxesvm_preload.so")}", program);
-
-            Assert.True(code == 0, output);
-            await daemon.UntilAsync("/api/v1/state", state => state.GetProperty("devices")[0].GetProperty("gts")[0].TryGetProperty("last_minute", out JsonElement minute)
-                && minute.GetProperty("sizes").EnumerateObject().Sum(size => size.Value.GetProperty("faults").GetInt64()) > 0);
-            await daemon.SignalAsync(start == 0 ? "KILL" : "TERM");
-            Assert.Equal(start == 0 ? 137 : 0, await daemon.ExitAsync());
-            Assert.Equal(start == 0, File.Exists(socket));
-        }
-    }
-
     private static bool HasFaults(JsonElement state) => state.GetProperty("faults").EnumerateArray().Any();
 
     private static bool HasPoints(JsonElement answer) => answer.GetProperty("series").EnumerateArray().Any(series => series.GetProperty("points").GetArrayLength() > 0);
@@ -125,10 +98,7 @@ public sealed class FailingPartsTests : IDisposable
         }
     }
 
-    private static string Samples([System.Runtime.CompilerServices.CallerFilePath] string path = "") =>
-        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(path)!, "../../../samples/HelloC"));
-
-    private void Configure(string rest = "") => DaemonProcess.Configure(_folder, "\"probe.enabled\": \"off\"" + rest);
+    private void Configure() => DaemonProcess.Configure(_folder, "\"probe.enabled\": \"off\"");
 
     private void Replace(string part, string other) =>
         _folder.Write("c.json", File.ReadAllText(_folder.PathOf("c.json")).Replace(part, other, StringComparison.Ordinal));

@@ -115,6 +115,20 @@ public sealed class SamplerTests
         Assert.Empty(watch.State.Read().Single().Gts);
     }
 
+    [Theory]
+    [InlineData(-365)]
+    [InlineData(365)]
+    public void The_window_stays_the_last_minute_when_the_clock_is_set(int days)
+    {
+        FigureWindow window = new();
+        for (int second = 0; second < 400; second++)
+        {
+            DateTimeOffset time = DateTimeOffset.UnixEpoch.AddYears(50).AddSeconds(second).AddDays(second < 200 ? 0 : days);
+            window.Add(new GtSample("a", "software", 0, time, 1, [default, default, new SizeFigures(1, 10, 4, 1)], 2, 0));
+            Assert.Equal(Math.Min(second + 1, 60), window.Sum().Seconds);
+        }
+    }
+
     [Fact]
     public void The_window_is_the_last_minute()
     {
@@ -125,8 +139,8 @@ public sealed class SamplerTests
         }
 
         WindowFigures sum = window.Sum();
-        Assert.Equal(61, sum.Seconds);
-        Assert.Equal(61, sum.Sizes[2].Migrations);
+        Assert.Equal(60, sum.Seconds);
+        Assert.Equal(60, sum.Sizes[2].Migrations);
         Assert.Equal(6, sum.Sizes[2].CpuMicroseconds);
         Assert.Equal(0.6, sum.Sizes[2].Share!.Value, 9);
         Assert.Null(sum.Sizes[0].CpuMicroseconds);

@@ -26,6 +26,9 @@ internal sealed class DaemonProcess : IAsyncDisposable
         string manager = folder.PathOf(name + ".notify");
         File.Delete(manager);
         _manager.Bind(new UnixDomainSocketEndPoint(manager));
+
+        // A daemon of another user has to reach it too, and its temporary files.
+        File.SetUnixFileMode(manager, (UnixFileMode)0b110_110_110);
         string[] command = [program ?? Path.Combine(AppContext.BaseDirectory, "XeSvm.Daemon"), "run", "--config", folder.PathOf("c.json")];
         command = [.. launcher, .. command];
         ProcessStartInfo start = new(command[0], command[1..]) { RedirectStandardError = true };
@@ -33,6 +36,7 @@ internal sealed class DaemonProcess : IAsyncDisposable
 
         // A place for temporary files of its own: other tests of this machine leave theirs in the common one meanwhile.
         start.Environment["TMPDIR"] = Directory.CreateDirectory(folder.PathOf("tmp")).FullName;
+        File.SetUnixFileMode(start.Environment["TMPDIR"]!, (UnixFileMode)0b111_111_111);
         start.Environment["DOTNET_ROOT"] = Path.GetFullPath(Path.Combine(System.Runtime.InteropServices.RuntimeEnvironment.GetRuntimeDirectory(), "../../.."));
         if (watchdog is { } interval)
         {

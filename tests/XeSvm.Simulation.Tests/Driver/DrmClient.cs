@@ -1,5 +1,6 @@
 using XeSvm.Interop;
 using XeSvm.Interop.LibC;
+using XeSvm.Interop.Native;
 using XeSvm.Interop.Uapi;
 using XeSvm.Simulation.Driver;
 using XeSvm.Simulation.Gpu;
@@ -9,6 +10,13 @@ namespace XeSvm.Simulation.Tests.Driver;
 /// <summary>One open file of a software device, used as a C program would: ioctls by struct, memory by mmap.</summary>
 internal unsafe class DrmClient : IDisposable
 {
+    private const ulong BlockBytes = 2 << 20;
+
+    /// <summary>Far below what the kernel chooses from, and above the fuzzer's memory.</summary>
+    private const ulong FirstAddress = 0x3000_0000_0000;
+
+    private static ulong s_nextAddress = FirstAddress;
+
     public const uint SystemMemory = 1;
     public const uint VramMemory = 2;
     public const uint FaultMode = DrmXe.DRM_XE_VM_CREATE_FLAG_LR_MODE | DrmXe.DRM_XE_VM_CREATE_FLAG_FAULT_MODE;
@@ -56,11 +64,21 @@ internal unsafe class DrmClient : IDisposable
 
     public bool IsCoherent => Backend.Contains("cpu_faults: coherent", StringComparison.Ordinal);
 
+    /// <summary>
+    /// Memory at an address that nobody has, had or will have. Tests run beside each other in one address space: where the kernel chose, what one
+    /// has unmapped would soon be another's, which its GPU would then reach.
+    /// </summary>
     public static ulong Map(ulong bytes, ulong alignment = 4096)
     {
-        Assert.Equal(0, SystemCalls.MapAnonymous((nuint)bytes, MemoryProtection.ReadWrite, (nuint)alignment, out nint address));
-        Assert.Equal(0, SystemCalls.Advise(address, (nuint)bytes, MemoryAdvice.NoHugePage));
-        return (ulong)address;
+        const int privateAnonymousNotReplacing = 0x2 | 0x20 | 0x100000; // MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE
+        alignment = Math.Max(alignment, BlockBytes);
+        ulong room = ((bytes + BlockBytes - 1) & ~(BlockBytes - 1)) + alignment + BlockBytes;
+        ulong address = (Interlocked.Add(ref s_nextAddress, room) - room + alignment - 1) & ~(alignment - 1);
+        ulong mapped;
+        Assert.Equal(0, NativeMethods.xesvm_mmap(address, bytes, (int)MemoryProtection.ReadWrite, privateAnonymousNotReplacing, -1, 0, &mapped));
+        Assert.Equal(address, mapped);
+        Assert.Equal(0, SystemCalls.Advise((nint)address, (nuint)bytes, MemoryAdvice.NoHugePage));
+        return address;
     }
 
     /// <summary>One page of memory with a page behind it that nobody may read; to be unmapped with 0x2000 bytes.</summary>

@@ -24,7 +24,7 @@ public sealed class FuzzProcessTests(ITestOutputHelper output)
             ArgumentList =
             {
                 Path.Combine(AppContext.BaseDirectory, "XeSvm.Fuzz.dll"), "run", "--cpu-faults", cpuFaults,
-                "--threads", threads.ToString(CultureInfo.InvariantCulture), "--seconds", seconds.ToString(CultureInfo.InvariantCulture), "--out", folder,
+                "--threads", threads.ToString(CultureInfo.InvariantCulture), "--seconds", seconds.ToString(CultureInfo.InvariantCulture), "--patience", "300", "--out", folder,
             },
             RedirectStandardOutput = true,
             RedirectStandardError = true,

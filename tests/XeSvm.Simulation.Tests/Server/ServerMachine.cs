@@ -12,6 +12,7 @@ namespace XeSvm.Simulation.Tests.Server;
 internal sealed class ServerMachine : IDisposable
 {
     private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(2);
+    private static readonly (int Error, uint Mode) s_userfaultfd = FindUserfaultfd();
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("xesvm-server-");
 
     public ServerMachine(string device = "bmg", string cpuFaults = "coherent", ulong vramBytes = 64 << 20)
@@ -22,7 +23,10 @@ internal sealed class ServerMachine : IDisposable
     }
 
     /// <summary>What stands in the way of CPU faults here, or 0.</summary>
-    public static int UserfaultfdError { get; } = FindUserfaultfdError();
+    public static int UserfaultfdError => s_userfaultfd.Error;
+
+    /// <summary>Whether faults of system calls are resolved too, for which a process needs the privilege.</summary>
+    public static bool HasFullMode => s_userfaultfd is { Error: 0, Mode: Xesvm.XESVM_PUMP_MODE_FULL };
 
     public DeviceServer Server { get; }
 
@@ -81,12 +85,12 @@ internal sealed class ServerMachine : IDisposable
         _folder.Delete(recursive: true);
     }
 
-    private static unsafe int FindUserfaultfdError()
+    private static unsafe (int Error, uint Mode) FindUserfaultfd()
     {
         xesvm_pump* pump;
         xesvm_pump_info info;
         int result = NativeMethods.xesvm_pump_create(0, &pump, &info);
-        return result < 0 ? result : Math.Min(NativeMethods.xesvm_pump_destroy(pump), 0);
+        return result < 0 ? (result, 0) : (Math.Min(NativeMethods.xesvm_pump_destroy(pump), 0), info.mode);
     }
 
     private static string FindRoot([CallerFilePath] string path = "")

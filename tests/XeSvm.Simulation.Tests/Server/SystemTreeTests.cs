@@ -59,7 +59,7 @@ public sealed class SystemTreeTests
     {
         DirectoryInfo folder = Directory.CreateTempSubdirectory("xesvm-server-");
         string socket = Path.Combine(folder.FullName, "device");
-        Assert.Equal(0, SystemCalls.ListenAt(socket, out FileDescriptorHandle? listener));
+        Assert.Equal(0, SystemCalls.ListenAt(socket, UnixFileMode.UserRead | UnixFileMode.UserWrite, -1, -1, out FileDescriptorHandle? listener));
         string path = Path.Combine(socket + ".sys", file);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         File.WriteAllText(path, "");

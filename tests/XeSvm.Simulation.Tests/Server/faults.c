@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * A client for the tests of CPU faults over the device server: faults touch | change | fork | stay. "touch" says how
+ * A client for the tests of CPU faults over the device server: faults touch | change | fork | stay | join. "touch" says how
  * many pages of a block are away after the GPU has written to it, and checks that a touch brings their content home; "change" does the same by way of what changes mappings;
- * "fork" looks at it from a child; "stay" waits for a line of input between, in which the server may have ended.
+ * "fork" looks at it from a child; "stay" waits for a line of input between, in which the server may have ended;
+ * "join" has a second device take a block of which the first one has a part.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -17,6 +18,9 @@
 #include "xe_drm_subset.h"
 
 #define NODE "/dev/dri/renderD128"
+#define SECOND_NODE "/dev/dri/renderD129"
+#define COUNTERS "/sys/kernel/debug/dri/0/backend"
+#define PART (64ul << 10)
 #define BYTES (2ul << 20)
 #define PAGE 4096ul
 #define PAGES (BYTES / PAGE)
@@ -45,7 +49,7 @@ static uint64_t *fresh_block(void)
     return (uint64_t *)(((uintptr_t)memory + BYTES - 1) & ~(uintptr_t)(BYTES - 1));
 }
 
-static void open_device(void)
+static void open_device(const char *node)
 {
     struct drm_xe_vm_create vm = {.flags = DRM_XE_VM_CREATE_FLAG_LR_MODE | DRM_XE_VM_CREATE_FLAG_FAULT_MODE};
     struct drm_xe_engine_class_instance engine = {.engine_class = DRM_XE_ENGINE_CLASS_COPY};
@@ -53,7 +57,7 @@ static void open_device(void)
     struct drm_xe_vm_bind bind = {
         .num_binds = 1, .bind = {.range = 1ull << 47, .flags = DRM_XE_VM_BIND_FLAG_CPU_ADDR_MIRROR}};
 
-    fd = open(NODE, O_RDWR | O_CLOEXEC);
+    fd = open(node, O_RDWR | O_CLOEXEC);
     check(fd >= 0, "open");
     check(ioctl(fd, DRM_IOCTL_XE_VM_CREATE, &vm) == 0, "VM_CREATE");
     vm_id = bind.vm_id = queue.vm_id = vm.vm_id;
@@ -188,7 +192,7 @@ static void fork_it(void)
 
     if (child == 0) {
         verify(block, 7, 0, WORDS, "seen by the child");
-        open_device(); /* with a pump of its own */
+        open_device(NODE); /* with a pump of its own */
         make_own(block);
         store(&block[GPU_WORD], 1);
         printf("%u pages away from the child\n", away(block));
@@ -220,16 +224,57 @@ static void stay(void)
     puts("home");
 }
 
+/* How many pages the pump has brought home so far. */
+static unsigned long pages_home(void)
+{
+    FILE *counters = fopen(COUNTERS, "re");
+    unsigned long pages = 0;
+    char line[256];
+    int found = 0;
+
+    check(counters != NULL, COUNTERS);
+    while (fgets(line, sizeof(line), counters))
+        found += sscanf(line, "pump.pages_home: %lu", &pages) == 1;
+    fclose(counters);
+    check(found == 1, "pump.pages_home");
+    return pages;
+}
+
+/* The first device has a part of a block, as that was all that could be reached; the second one takes the block. */
+static void join(void)
+{
+    uint64_t *block = fresh_block();
+    uint64_t *rest = (uint64_t *)((uint8_t *)block + PART);
+    unsigned long before;
+
+    check(mprotect(rest, BYTES - PART, PROT_NONE) == 0, "mprotect");
+    for (uint64_t word = 0; word < PART / 8; word++)
+        block[word] = pattern(8, word);
+    block[GPU_WORD] = 0;
+    store(&block[GPU_WORD], GPU_VALUE);
+    check(mprotect(rest, BYTES - PART, PROT_READ | PROT_WRITE) == 0, "mprotect");
+    for (uint64_t word = PART / 8; word < WORDS; word++)
+        block[word] = pattern(8, word);
+    printf("%u pages away\n", away(block));
+
+    open_device(SECOND_NODE);
+    before = pages_home();
+    store(&block[WORDS - 1], 1);
+    printf("%u pages away, %lu came home\n", away(block), pages_home() - before);
+    check(block[WORDS - 1] == (pattern(8, WORDS - 1) & ~0xffffffffull) + 1, "the word of the second GPU");
+    verify(block, 8, 0, WORDS - 1, "after both GPUs");
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
         const char *name;
         void (*run)(void);
-    } commands[] = {{"touch", touch}, {"change", change}, {"fork", fork_it}, {"stay", stay}};
+    } commands[] = {{"touch", touch}, {"change", change}, {"fork", fork_it}, {"stay", stay}, {"join", join}};
 
     for (unsigned i = 0; argc == 2 && i < sizeof(commands) / sizeof(commands[0]); i++) {
         if (strcmp(argv[1], commands[i].name) == 0) {
-            open_device();
+            open_device(NODE);
             commands[i].run();
             return 0;
         }

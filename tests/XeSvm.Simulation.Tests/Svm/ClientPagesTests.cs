@@ -180,6 +180,7 @@ public sealed unsafe class ClientPagesTests : IDisposable
         File.Delete(path);
         Assert.Empty(wrong);
         Assert.Equal(0, failed);
+        Assert.True(_gpu.Counter("svm_cpu_copy_kb") > 0, "No read met memory in VRAM, so nothing was tested.");
         Assert.Equal(stored, *(uint*)(_memory + half + 8));
         BitConverter.TryWriteBytes(_content.AsSpan((int)half + 8), stored);
         Assert.True(Memory[(int)half..].SequenceEqual(_content.AsSpan((int)half)));

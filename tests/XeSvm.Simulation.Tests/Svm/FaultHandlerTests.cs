@@ -127,7 +127,7 @@ public unsafe class FaultHandlerTests
             GpuClient.Unmap(control, 64 << 10);
         }))];
         Array.ForEach(threads, thread => thread.Start());
-        Assert.All(threads, thread => Assert.True(thread.Join(TimeSpan.FromMinutes(1)), "A thread hangs."));
+        Assert.All(threads, thread => Assert.True(thread.Join(TimeSpan.FromMinutes(10)), "A thread hangs."));
         Assert.All(results, result => Assert.Equal(0, result));
         Assert.Equal(2048, gpu.Counter("svm_device_copy_kb"));
         Assert.All(Enumerable.Range(0, Queues), index => Assert.Equal((uint)index + 1, *(uint*)(memory + ((ulong)index * 64) + 8)));

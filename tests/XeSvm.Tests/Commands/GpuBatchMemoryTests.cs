@@ -7,7 +7,7 @@ namespace XeSvm.Tests.Commands;
 [Collection(nameof(SoftwareCollection))]
 public sealed class GpuBatchMemoryTests : IDisposable
 {
-    private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan s_timeout = TimeSpan.FromMinutes(2);
 
     private readonly XeDevice _device;
     private readonly XeVm _vm;

@@ -52,7 +52,7 @@ public sealed class LifetimeTests
         using GpuBatch batch = vm.CreateBatch(4096);
         batch.StoreDword(buffer.GpuAddress, 42);
         batch.End();
-        queue.Submit(batch).Wait(TimeSpan.FromSeconds(1));
+        queue.Submit(batch).Wait(TimeSpan.FromMinutes(1));
 
         Assert.Equal(42u, buffer[0]);
     }

@@ -50,7 +50,7 @@ public class MachinePlaceTests
         using GpuBatch batch = vm.CreateBatch(4096);
         batch.StoreDword(buffer.GpuAddressOf(5), 42);
         batch.End();
-        queue.Submit(batch).Wait(TimeSpan.FromSeconds(20));
+        queue.Submit(batch).Wait(TimeSpan.FromMinutes(1));
         string peers = near.ReadDebugFile("peers").Text!;
         Assert.Contains("get_pages.cookie_alloc: 1", peers, StringComparison.Ordinal);
         Assert.Contains("pcie-p2p.accessed_bytes: 4", peers, StringComparison.Ordinal);

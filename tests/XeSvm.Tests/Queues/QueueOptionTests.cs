@@ -67,7 +67,7 @@ public sealed unsafe class QueueOptionTests : IDisposable
         first.End();
         second.End();
 
-        queue.Submit([first.GpuAddress, second.GpuAddress], []).Wait(TimeSpan.FromSeconds(1));
+        queue.Submit([first.GpuAddress, second.GpuAddress], []).Wait(TimeSpan.FromMinutes(1));
 
         drm_xe_exec_queue_create create = Last<drm_xe_exec_queue_create>(DrmXe.DRM_IOCTL_XE_EXEC_QUEUE_CREATE);
         Assert.Equal((2, 2), (create.width, create.num_placements));
@@ -186,8 +186,8 @@ public sealed unsafe class QueueOptionTests : IDisposable
 
         void Submit()
         {
-            queue.Submit(batch, syncs).Wait(TimeSpan.FromSeconds(1));
-            queue.Submit(batch, many).Wait(TimeSpan.FromSeconds(1));
+            queue.Submit(batch, syncs).Wait(TimeSpan.FromMinutes(1));
+            queue.Submit(batch, many).Wait(TimeSpan.FromMinutes(1));
             queue.SubmitFence(syncs.AsSpan(0, 1));
         }
     }

@@ -9,7 +9,7 @@ namespace XeSvm.Tests.Software;
 [Collection(nameof(SoftwareCollection))]
 public sealed class SoftwareDeviceTests : IDisposable
 {
-    private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_timeout = TimeSpan.FromMinutes(2);
 
     private readonly XeDevice _device = Open();
 

@@ -1,4 +1,6 @@
+using XeSvm.Interop.LibC;
 using XeSvm.Simulation.Cost;
+using XeSvm.Simulation.Memory;
 using XeSvm.Simulation.Peers;
 using XeSvm.Simulation.Tests.Driver;
 using XeSvm.Simulation.Tests.Svm.Torture;
@@ -62,6 +64,28 @@ public sealed unsafe class DriverMixedMigrationTests
         Assert.Equal(1, machine.Home(memory));
         Assert.Equal(5u, *(uint*)(memory + (2 * Chunk) + 8));
         PeerDriver.AssertContent(memory);
+    }
+
+    [SkippableFact]
+    public void What_is_left_of_another_devices_allocation_does_not_keep_an_atomic_from_getting_its_pages()
+    {
+        using var machine = new PeerDriver(Options("pair-p2p", "driver-owned"));
+        Skip.If(machine.IsCoherent, "Without userfaultfd allocations come home as a whole.");
+        ulong memory = machine.Allocate();
+        machine.SeeInChunks(0, memory);
+        Assert.Equal(0, machine[1].Store(memory + 8, 1));
+
+        // The content of the first device's range is dropped, and the CPU has new content there; all else stays on the other device.
+        Assert.Equal(0, SystemCalls.Advise((nint)memory, (nuint)Chunk, MemoryAdvice.DontNeed));
+        *(uint*)memory = 41;
+        machine[1].Device.Client.Settle();
+        Assert.Equal(Residency.Mixed, machine[1].Device.Client.Residency.Examine(memory, memory + Chunk, out _));
+        Assert.Equal(0, machine[0].Run(Commands.Increment(memory)));
+        Assert.Equal((42u, 0u), (*(uint*)memory, *(uint*)(memory + 8)));
+        for (ulong at = Chunk; at < PeerDriver.Block; at += 4096)
+        {
+            Assert.Equal(at >> 12, *(ulong*)(memory + at));
+        }
     }
 
     [Fact]

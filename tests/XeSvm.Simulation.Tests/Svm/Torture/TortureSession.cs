@@ -12,7 +12,7 @@ internal sealed class TortureSession : IDisposable
     private const ulong Vram = 16 << 20;
     private const long MostMapsMore = 2000;
     private const long MostResidentMore = 128 << 20;
-    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(10);
 
     private readonly TortureMemory _memory = new(Blocks);
     private readonly List<TortureSample> _samples = [];

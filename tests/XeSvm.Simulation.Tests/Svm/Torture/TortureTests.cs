@@ -11,7 +11,7 @@ namespace XeSvm.Simulation.Tests.Svm.Torture;
 [Collection(TortureCollection.Name)]
 public class TortureTests(ITestOutputHelper output)
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(10);
 
     private static TimeSpan Length =>
         TimeSpan.FromSeconds(double.Parse(Environment.GetEnvironmentVariable("XESVM_TORTURE_SECONDS") ?? "15", CultureInfo.InvariantCulture));

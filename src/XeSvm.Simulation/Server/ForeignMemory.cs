@@ -1,0 +1,68 @@
+using XeSvm.Interop;
+using XeSvm.Interop.LibC;
+using XeSvm.Simulation.Memory;
+
+namespace XeSvm.Simulation.Server;
+
+/// <summary>The memory of a process of another user: its /proc/PID/mem, which it has opened itself.</summary>
+internal sealed unsafe class ForeignMemory(FileDescriptorHandle memory) : IDisposable
+{
+    private const int MostAtOnce = 1 << 30;
+
+    /// <summary>0, or -EFAULT.</summary>
+    public int Read(ulong address, void* destination, nuint length)
+    {
+        byte* next = (byte*)destination;
+        while (length > 0)
+        {
+            int done = SystemCalls.ReadAt(memory, address, new Span<byte>(next, (int)Math.Min(length, MostAtOnce)));
+            if (done <= 0)
+            {
+                return -Errno.EFAULT;
+            }
+
+            next += done;
+            address += (uint)done;
+            length -= (nuint)done;
+        }
+
+        return 0;
+    }
+
+    /// <summary>0, or -EFAULT.</summary>
+    public int Write(ulong address, void* source, nuint length)
+    {
+        byte* next = (byte*)source;
+        while (length > 0)
+        {
+            int done = SystemCalls.WriteAt(memory, address, new ReadOnlySpan<byte>(next, (int)Math.Min(length, MostAtOnce)));
+            if (done <= 0)
+            {
+                return -Errno.EFAULT;
+            }
+
+            next += done;
+            address += (uint)done;
+            length -= (nuint)done;
+        }
+
+        return 0;
+    }
+
+    /// <summary>Reads a byte of each page: 0, or -EFAULT.</summary>
+    public int Touch(ulong address, int pages)
+    {
+        byte value;
+        for (int page = 0; page < pages; page++)
+        {
+            if (Read(address + ((ulong)page << PageConstants.PageShift), &value, 1) < 0)
+            {
+                return -Errno.EFAULT;
+            }
+        }
+
+        return 0;
+    }
+
+    public void Dispose() => memory.Dispose();
+}
