@@ -169,6 +169,8 @@ public sealed unsafe class CommandStreamerTests : IDisposable
         { "unknown command", [0x51000008] },
         { "unknown command", [0x7a010004] },
         { "XY_FAST_COPY_BLT", [0x50800007, 0, 0, 0, 0, 0, 0, 0, 0] },
+        { "XY_FAST_COPY_BLT", [0x50806008, 0x03001000, 0, 0x00010001, 0, 2, 0, 64, 0, 2] },
+        { "XY_FAST_COPY_BLT", [0x50804008, 0x03000020, 0, 0x00010001, 16, 2, 0, 64, 0, 2] },
         { "XY_FAST_COPY_BLT", [0x50802008, 0x03000040, 0, 0x00010001, 0, 2, 0, 64, 0, 2] },
         { "XY_FAST_COPY_BLT", [0x50900008, 0x03000040, 0, 0x00010001, 0, 2, 0, 64, 0, 2] },
         { "XY_FAST_COPY_BLT", [0x50800008, 0x02000040, 0, 0x00010001, 0, 2, 0, 64, 0, 2] },

@@ -168,6 +168,52 @@ public sealed unsafe class FlowCommandTests : IDisposable
         Assert.Equal(6, rows.Length - rows.Count(0U));
     }
 
+    public static TheoryData<uint, uint, uint, int> PlacesInTiles => new()
+    {
+        // tiling, x in dwords, y, dword of the surface; rows of 2 KiB
+        { 1, 0, 1, 0x200 / 4 }, { 1, 127, 7, 0xffc / 4 }, { 1, 128, 0, 0x1000 / 4 }, { 1, 3, 8, 0x400c / 4 },
+        { 2, 3, 0, 3 }, { 2, 0, 1, 0x10 / 4 }, { 2, 4, 0, 0x40 / 4 }, { 2, 8, 0, 0x80 / 4 }, { 2, 0, 4, 0x100 / 4 }, { 2, 16, 0, 0x200 / 4 },
+        { 2, 0, 8, 0x400 / 4 }, { 2, 0, 16, 0x800 / 4 }, { 2, 31, 31, 0xffc / 4 }, { 2, 32, 0, 0x1000 / 4 },
+    };
+
+    [Theory]
+    [MemberData(nameof(PlacesInTiles))]
+    public void XY_FAST_COPY_BLT_knows_the_place_of_each_pixel_in_a_tile(uint tiling, uint x, uint y, int dword)
+    {
+        const uint pitch = 2048;
+        var surface = new Span<uint>(_machine.Backing(GpuMachine.BusVa), 0x10000 / 4);
+        *(uint*)_machine.Backing(Data) = 0xabcd;
+        uint corner = x | y << 16;
+        new BatchBuilder()
+            .Raw(0x50800008 | tiling << 13, 0xc3000000 | pitch / 4, corner, corner + 0x10001, Lo(GpuMachine.BusVa), Hi(GpuMachine.BusVa), 0, 64, Lo(Data), Hi(Data))
+            .Raw(0x50800008 | tiling << 20, 0xc3000040, 0, 0x10001, Lo(Data + 8), Hi(Data), corner, pitch / 4, Lo(GpuMachine.BusVa), Hi(GpuMachine.BusVa))
+            .End().RunOk(_machine, Batch);
+        Assert.Equal(0xabcdU, surface[dword]);
+        Assert.Equal(1, surface.Length - surface.Count(0U));
+        Assert.Equal(0xabcdU, Dword(Data + 8));
+    }
+
+    [Theory]
+    [InlineData(1u)]
+    [InlineData(2u)]
+    public void XY_FAST_COPY_BLT_to_tiles_and_back_gives_the_same_rows(uint tiling)
+    {
+        // 100 x 30 pixels of 32 bits at (5, 3) of a surface of 512 bytes a row.
+        var rows = new Span<uint>(_machine.Backing(Data), 100 * 30);
+        for (int index = 0; index < rows.Length; index++)
+        {
+            rows[index] = (uint)index * 2654435761;
+        }
+
+        uint[] before = rows.ToArray();
+        new BatchBuilder()
+            .Raw(0x50800008 | tiling << 13, 0xc3000080, 5 | 3 << 16, 105 | 33 << 16, Lo(GpuMachine.BusVa), Hi(GpuMachine.BusVa), 0, 400, Lo(Data), Hi(Data))
+            .Raw(0x56c00005, (uint)(rows.Length * 4) - 1, 0, 0, Lo(Data), Hi(Data), 0)
+            .Raw(0x50800008 | tiling << 20, 0xc3000190, 0, 100 | 30 << 16, Lo(Data), Hi(Data), 5 | 3 << 16, 128, Lo(GpuMachine.BusVa), Hi(GpuMachine.BusVa))
+            .End().RunOk(_machine, Batch);
+        Assert.Equal(before, rows.ToArray());
+    }
+
     [Fact]
     public void The_new_commands_allocate_nothing()
     {
@@ -176,6 +222,7 @@ public sealed unsafe class FlowCommandTests : IDisposable
             .Raw(0x17842709 | 1 << 19, Lo(Data + 8), Hi(Data), 1, 0, 1, 0, 0, 0, 0, 0)
             .Raw(0x0e00d002, 5, Lo(Data + 64), Hi(Data)).Raw(0x18c00101, Lo(Second), Hi(Second))
             .Raw(0x50800008, 0x03000080, 0, 5 | 5 << 16, Lo(Data), Hi(Data), 0, 64, Lo(GpuMachine.BusVa), Hi(GpuMachine.BusVa))
+            .Raw(0x50804008, 0x03000080, 0, 5 | 5 << 16, Lo(Data), Hi(Data), 0, 64, Lo(GpuMachine.BusVa), Hi(GpuMachine.BusVa))
             .End().PlaceAt(_machine, Batch);
         new BatchBuilder().Raw(0x10000004, Lo(Data), Hi(Data), 1, 2, 3).End().PlaceAt(_machine, Second);
         var streamer = new CommandStreamer(_machine.CreateView(), EngineClass.Copy, _machine.Stop);
