@@ -44,29 +44,6 @@ public sealed class DepartedPagesTests : IDisposable
     }
 
     [Fact]
-    public void A_record_that_serves_another_client_since_is_left_alone()
-    {
-        var other = new DepartingClientMemory();
-        var client = new DepartingClientMemory { CommitResult = -Errno.EFAULT };
-        client.BeforeCommitEnds = (_, memory) =>
-        {
-            memory.Depart(_memory);
-            int result = -1;
-            var migration = new Thread(() => result = Pagemap.Migrate(other, _memory, PageConstants.BlockPages));
-            migration.Start();
-            migration.Join();
-            Assert.Equal(0, result);
-        };
-        Assert.Equal(0, Pagemap.Migrate(client, _memory, PageConstants.BlockPages));
-
-        Assert.Equal((1, 0), (Pagemap.AllocationCount, Pagemap.PinnedCount));
-        Assert.Equal(Residency.Device, other.Residency.Examine(_memory, _memory + Block, out _));
-        other.Depart(_memory);
-        Assert.Equal(0, Pagemap.AllocationCount);
-        AssertUsable();
-    }
-
-    [Fact]
     public void A_departure_that_is_told_of_twice_or_late_changes_nothing()
     {
         var client = new DepartingClientMemory();
