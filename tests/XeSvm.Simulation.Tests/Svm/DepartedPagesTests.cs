@@ -2,6 +2,7 @@ using XeSvm.Simulation.Driver;
 using XeSvm.Simulation.Memory;
 using XeSvm.Simulation.Pagemap;
 using XeSvm.Simulation.Tests.Driver;
+using XeSvm.Simulation.Tests.Svm.Torture;
 
 namespace XeSvm.Simulation.Tests.Svm;
 
@@ -9,7 +10,12 @@ namespace XeSvm.Simulation.Tests.Svm;
 /// An allocation can be settled as gone while the migration that made it has not ended: its client was killed, or lies. It is released once,
 /// and its record, which may serve other pages by then, is left alone.
 /// </summary>
+/// <remarks>
+/// Without other tests beside: one here migrates while a migration is under way, and all devices of a process share the lock that a second attempt
+/// takes alone.
+/// </remarks>
 [Trait("Rule", "svm 8")]
+[Collection(TortureCollection.Name)]
 public sealed class DepartedPagesTests : IDisposable
 {
     private const ulong Block = 2 << 20;
@@ -40,6 +46,29 @@ public sealed class DepartedPagesTests : IDisposable
 
         Assert.Equal((0, 0, 1), (Pagemap.AllocationCount, Pagemap.PinnedCount, client.Commits));
         Assert.Equal(Residency.System, client.Residency.Examine(_memory, _memory + Block, out _));
+        AssertUsable();
+    }
+
+    [Fact]
+    public void A_record_that_serves_another_client_since_is_left_alone()
+    {
+        var other = new DepartingClientMemory();
+        var client = new DepartingClientMemory { CommitResult = -Errno.EFAULT };
+        client.BeforeCommitEnds = (_, memory) =>
+        {
+            memory.Depart(_memory);
+            int result = -1;
+            var migration = new Thread(() => result = Pagemap.Migrate(other, _memory, PageConstants.BlockPages));
+            migration.Start();
+            Assert.True(migration.Join(TimeSpan.FromSeconds(20)), "Another migration waits for the lock, and this one behind it.");
+            Assert.Equal(0, result);
+        };
+        Assert.Equal(0, Pagemap.Migrate(client, _memory, PageConstants.BlockPages));
+
+        Assert.Equal((1, 0), (Pagemap.AllocationCount, Pagemap.PinnedCount));
+        Assert.Equal(Residency.Device, other.Residency.Examine(_memory, _memory + Block, out _));
+        other.Depart(_memory);
+        Assert.Equal(0, Pagemap.AllocationCount);
         AssertUsable();
     }
 
