@@ -10,44 +10,10 @@ internal sealed unsafe class ForeignMemory(FileDescriptorHandle memory) : IDispo
     private const int MostAtOnce = 1 << 30;
 
     /// <summary>0, or -EFAULT.</summary>
-    public int Read(ulong address, void* destination, nuint length)
-    {
-        byte* next = (byte*)destination;
-        while (length > 0)
-        {
-            int done = SystemCalls.ReadAt(memory, address, new Span<byte>(next, (int)Math.Min(length, MostAtOnce)));
-            if (done <= 0)
-            {
-                return -Errno.EFAULT;
-            }
-
-            next += done;
-            address += (uint)done;
-            length -= (nuint)done;
-        }
-
-        return 0;
-    }
+    public int Read(ulong address, void* destination, nuint length) => Move(address, (byte*)destination, length, write: false);
 
     /// <summary>0, or -EFAULT.</summary>
-    public int Write(ulong address, void* source, nuint length)
-    {
-        byte* next = (byte*)source;
-        while (length > 0)
-        {
-            int done = SystemCalls.WriteAt(memory, address, new ReadOnlySpan<byte>(next, (int)Math.Min(length, MostAtOnce)));
-            if (done <= 0)
-            {
-                return -Errno.EFAULT;
-            }
-
-            next += done;
-            address += (uint)done;
-            length -= (nuint)done;
-        }
-
-        return 0;
-    }
+    public int Write(ulong address, void* source, nuint length) => Move(address, (byte*)source, length, write: true);
 
     /// <summary>Reads a byte of each page: 0, or -EFAULT.</summary>
     public int Touch(ulong address, int pages)
@@ -65,4 +31,23 @@ internal sealed unsafe class ForeignMemory(FileDescriptorHandle memory) : IDispo
     }
 
     public void Dispose() => memory.Dispose();
+
+    private int Move(ulong address, byte* here, nuint length, bool write)
+    {
+        while (length > 0)
+        {
+            var part = new Span<byte>(here, (int)Math.Min(length, MostAtOnce));
+            int done = write ? SystemCalls.WriteAt(memory, address, part) : SystemCalls.ReadAt(memory, address, part);
+            if (done <= 0)
+            {
+                return -Errno.EFAULT;
+            }
+
+            here += done;
+            address += (uint)done;
+            length -= (nuint)done;
+        }
+
+        return 0;
+    }
 }
