@@ -23,7 +23,7 @@ enum outcome { PASSED, FAILED, SKIPPED, OUTCOMES };
 
 static const struct test_suite *const suites[] = {
     &shim_suite,   &client_suite, &migrate_suite, &refuse_suite,   &change_suite,
-    &device_suite, &event_suite,  &fork_suite,    &frame_suite,   &hold_suite,   &lifetime_suite, &locked_suite, &stress_suite,
+    &device_suite, &event_suite,  &fork_suite,    &frame_suite,   &hold_suite,   &lifetime_suite, &locked_suite, &stress_suite, &wait_suite,
 };
 
 static jmp_buf leave;

@@ -27,7 +27,7 @@ struct test_suite {
 };
 
 extern const struct test_suite shim_suite, client_suite, migrate_suite, refuse_suite, change_suite, device_suite, event_suite,
-    fork_suite, frame_suite, hold_suite, lifetime_suite, locked_suite, stress_suite;
+    fork_suite, frame_suite, hold_suite, lifetime_suite, locked_suite, stress_suite, wait_suite;
 
 #define SUITE(suite, tests) const struct test_suite suite = {tests, sizeof(tests) / sizeof((tests)[0])}
 
