@@ -190,7 +190,12 @@ internal sealed unsafe class RemoteFaultingMemory(RemoteAddressSpace space, Time
         : AskPrompt(
             new PumpRequestMessage
             {
-                Call = PumpCall.RelocateBegin, A = from.Start, B = device, C = offset, D = from.Cookie, E = (ulong)from.Pages,
+                Call = PumpCall.RelocateBegin,
+                A = from.Start,
+                B = device,
+                C = offset,
+                D = from.Cookie,
+                E = (ulong)from.Pages,
             },
             out _);
 
@@ -207,7 +212,13 @@ internal sealed unsafe class RemoteFaultingMemory(RemoteAddressSpace space, Time
             int result = AskPrompt(
                 new PumpRequestMessage
                 {
-                    Call = PumpCall.RelocateEnd, A = to.Start, B = device, C = offset, D = cookie, E = Nanoseconds(hold), F = to.Cookie,
+                    Call = PumpCall.RelocateEnd,
+                    A = to.Start,
+                    B = device,
+                    C = offset,
+                    D = cookie,
+                    E = Nanoseconds(hold),
+                    F = to.Cookie,
                 },
                 out _);
             if (result == 0 && !Residency.EndMove(from, cookie, to))
